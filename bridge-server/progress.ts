@@ -1,0 +1,15 @@
+/** The stages of a job, in the order in which they run. */
+export const STAGES = ['probe', 'analyse', 'keys', 'look', 'match', 'propagate', 'deliver'] as const;
+export type Stage = (typeof STAGES)[number];
+
+/** What everything long reports. `etaSeconds` is the time left in this stage, null until there is a rate to tell it from. */
+export type Progress = {
+  readonly stage: Stage;
+  readonly done: number;
+  readonly total: number;
+  readonly unit: 'frames' | 'keys' | 'bytes';
+  readonly etaSeconds: number | null;
+};
+
+/** Called often; must be cheap. The receiver decides how often to show it. `etaSeconds` is filled in by the job runner. */
+export type Report = (done: number, total: number) => void;

@@ -1,0 +1,5 @@
+import { buildKernels } from '../bridge-server/kernels/build.ts';
+
+export default async function setup(): Promise<void> {
+  await buildKernels();
+}
