@@ -28,14 +28,17 @@ export async function buildKernels(): Promise<void> {
 
   await mkdir(build, { recursive: true });
   const part = `${kernelsPath}.${process.pid}.part`;
-  const { error, stderr } = await compile([
-    join(assembly, 'index.ts'),
-    ...['-O3', '--noAssert', '--runtime', 'stub', '--enable', 'simd,threads,relaxed-simd'],
-    ...['--importMemory', '--sharedMemory'],
-    ...['--initialMemory', String(INITIAL_PAGES), '--maximumMemory', String(MAXIMUM_PAGES)],
-    ...['--outFile', part],
-  ]);
-  if (error) throw new Error(`kernels do not compile:\n${stderr.toString()}`, { cause: error });
+  const { error } = await compile(
+    [
+      join(assembly, 'index.ts'),
+      ...['-O3', '--noAssert', '--runtime', 'stub', '--enable', 'simd,threads,relaxed-simd'],
+      ...['--importMemory', '--sharedMemory'],
+      ...['--initialMemory', String(INITIAL_PAGES), '--maximumMemory', String(MAXIMUM_PAGES)],
+      ...['--outFile', part],
+    ],
+    { stderr: process.stderr },
+  );
+  if (error) throw new Error('the kernels do not compile', { cause: error });
   await rename(part, kernelsPath);
   await writeFile(stamp, sources);
 }
