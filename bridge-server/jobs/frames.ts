@@ -1,0 +1,89 @@
+import { constants, zstdCompress, zstdDecompress } from 'node:zlib';
+import { promisify } from 'node:util';
+import type { Frame } from '../media/frame.ts';
+
+const compress = promisify(zstdCompress);
+const decompress = promisify(zstdDecompress);
+
+const HEADER_BYTES = 16;
+
+/**
+ * A frame as it lies in the cache, lossless: 16 bytes (uint32, little-endian: width, height, channels, bytes a sample), then
+ * zstd over the differences of each sample to the same channel of its left neighbour (across row ends too), all high bytes before
+ * all low ones. Frames whose every sample is v*257, as from 8-bit sources, keep one byte a sample.
+ */
+export async function writeFrame(frame: Frame): Promise<Uint8Array> {
+  const { width, height, channels, data } = frame;
+  const sampleBytes = isEightBit(data) ? 1 : 2;
+  const planes = sampleBytes === 1 ? differences8(data, channels) : differences16(data, channels);
+  const packed = await compress(planes, { params: { [constants.ZSTD_c_compressionLevel]: 1 } });
+  const bytes = new Uint8Array(HEADER_BYTES + packed.length);
+  const header = new DataView(bytes.buffer);
+  [width, height, channels, sampleBytes].forEach((value, index) => header.setUint32(4 * index, value, true));
+  bytes.set(packed, HEADER_BYTES);
+  return bytes;
+}
+
+/** The inverse of `writeFrame`, bit for bit. Throws RangeError when the bytes are no such frame. */
+export async function readFrame(bytes: Uint8Array): Promise<Frame> {
+  if (bytes.length < HEADER_BYTES) throw new RangeError('not a stored frame');
+  const header = new DataView(bytes.buffer, bytes.byteOffset, HEADER_BYTES);
+  const [width, height, channels, sampleBytes] = [0, 4, 8, 12].map((at) => header.getUint32(at, true)) as [
+    number,
+    number,
+    number,
+    number,
+  ];
+  if ((channels !== 3 && channels !== 4) || (sampleBytes !== 1 && sampleBytes !== 2)) {
+    throw new RangeError('not a stored frame');
+  }
+  const samples = width * height * channels;
+  const planes = await decompress(bytes.subarray(HEADER_BYTES), { maxOutputLength: samples * sampleBytes || 1 });
+  if (planes.length !== samples * sampleBytes) throw new RangeError('not a stored frame');
+  const data = sampleBytes === 1 ? sums8(planes, channels) : sums16(planes, channels);
+  return { width, height, channels, data };
+}
+
+function isEightBit(data: Uint16Array): boolean {
+  for (const value of data) if (value >> 8 !== (value & 255)) return false;
+  return true;
+}
+
+function differences8(data: Uint16Array, channels: number): Uint8Array {
+  const planes = new Uint8Array(data.length);
+  for (let i = 0; i < data.length; i++) planes[i] = data[i]! - (i < channels ? 0 : data[i - channels]!);
+  return planes;
+}
+
+function sums8(planes: Uint8Array, channels: number): Uint16Array {
+  const data = new Uint16Array(planes.length);
+  for (let i = 0; i < data.length; i++) {
+    const before = i < channels ? 0 : data[i - channels]! & 255;
+    data[i] = ((planes[i]! + before) & 255) * 257;
+  }
+  return data;
+}
+
+/** Differences are zigzag-coded (0, -1, 1, -2, … as 0, 1, 2, 3, …), so that small ones of either sign have a high byte of 0. */
+function differences16(data: Uint16Array, channels: number): Uint8Array {
+  const count = data.length;
+  const planes = new Uint8Array(2 * count);
+  for (let i = 0; i < count; i++) {
+    const signed = ((data[i]! - (i < channels ? 0 : data[i - channels]!)) << 16) >> 16;
+    const zigzag = (signed << 1) ^ (signed >> 31);
+    planes[i] = zigzag >> 8;
+    planes[count + i] = zigzag;
+  }
+  return planes;
+}
+
+function sums16(planes: Uint8Array, channels: number): Uint16Array {
+  const count = planes.length / 2;
+  const data = new Uint16Array(count);
+  for (let i = 0; i < count; i++) {
+    const zigzag = (planes[i]! << 8) | planes[count + i]!;
+    const signed = (zigzag >> 1) ^ -(zigzag & 1);
+    data[i] = signed + (i < channels ? 0 : data[i - channels]!);
+  }
+  return data;
+}
