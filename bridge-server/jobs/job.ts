@@ -1,0 +1,53 @@
+import type { RenderRequest } from '../protocol/request.ts';
+import type { Progress, Stage } from '../progress.ts';
+
+/** What one stage of a job did: wall seconds, and how many of its units (frames or keys) it made or found in the cache. */
+export type StageAccount = { readonly seconds: number; readonly computed: number; readonly cached: number };
+
+/** Why a frame is a key. `reason` is a stable word, `explanation` a sentence for the user. */
+export type JobKey = { readonly frame: number; readonly reason: string; readonly explanation: string };
+
+export type RenderResult = {
+  /** The finished movie, or the folder of images. */
+  readonly output: string;
+  readonly frames: number;
+  /** Wall time of the run that finished the job. */
+  readonly seconds: number;
+  readonly stages: Partial<Record<Stage, StageAccount>>;
+  /** Highest resident memory of this process so far, its worker threads included, ffmpeg not. */
+  readonly peakRssBytes: number;
+  readonly keys: readonly JobKey[];
+  /** What the user should know about how the source was read or the request understood. */
+  readonly notes: readonly string[];
+};
+
+export type JobState =
+  | { readonly state: 'queued' }
+  | { readonly state: 'running'; readonly progress: Progress | null }
+  | { readonly state: 'done'; readonly result: RenderResult }
+  | {
+      readonly state: 'failed';
+      readonly error: { readonly code: string; readonly message: string; readonly remedy: string };
+    }
+  | { readonly state: 'cancelled' }
+  /** The process that ran it ended. */
+  | { readonly state: 'interrupted' };
+
+export type JobRecord = {
+  readonly id: string;
+  /** The submitter's own name for it, if it gave one: submitting it again is this job. */
+  readonly key: string | null;
+  /** ISO 8601, UTC. */
+  readonly createdAt: string;
+  /** As submitted; `{version}` in its output's path stands for `v001`, `v002`, … */
+  readonly request: RenderRequest;
+  /** Counts the jobs of the same source and output, from 1. */
+  readonly version: number;
+  readonly state: JobState;
+};
+
+/** A job as it is now, whenever it changes. */
+export type JobEvent = { readonly job: JobRecord };
+
+/** From this state on a job does not change unless it is resumed. */
+export const isSettled = ({ state }: JobState): boolean => state !== 'queued' && state !== 'running';
