@@ -1,0 +1,84 @@
+import { z } from 'zod';
+import { failureSchema, jobSchema } from './job.ts';
+import { renderRequestSchema } from './request.ts';
+
+/**
+ * Every message between a panel and the bridge, as JSON text over one WebSocket. A client first says `hello` (or `pair`, once, to
+ * get the token, and then `hello`); nothing else is answered before. Each question carries an `id` that its answer repeats as
+ * `to`; `job` and `heartbeat` come unasked.
+ */
+export const PROTOCOL_VERSION = 1;
+
+/** Where a bridge may listen, on 127.0.0.1; tried in this order. */
+export const BRIDGE_PORTS: readonly number[] = [41741, 41742, 41743, 41744];
+
+export const SOCKET_PATH = '/v1/socket';
+
+const id = z.string().min(1).max(64);
+const question = { id };
+const job = z.string().min(1).max(64);
+
+export const clientMessageSchema = z.discriminatedUnion('type', [
+  /** The code that `pentimento pair` shows. Answered by `paired`, or by closing. */
+  z.strictObject({ type: z.literal('pair'), code: z.string().min(1).max(64) }),
+  /** Answered by `welcome`, or by closing. `version` is the protocol's. */
+  z.strictObject({ type: z.literal('hello'), version: z.int(), token: z.string().min(1).max(256) }),
+  /** Answered by `accepted`. The same `key` again, from any client at any time, is the same job. */
+  z.strictObject({
+    type: z.literal('submit'),
+    ...question,
+    key: z.string().min(8).max(64),
+    request: renderRequestSchema,
+  }),
+  /** Answered by `jobs`: the newest `limit` jobs of this install, newest first, from the one before `before` on. */
+  z.strictObject({ type: z.literal('list'), ...question, limit: z.int().min(1).max(50), before: job.nullable() }),
+  /** Answered by `subscribed`; from then on a `job` message comes whenever a job changes. */
+  z.strictObject({ type: z.literal('subscribe'), ...question }),
+  /** Answered by `accepted`. */
+  z.strictObject({ type: z.literal('cancel'), ...question, job }),
+  z.strictObject({ type: z.literal('resume'), ...question, job }),
+  /** A sign of life, for clients whose WebSocket shows them no pings. Not answered. */
+  z.strictObject({ type: z.literal('heartbeat') }),
+]);
+
+const answer = { to: id };
+
+export const bridgeMessageSchema = z.discriminatedUnion('type', [
+  z.object({ type: z.literal('paired'), token: z.string() }),
+  /** The bridge's own version; and how often it sends `heartbeat`, and closes when nothing at all came for `silenceMs`. */
+  z.object({
+    type: z.literal('welcome'),
+    version: z.string(),
+    protocol: z.int(),
+    heartbeatMs: z.number(),
+    silenceMs: z.number(),
+  }),
+  z.object({ type: z.literal('accepted'), ...answer, job: jobSchema }),
+  z.object({ type: z.literal('jobs'), ...answer, jobs: z.array(jobSchema), more: z.boolean() }),
+  z.object({ type: z.literal('subscribed'), ...answer }),
+  /** `to` null: the message could not be read as a question. */
+  z.object({ type: z.literal('refused'), to: id.nullable(), error: failureSchema }),
+  /** A job as it is now. What happened between two of these may have been left out; the last state never is. */
+  z.object({ type: z.literal('job'), job: jobSchema }),
+  z.object({ type: z.literal('heartbeat') }),
+]);
+
+export type ClientMessage = z.infer<typeof clientMessageSchema>;
+export type BridgeMessage = z.infer<typeof bridgeMessageSchema>;
+
+/** Why the bridge closes a socket: the close code, with the name as its reason. */
+export const CLOSE_CODES = {
+  'shutting-down': 1001,
+  'message-binary': 1003,
+  'message-too-big': 1009,
+  'hello-expected': 4001,
+  'hello-late': 4002,
+  'token-wrong': 4003,
+  'version-unsupported': 4004,
+  'pairing-refused': 4005,
+  'too-many-bad-messages': 4006,
+  'too-many-connections': 4007,
+  silent: 4008,
+} as const;
+
+export type CloseReason = keyof typeof CLOSE_CODES;
