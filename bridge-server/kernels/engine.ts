@@ -20,55 +20,104 @@ export type WorkerStart = {
   readonly sync: number;
 };
 export type WorkerCall = { readonly kernel: string; readonly args: readonly number[] };
-export type WorkerReply = { readonly error: string | null };
+export type WorkerReply = { readonly value: number } | { readonly error: string };
 
 /**
  * A team of worker threads that run the kernels of build/kernels.wasm on one shared memory. One kernel runs at a time, on all
  * workers together; results do not depend on how many there are.
+ *
+ * A kernel that traps leaves the others waiting at a barrier, and the memory in an unknown state: the whole team is ended,
+ * and that run and every later one reject with what happened. The process lives on, and may start another engine.
  */
 export class Engine {
   /** Hash of the compiled kernels: part of the cache key of every stage that runs them. */
   readonly codeHash: string;
   readonly workers: number;
   readonly #memory: WebAssembly.Memory;
-  readonly #team: Worker[];
+  readonly #team: readonly Worker[];
   #free: Block[] = [];
   #top = RESERVED_BYTES;
   #last: Promise<unknown> = Promise.resolve();
+  #ended: Error | null = null;
+  #running: {
+    answers: number;
+    value: number;
+    resolve: (value: number) => void;
+    reject: (error: Error) => void;
+  } | null = null;
 
-  private constructor(codeHash: string, memory: WebAssembly.Memory, team: Worker[]) {
+  private constructor(codeHash: string, module: WebAssembly.Module, workers: number) {
     this.codeHash = codeHash;
-    this.workers = team.length;
-    this.#memory = memory;
-    this.#team = team;
+    this.workers = workers;
+    this.#memory = new WebAssembly.Memory({ initial: INITIAL_PAGES, maximum: MAXIMUM_PAGES, shared: true });
+    this.#team = Array.from({ length: workers }, (_, worker) => {
+      const workerData: WorkerStart = { module, memory: this.#memory, worker, workers, sync: SYNC_POINTER };
+      const thread = new Worker(new URL('./worker.ts', import.meta.url), { workerData });
+      thread.on('message', (reply: WorkerReply) => this.#answered(worker, reply));
+      thread.on('error', (error) => this.#end(error as Error));
+      thread.on('exit', () => this.#end(new Error('a worker thread ended')));
+      // An idle team does not keep the process alive; a running one does.
+      thread.unref();
+      return thread;
+    });
   }
 
   static async start(workers = Math.min(16, availableParallelism())): Promise<Engine> {
     const bytes = await readFile(kernelsPath);
-    const module = await WebAssembly.compile(bytes);
-    const memory = new WebAssembly.Memory({ initial: INITIAL_PAGES, maximum: MAXIMUM_PAGES, shared: true });
-    const team = Array.from({ length: workers }, (_, worker) => {
-      const workerData: WorkerStart = { module, memory, worker, workers, sync: SYNC_POINTER };
-      const thread = new Worker(new URL('./worker.ts', import.meta.url), { workerData });
-      thread.unref();
-      return thread;
-    });
-    return new Engine(createHash('sha256').update(bytes).digest('hex'), memory, team);
+    const codeHash = createHash('sha256').update(bytes).digest('hex');
+    return new Engine(codeHash, await WebAssembly.compile(bytes), workers);
   }
 
-  /** Runs one kernel on the whole team, after whatever was asked before. Rejects when the kernel traps. */
-  run(kernel: string, ...args: number[]): Promise<void> {
-    const call: WorkerCall = { kernel, args };
-    const result = this.#last
-      .then(() => Promise.all(this.#team.map((thread) => ask(thread, call))))
-      .then(() => undefined);
+  /** Runs one kernel on the whole team, after whatever was asked before. Resolves to what the kernel returns, 0 if nothing. */
+  run(kernel: string, ...args: number[]): Promise<number> {
+    const result = this.#last.then(() => this.#call({ kernel, args }));
     this.#last = result.catch(() => undefined);
     return result;
   }
 
+  #call(call: WorkerCall): Promise<number> {
+    if (this.#ended) return Promise.reject(new Error(`${call.kernel}: ${this.#ended.message}`, { cause: this.#ended }));
+    return new Promise<number>((resolve, reject) => {
+      this.#running = {
+        answers: 0,
+        value: 0,
+        resolve,
+        reject: (error) => reject(new Error(`${call.kernel}: ${error.message}`, { cause: error })),
+      };
+      for (const thread of this.#team) {
+        thread.ref();
+        thread.postMessage(call);
+      }
+    });
+  }
+
+  #answered(worker: number, reply: WorkerReply): void {
+    if ('error' in reply) {
+      this.#end(new Error(reply.error));
+      return;
+    }
+    const running = this.#running;
+    if (!running) return;
+    if (worker === 0) running.value = reply.value;
+    running.answers++;
+    if (running.answers < this.workers) return;
+    this.#running = null;
+    for (const thread of this.#team) thread.unref();
+    running.resolve(running.value);
+  }
+
+  /** The first reason stays the reason. */
+  #end(reason: Error): void {
+    if (this.#ended) return;
+    this.#ended = reason;
+    this.#running?.reject(reason);
+    this.#running = null;
+    for (const thread of this.#team) void thread.terminate();
+  }
+
   /** Memory is not cleared. Throws RangeError when 4 GiB are spent. */
   alloc(bytes: number): Block {
-    const size = Math.ceil(bytes / ALIGNMENT) * ALIGNMENT;
+    const size = Math.max(1, Math.ceil(bytes / ALIGNMENT)) * ALIGNMENT;
     const index = this.#free.findIndex((block) => block.bytes >= size);
     const hole = this.#free[index];
     if (hole) {
@@ -88,6 +137,7 @@ export class Engine {
     const merged: Block[] = [];
     for (const block of all) {
       const before = merged.at(-1);
+      if (before && before.pointer + before.bytes > block.pointer) throw new RangeError('a block was freed twice');
       if (before && before.pointer + before.bytes === block.pointer) {
         merged[merged.length - 1] = { pointer: before.pointer, bytes: before.bytes + block.bytes };
       } else merged.push(block);
@@ -98,6 +148,11 @@ export class Engine {
       merged.pop();
     }
     this.#free = merged;
+  }
+
+  /** Bytes of the memory that lie below the highest block in use: 0 when everything was freed. */
+  get bytesInUse(): number {
+    return this.#top - RESERVED_BYTES - this.#free.reduce((sum, block) => sum + block.bytes, 0);
   }
 
   /** Views of a block. Take them again after an `alloc`: growing the memory does not lengthen older views. */
@@ -111,23 +166,10 @@ export class Engine {
   f32 = (block: Block, length = block.bytes >> 2): Float32Array =>
     new Float32Array(this.#memory.buffer, block.pointer, length);
 
+  /** Waits for what was asked, then ends the team. Later runs reject. */
   async close(): Promise<void> {
     await this.#last;
+    this.#ended ??= new Error('the engine is closed');
     await Promise.all(this.#team.map((thread) => thread.terminate()));
   }
-}
-
-function ask(thread: Worker, call: WorkerCall): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const settle = (error: Error | null): void => {
-      thread.off('message', onMessage).off('error', settle).unref();
-      if (error) reject(error);
-      else resolve();
-    };
-    const onMessage = ({ error }: WorkerReply): void =>
-      settle(error === null ? null : new Error(`${call.kernel}: ${error}`));
-    thread.ref();
-    thread.on('message', onMessage).on('error', settle);
-    thread.postMessage(call);
-  });
 }

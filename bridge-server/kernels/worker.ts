@@ -10,18 +10,17 @@ const instance = await WebAssembly.instantiate(module, {
     },
   },
 });
-const kernels = instance.exports as Record<string, (...args: number[]) => void>;
+const kernels = instance.exports as Record<string, (...args: number[]) => number | undefined>;
 kernels['join']!(worker, workers, sync);
 
-parentPort!.on('message', ({ kernel, args }: WorkerCall) => {
-  let reply: WorkerReply = { error: null };
+parentPort!.on('message', ({ kernel, args }: WorkerCall) => parentPort!.postMessage(answer(kernel, args)));
+
+function answer(kernel: string, args: readonly number[]): WorkerReply {
   try {
     const run = kernels[kernel];
-    if (!run) throw new Error('there is no such kernel');
-    run(...args);
+    if (!run) return { error: 'there is no such kernel' };
+    return { value: run(...args) ?? 0 };
   } catch (error) {
-    // A trap leaves the others waiting at a barrier: the engine is not usable after this, and says so.
-    reply = { error: error instanceof Error ? error.message : String(error) };
+    return { error: error instanceof Error ? error.message : String(error) };
   }
-  parentPort!.postMessage(reply);
-});
+}

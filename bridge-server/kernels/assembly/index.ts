@@ -1,2 +1,8 @@
 // The table of contents of kernels.wasm: what engine.run can name.
 export { join } from './team';
+export { luma } from './luma';
+export { buildPyramid, flow, flowBytes, pyramidBytes } from './flow';
+export { lookLoad, lookStore, lookBlur } from './look-picture';
+export { lookTensor, lookTangents, lookAlong } from './look-tangents';
+export { lookKuwahara } from './look-kuwahara';
+export { lookDetail, lookImpasto } from './look-oil';
