@@ -10,6 +10,86 @@ const WORDS = {
     sentence: `There is no file or folder at ${path}.`,
     remedy: 'Check the path, or relink the clip.',
   }),
+  'ffmpeg-missing': ({ name, path, setting }: { name: string; path: string | null; setting: string }) => ({
+    sentence: path === null ? `There is no ${name} on this machine.` : `The ${name} at ${path} cannot be run.`,
+    remedy: `Install ffmpeg, or set ${setting} to a working ${name}.`,
+  }),
+  'media-not-a-file': ({ path }: { path: string }) => ({
+    sentence: `${path} is neither a file nor a folder.`,
+    remedy: 'Give a movie file, or a folder of numbered images.',
+  }),
+  'media-empty': ({ path }: { path: string }) => ({
+    sentence: `${path} is empty.`,
+    remedy: 'Export or copy the clip again.',
+  }),
+  'media-unreadable': ({ path }: { path: string }) => ({
+    sentence: `${path} is not a movie that can be read.`,
+    remedy: 'Export the clip as ProRes, H.264 or a folder of numbered images, and use that.',
+  }),
+  'media-playlist': ({ path }: { path: string }) => ({
+    sentence: `${path} is a text that points to other files, not a movie.`,
+    remedy: 'Give the movie itself.',
+  }),
+  'media-truncated': ({ path }: { path: string }) => ({
+    sentence: `${path} is cut off: its end is missing.`,
+    remedy: 'Copy or export the clip again, and let it finish.',
+  }),
+  'media-damaged': ({ path, frame }: { path: string; frame: number }) => ({
+    sentence: `${path} is damaged: frame ${frame} cannot be decoded.`,
+    remedy: 'Copy or export the clip again, or choose a range without that frame.',
+  }),
+  'media-no-picture': ({ path }: { path: string }) => ({
+    sentence: `There are no pictures in ${path}, only sound or data.`,
+    remedy: 'Choose a clip that has video.',
+  }),
+  'media-encrypted': ({ path }: { path: string }) => ({
+    sentence: `${path} is encrypted.`,
+    remedy: 'Export an unprotected copy from where it came from.',
+  }),
+  'media-pixels-unknown': ({ path, format }: { path: string; format: string }) => ({
+    sentence: `${path} stores its pixels as ${format}, which Pentimento does not read.`,
+    remedy: 'Export the clip as ProRes or as a folder of 16-bit PNGs, and use that.',
+  }),
+  'range-outside': (facts: { path: string; from: number; to: number; first: number; end: number }) => ({
+    sentence: `The range ${facts.from} to ${facts.to} is not in ${facts.path}, which has frames ${facts.first} to ${facts.end}.`,
+    remedy: `Choose --from and --to within ${facts.first} and ${facts.end}.`,
+  }),
+  'image-unreadable': ({ path }: { path: string }) => ({
+    sentence: `${path} is not an image that can be read.`,
+    remedy: 'Save it again as PNG, TIFF, JPEG or WebP.',
+  }),
+  'images-none': ({ folder }: { folder: string }) => ({
+    sentence: `There are no numbered images in ${folder}.`,
+    remedy: 'Name them with their frame number, such as shot_0001.png (PNG, TIFF, JPEG or WebP).',
+  }),
+  'images-same-number': ({ folder, number, names }: { folder: string; number: number; names: readonly string[] }) => ({
+    sentence: `${names.join(' and ')} in ${folder} both have the number ${number}.`,
+    remedy: 'Keep one image for each frame number.',
+  }),
+  'images-missing-number': ({ folder, number }: { folder: string; number: number }) => ({
+    sentence: `Image number ${number} is missing in ${folder}.`,
+    remedy: 'Add it, or choose a range without it.',
+  }),
+  'images-mixed': ({ path, first }: { path: string; first: string }) => ({
+    sentence: `${path} has another size, or other channels, than ${first}.`,
+    remedy: 'Save all images of the sequence alike.',
+  }),
+  'output-folder-missing': ({ path }: { path: string }) => ({
+    sentence: `The folder for ${path} is not there.`,
+    remedy: 'Create it, or connect its disk, then run the same command again.',
+  }),
+  'output-not-writable': ({ path }: { path: string }) => ({
+    sentence: `${path} may not be written.`,
+    remedy: 'Choose another place, or change the permissions of its folder.',
+  }),
+  'output-is-folder': ({ path }: { path: string }) => ({
+    sentence: `${path} is a folder, not a movie.`,
+    remedy: 'Give another name, or end it with a separator to write images into it.',
+  }),
+  'output-disk-full': ({ path }: { path: string }) => ({
+    sentence: `The disk is full: ${path} could not be finished.`,
+    remedy: 'Make room, then run the same command again; it goes on from the last finished frame.',
+  }),
   // bridge
   'host-refused': () => ({
     sentence: 'This request came to the bridge under a name that is not its own.',
@@ -22,14 +102,6 @@ const WORDS = {
   'token-wrong': () => ({
     sentence: "The token is missing, or is not this install's.",
     remedy: 'Pair again: run `pentimento pair` and type the code into the panel.',
-  }),
-  'pairing-refused': () => ({
-    sentence: 'This pairing code is wrong, used or too old.',
-    remedy: 'Run `pentimento pair` for a new one.',
-  }),
-  'version-unsupported': ({ asked, spoken }: { asked: number; spoken: number }) => ({
-    sentence: `The panel speaks version ${asked} of the protocol, the bridge version ${spoken}.`,
-    remedy: asked > spoken ? 'Update the bridge.' : 'Update the panel.',
   }),
   'route-unknown': () => ({
     sentence: 'The bridge has nothing at this address.',
@@ -141,6 +213,88 @@ const WORDS = {
     sentence: `The neural network runtime refused the network: ${reason}.`,
     remedy: 'Run `pentimento doctor`; if the model file changed on disk meanwhile, start again.',
   }),
+  // diffusion
+  'vocabulary-unusable': ({ reason }: { reason: string }) => ({
+    sentence: `The vocabulary of this model cannot be used: ${reason}.`,
+    remedy: 'Fetch the model folder again, or use the single-file version of the model.',
+  }),
+  'scheduler-unsupported': ({ kind, setting }: { kind: string; setting: string }) => ({
+    sentence: `The scheduler ${kind} cannot be run with ${setting}.`,
+    remedy: 'Choose another scheduler, or leave this setting out of the scheduler_config.json beside the model.',
+  }),
+  // jobs
+  'job-unknown': ({ id }: { id: string }) => ({
+    sentence: `There is no job ${id}.`,
+    remedy: 'See `pentimento jobs` for those there are.',
+  }),
+  'job-interrupted': ({ id }: { id: string }) => ({
+    sentence: `Job ${id} was interrupted before it was finished.`,
+    remedy: `Run \`pentimento resume ${id}\` to go on from the last finished frame.`,
+  }),
+  'keys-none': ({ folder }: { folder: string }) => ({
+    sentence: `There are no numbered images in ${folder}.`,
+    remedy: 'Name each key after its source frame, for example key_0012.png for frame 12.',
+  }),
+  'key-outside': ({ path, frame, from, to }: { path: string; frame: number; from: number; to: number }) => ({
+    sentence: `${path} is for frame ${frame}, but the frames to render are ${from} to ${to - 1}.`,
+    remedy: 'Take it out of the folder, or number it by its source frame, counted from 0.',
+  }),
+  'key-size': (facts: { path: string; width: number; height: number; clipWidth: number; clipHeight: number }) => ({
+    sentence: `${facts.path} is ${facts.width}x${facts.height}, the clip is ${facts.clipWidth}x${facts.clipHeight}.`,
+    remedy: `Export it again at ${facts.clipWidth}x${facts.clipHeight}.`,
+  }),
+  'image-changed': ({ path }: { path: string }) => ({
+    sentence: `${path} was changed while the job ran.`,
+    remedy: 'Run the same command again: it uses the image as it is now.',
+  }),
+  'masks-none': ({ folder }: { folder: string }) => ({
+    sentence: `There are no numbered images in ${folder}.`,
+    remedy: 'Name each mask after its source frame; one alone holds for the whole clip.',
+  }),
+  'output-is-input': ({ path }: { path: string }) => ({
+    sentence: `The result would be written over what it is made from, at ${path}.`,
+    remedy: 'Choose another output.',
+  }),
+  'output-not-folder': ({ path }: { path: string }) => ({
+    sentence: `The result is to be a folder of images, but ${path} is a file.`,
+    remedy: 'Choose another output.',
+  }),
+  'output-not-file': ({ path }: { path: string }) => ({
+    sentence: `The result is to be a movie, but ${path} is a folder.`,
+    remedy: 'Give the movie a file name, or end the path with a separator for a folder of images.',
+  }),
+  'disk-small': ({ path, needed, free }: { path: string; needed: number; free: number }) => ({
+    sentence: `The job needs about ${gigabytes(needed)} at ${path}, and ${gigabytes(free)} are free.`,
+    remedy: 'Make room there, or render a shorter range.',
+  }),
+  'disk-full': ({ path }: { path: string }) => ({
+    sentence: `The disk is full: ${path} could not be written.`,
+    remedy: 'Make room, then run the same command again, or `pentimento resume`: it goes on from the last finished frame.',
+  }),
+  'path-refused': ({ path }: { path: string }) => ({
+    sentence: `The system does not let Pentimento use ${path}.`,
+    remedy: 'Check that the disk is not read-only and that the folder is yours, then run the same command again.',
+  }),
+  'path-gone': ({ path }: { path: string }) => ({
+    sentence: `${path} could not be reached any more.`,
+    remedy: 'Check that its disk is connected and its folder exists, then run the same command again.',
+  }),
+  'cache-unsound': ({ path }: { path: string }) => ({
+    sentence: `What was written to ${path} keeps coming back changed.`,
+    remedy: 'Check that disk; PENTIMENTO_HOME can move the cache to another one.',
+  }),
+  'store-unusable': ({ path, reason }: { path: string; reason: string }) => ({
+    sentence: `The list of jobs in ${path} cannot be used: ${reason}.`,
+    remedy: 'Check that the disk is writable and has room; if the file is damaged, delete it: no clip is lost by that.',
+  }),
+  'store-newer': ({ path }: { path: string }) => ({
+    sentence: `The list of jobs in ${path} was written by a newer Pentimento.`,
+    remedy: 'Update this one, or set PENTIMENTO_HOME to another folder.',
+  }),
+  internal: ({ reason }: { reason: string }) => ({
+    sentence: `Something went wrong inside Pentimento: ${reason}.`,
+    remedy: 'Run the same command again; if it stays, please report it with this sentence.',
+  }),
   // everything else
   'arguments-unusable': ({ reason }: { reason: string }) => ({
     sentence: reason,
@@ -170,3 +324,5 @@ export class Failure<C extends ErrorCode = ErrorCode> extends Error {
     this.remedy = words.remedy;
   }
 }
+
+const gigabytes = (bytes: number): string => `${(bytes / 1e9).toFixed(1)} GB`;
