@@ -1,0 +1,142 @@
+import { createHash } from 'node:crypto';
+import { Failure } from '../errors.ts';
+import type { RenderRequest } from '../protocol/request.ts';
+import { unpremultiply } from './alpha.ts';
+import { tool } from './ffmpeg.ts';
+import type { Frame, FrameRange } from './frame.ts';
+import { contentHash } from './content-hash.ts';
+import { readImage } from './image.ts';
+import { readMovie } from './movie.ts';
+import type { SourceInfo } from './probe.ts';
+import { inspectImages, inspectMovie, isFolder } from './probe.ts';
+import type { Rational } from './rational.ts';
+import { formatRational, toNumber } from './rational.ts';
+import { conform } from './timeline.ts';
+
+export { FrameWindow } from './window.ts';
+
+/** What a request wants of a source: its frames, exactly those, in working form. */
+export type Clip = {
+  readonly info: SourceInfo;
+  /** What was done to the source that its owner should know, one sentence each. */
+  readonly notes: readonly string[];
+  readonly range: FrameRange;
+  readonly rate: Rational;
+  readonly width: number;
+  readonly height: number;
+  readonly channels: 3 | 4;
+  /** Hash of the content and of how it is decoded: part of cache keys. Does not depend on the range. */
+  readonly identity: string;
+  /** The range in the source's own time, for what belongs to it (sound): seconds from the start of the file's own clock. Null for images. */
+  readonly time: { readonly start: number; readonly end: number } | null;
+  /** In order, exactly the frames of `range` (which must lie in the clip's), or a Failure. Frames are not to be written to. */
+  read(range: FrameRange, signal: AbortSignal): AsyncIterable<Frame>;
+};
+
+/**
+ * Opens a movie or a folder of numbered images. Frame numbers are the source's own in presentation order; for images those in the
+ * names. When the clip is conformed to another rate R (asked for, or because the source has none), the frames are the ticks k/R
+ * counted from the source's first frame, see timeline.ts.
+ */
+export async function openClip(source: RenderRequest['source'], signal: AbortSignal): Promise<Clip> {
+  return (await isFolder(source.path)) ? openFolder(source) : openMovieFile(source, signal);
+}
+
+async function openMovieFile(source: RenderRequest['source'], signal: AbortSignal): Promise<Clip> {
+  const movie = await inspectMovie(source.path, signal);
+  const { info, timeline } = movie;
+  const wanted = checkedRange(source, { from: 0, to: info.frames });
+  const rate = source.rate ?? info.rate;
+  const regular = info.variable ? null : info.rate;
+  const same = regular !== null && rate.num === regular.num && rate.den === regular.den;
+  const { range, source: shown } = same ? { range: wanted, source: null } : conform(timeline, wanted, rate, regular);
+
+  const notes: string[] = [];
+  if (info.variable) {
+    notes.push(`The source has a variable frame rate; it was conformed to ${words(rate)} frames a second.`);
+  } else if (!same) {
+    notes.push(`The source runs at ${words(info.rate)} frames a second; it was conformed to ${words(rate)}.`);
+  }
+  if (info.interlaced) notes.push('The source is interlaced; each frame was deinterlaced.');
+  if (info.rotated) notes.push('The source is stored turned; it was turned upright.');
+
+  const { version } = await tool('ffmpeg');
+  const identity = digest([
+    await contentHash([info.path]),
+    `${version} ${source.alpha} ${formatRational(rate)} ${movie.stream}`,
+  ]);
+  const sourceOf = (n: number): number => (shown ? shown[n - range.from]! : n);
+  const seconds = (pts: number): number => pts * toNumber(timeline.timebase);
+
+  async function* read({ from, to }: FrameRange, abort: AbortSignal): AsyncGenerator<Frame> {
+    checkInside({ from, to }, range);
+    if (from === to) return;
+    let next = sourceOf(from);
+    let n = from;
+    for await (const frame of readMovie(movie, { from: next, to: sourceOf(to - 1) + 1 }, abort)) {
+      if (n < to && sourceOf(n) === next) straighten(frame, source.alpha);
+      for (; n < to && sourceOf(n) === next; n++) yield frame;
+      next++;
+    }
+  }
+
+  return {
+    ...{ info, notes, range, rate, width: info.width, height: info.height, channels: info.channels, identity, read },
+    time: {
+      start: seconds(timeline.pts[wanted.from]!),
+      end: seconds(timeline.pts[wanted.to] ?? timeline.end),
+    },
+  };
+}
+
+async function openFolder(source: RenderRequest['source']): Promise<Clip> {
+  const { info, images } = await inspectImages(source.path);
+  const numbers = [...images.keys()];
+  const range = checkedRange(source, { from: numbers[0]!, to: numbers.at(-1) + 1 });
+  for (let n = range.from; n < range.to; n++) {
+    if (!images.has(n)) throw new Failure('images-missing-number', { folder: info.path, number: n });
+  }
+  const identity = digest([await contentHash([...images.values()]), `${source.alpha} ${numbers.join()}`]);
+
+  async function* read({ from, to }: FrameRange, abort: AbortSignal): AsyncGenerator<Frame> {
+    checkInside({ from, to }, range);
+    for (let n = from; n < to; n++) {
+      abort.throwIfAborted();
+      const path = images.get(n)!;
+      const frame = await readImage(path);
+      if (frame.width !== info.width || frame.height !== info.height || frame.channels !== info.channels) {
+        throw new Failure('images-mixed', { path, first: images.get(numbers[0]!)! });
+      }
+      straighten(frame, source.alpha);
+      yield frame;
+    }
+  }
+
+  const { width, height, channels } = info;
+  const rate = source.rate ?? info.rate;
+  return { info, notes: [], range, rate, width, height, channels, identity, time: null, read };
+}
+
+function straighten(frame: Frame, alpha: 'straight' | 'premultiplied'): void {
+  if (alpha === 'premultiplied' && frame.channels === 4) unpremultiply(frame.data);
+}
+
+function checkedRange({ path, from, to }: RenderRequest['source'], whole: FrameRange): FrameRange {
+  // An unset start is 0, which for images need not be a number in any name.
+  const range = { from: from === 0 ? whole.from : from, to: to ?? whole.to };
+  if (range.from < whole.from || range.to > whole.to || range.from >= range.to) {
+    throw new Failure('range-outside', { path, from, to: to ?? whole.to, first: whole.from, end: whole.to });
+  }
+  return range;
+}
+
+function checkInside({ from, to }: FrameRange, whole: FrameRange): void {
+  if (from < whole.from || to > whole.to || from > to) {
+    throw new RangeError(`frames ${from} to ${to} of a clip from ${whole.from} to ${whole.to}`);
+  }
+}
+
+/** 23.976, 25, 59.94 … as editors say them. */
+const words = (rate: Rational): string => String(Math.round(toNumber(rate) * 1000) / 1000);
+
+const digest = (parts: readonly string[]): string => createHash('sha256').update(parts.join('\n')).digest('hex');

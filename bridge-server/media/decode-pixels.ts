@@ -1,0 +1,239 @@
+import type { ChromaSiting, Colour, Quantisation } from './colour.ts';
+import { chromaCodes, lumaCodes, toRgb } from './colour.ts';
+import type { Frame } from './frame.ts';
+import type { Component, PixelFormat } from './pixel-format.ts';
+import { planesOf } from './pixel-format.ts';
+
+type Samples = Uint8Array | Uint16Array;
+/** One component as a plane of its own; `stride` counts samples. */
+type Plane = { readonly samples: Samples; readonly stride: number; readonly start: number };
+
+/**
+ * Makes the function that turns raw pictures of one layout into working frames. Chroma is brought to luma's resolution by
+ * linear interpolation at its true place; the arithmetic is double precision, rounded once.
+ */
+export function pixelDecoder(
+  format: PixelFormat,
+  width: number,
+  height: number,
+  colour: Colour,
+  siting: ChromaSiting,
+): { readonly bytes: number; readonly decode: (raw: Uint8Array) => Frame } {
+  const { planes, bytes } = planesOf(format, width, height);
+  const channels = format.alpha ? 4 : 3;
+  const chromaColumns = Math.ceil(width / format.chromaWidth);
+  const chromaRows = Math.ceil(height / format.chromaHeight);
+
+  const planeOf = (raw: Uint8Array, component: Component, chroma: boolean): Plane => {
+    const { offset, stride } = planes[component.plane]!;
+    return extract(raw, component, offset, stride, chroma ? chromaColumns : width, chroma ? chromaRows : height);
+  };
+
+  const decode = (raw: Uint8Array): Frame => {
+    const data = new Uint16Array(width * height * channels);
+    const [first, second, third] = format.components;
+    const alpha = format.alpha ? format.components.at(-1)! : null;
+    if (format.model === 'yuv') {
+      const codes = yuvCodes(format.bits, colour);
+      const y = planeOf(raw, first!, false);
+      const cb = new ChromaRows(planeOf(raw, second!, true), width, height, format, siting);
+      const cr = new ChromaRows(planeOf(raw, third!, true), width, height, format, siting);
+      const luma = new Int32Array(width);
+      for (let row = 0; row < height; row++) {
+        readRow(y, row, luma);
+        yuvRow(luma, cb.row(row), cr.row(row), codes, data, row * width * channels, channels);
+      }
+    } else {
+      const range = format.model === 'rgb' ? 'full' : colour.range;
+      const targets = format.model === 'grey' ? [0, 0, 0] : [0, 1, 2];
+      for (const [channel, source] of targets.entries()) {
+        const component = format.components[source]!;
+        spread(planeOf(raw, component, false), width, height, widening(component.bits, range), data, channel, channels);
+      }
+    }
+    if (alpha) {
+      spread(planeOf(raw, alpha, false), width, height, widening(alpha.bits, 'full'), data, 3, channels);
+    }
+    return { width, height, channels, data };
+  };
+  return { bytes, decode };
+}
+
+/** A view where the samples already lie in a row, else a copy. */
+function extract(
+  raw: Uint8Array,
+  component: Component,
+  offset: number,
+  stride: number,
+  columns: number,
+  rows: number,
+): Plane {
+  const { word, step, shift, bits, bigEndian } = component;
+  const whole = shift === 0 && step === word && (word === 1 || !bigEndian);
+  const at = raw.byteOffset + offset;
+  if (whole && word === 1 && bits === 8) return { samples: raw, stride, start: offset };
+  if (whole && word === 2 && at % 2 === 0 && stride % 2 === 0) {
+    const length = (stride * rows) / 2;
+    return { samples: new Uint16Array(raw.buffer, at, length), stride: stride / 2, start: 0 };
+  }
+  const samples = new Uint16Array(columns * rows);
+  const mask = 2 ** bits - 1;
+  const view = new DataView(raw.buffer, raw.byteOffset + offset, stride * rows);
+  for (let row = 0, out = 0; row < rows; row++) {
+    let from = row * stride + component.offset;
+    for (let column = 0; column < columns; column++, from += step) {
+      const bytes =
+        word === 1
+          ? view.getUint8(from)
+          : word === 2
+            ? view.getUint16(from, !bigEndian)
+            : view.getUint32(from, !bigEndian);
+      samples[out++] = (bytes >>> shift) & mask;
+    }
+  }
+  return { samples, stride: columns, start: 0 };
+}
+
+function readRow({ samples, stride, start }: Plane, row: number, out: Int32Array): void {
+  const from = start + row * stride;
+  for (let x = 0; x < out.length; x++) out[x] = samples[from + x]!;
+}
+
+/** Weights of the linear interpolation are in 1/8 both ways, so that all of it is exact in integers. */
+const CHROMA_UNIT = 64;
+
+/** The rows of one chroma plane at luma's resolution, in units of 1/64 code. */
+class ChromaRows {
+  readonly #plane: Plane;
+  readonly #columns: number;
+  readonly #rows: number;
+  readonly #format: PixelFormat;
+  readonly #siting: ChromaSiting;
+  readonly #blended: Int32Array;
+  readonly #out: Int32Array;
+
+  constructor(plane: Plane, width: number, height: number, format: PixelFormat, siting: ChromaSiting) {
+    this.#plane = plane;
+    this.#columns = Math.ceil(width / format.chromaWidth);
+    this.#rows = Math.ceil(height / format.chromaHeight);
+    this.#format = format;
+    this.#siting = siting;
+    this.#blended = new Int32Array(this.#columns);
+    this.#out = new Int32Array(width);
+  }
+
+  /** Valid until the next call. */
+  row(row: number): Int32Array {
+    const { samples, stride, start } = this.#plane;
+    const { before, weight } = neighbours(row, this.#format.chromaHeight, this.#siting.vertical);
+    const upper = start + clamp(before, this.#rows) * stride;
+    const lower = start + clamp(before + 1, this.#rows) * stride;
+    const blended = this.#blended;
+    const rest = 8 - weight;
+    for (let x = 0; x < blended.length; x++) blended[x] = samples[upper + x]! * rest + samples[lower + x]! * weight;
+    this.#widen(blended);
+    return this.#out;
+  }
+
+  #widen(row: Int32Array): void {
+    const out = this.#out;
+    const last = row.length - 1;
+    const size = this.#format.chromaWidth;
+    if (size === 1) {
+      for (let x = 0; x < out.length; x++) out[x] = row[x]! * 8;
+      return;
+    }
+    const { horizontal } = this.#siting;
+    // The place in a block decides the two neighbours and their weights; a block is `size` luma columns.
+    for (let place = 0; place < size; place++) {
+      const { before, weight } = neighbours(place, size, horizontal);
+      const rest = 8 - weight;
+      for (let x = place, i = before; x < out.length; x += size, i++) {
+        const a = i < 0 ? 0 : i;
+        const b = i + 1 > last ? last : i + 1;
+        out[x] = row[a]! * rest + row[b]! * weight;
+      }
+    }
+  }
+}
+
+/**
+ * The chroma samples on both sides of a luma sample: `before` and the next one, whose weight is in eighths. `size` luma samples
+ * share a chroma sample, which sits on the first of them, in the middle, or on the last.
+ */
+function neighbours(luma: number, size: number, siting: 'left' | 'top' | 'centre' | 'bottom') {
+  const inset = siting === 'centre' ? (size - 1) / 2 : siting === 'bottom' ? size - 1 : 0;
+  const place = (luma - inset) / size;
+  const before = Math.floor(place);
+  return { before, weight: (place - before) * 8 };
+}
+
+const clamp = (index: number, length: number): number => Math.max(0, Math.min(length - 1, index));
+
+/** out = y*code of Y + cb*code of Cb + cr*code of Cr + zero, for each of R, G, B, on the scale 0..65535, with rounding's half. */
+type YuvCodes = readonly { readonly y: number; readonly cb: number; readonly cr: number; readonly zero: number }[];
+
+function yuvCodes(bits: number, { matrix, range }: Colour): YuvCodes {
+  const transform = toRgb(matrix);
+  const luma = lumaCodes(bits, range);
+  // With no matrix the "chroma" planes are B and R, coded as luma is.
+  const chroma: Quantisation = matrix === 'rgb' ? luma : chromaCodes(bits, range);
+  return [0, 3, 6].map((at) => {
+    const y = (transform[at]! / luma.scale) * 65535;
+    const cb = (transform[at + 1]! / chroma.scale) * 65535;
+    const cr = (transform[at + 2]! / chroma.scale) * 65535;
+    const zero = 0.5 - y * luma.zero - (cb + cr) * chroma.zero;
+    return { y, cb: cb / CHROMA_UNIT, cr: cr / CHROMA_UNIT, zero };
+  });
+}
+
+function yuvRow(
+  luma: Int32Array,
+  cb: Int32Array,
+  cr: Int32Array,
+  codes: YuvCodes,
+  out: Uint16Array,
+  start: number,
+  channels: number,
+): void {
+  const [r, g, b] = codes as [YuvCodes[number], YuvCodes[number], YuvCodes[number]];
+  const { y: ry, cb: rb, cr: rr, zero: rz } = r;
+  const { y: gy, cb: gb, cr: gr, zero: gz } = g;
+  const { y: by, cb: bb, cr: br, zero: bz } = b;
+  for (let x = 0, at = start; x < luma.length; x++, at += channels) {
+    const l = luma[x]!;
+    const u = cb[x]!;
+    const v = cr[x]!;
+    const red = ry * l + rb * u + rr * v + rz;
+    const green = gy * l + gb * u + gr * v + gz;
+    const blue = by * l + bb * u + br * v + bz;
+    out[at] = red < 0 ? 0 : red > 65535 ? 65535 : red;
+    out[at + 1] = green < 0 ? 0 : green > 65535 ? 65535 : green;
+    out[at + 2] = blue < 0 ? 0 : blue > 65535 ? 65535 : blue;
+  }
+}
+
+/** Every code of RGB, grey or alpha on the working scale; 8 bit full range gives v*257. */
+function widening(bits: number, range: Colour['range']): Uint16Array {
+  const { zero, scale } = lumaCodes(bits, range);
+  return Uint16Array.from({ length: 2 ** bits }, (_, code) =>
+    Math.max(0, Math.min(65535, Math.floor(((code - zero) / scale) * 65535 + 0.5))),
+  );
+}
+
+function spread(
+  { samples, stride, start }: Plane,
+  width: number,
+  height: number,
+  table: Uint16Array,
+  out: Uint16Array,
+  channel: number,
+  channels: number,
+): void {
+  for (let row = 0; row < height; row++) {
+    const from = start + row * stride;
+    for (let x = 0, at = row * width * channels + channel; x < width; x++, at += channels) {
+      out[at] = table[samples[from + x]!]!;
+    }
+  }
+}

@@ -1,0 +1,250 @@
+import { access, constants, mkdir, rename, rm, stat } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import { PassThrough } from 'node:stream';
+import { Failure } from '../errors.ts';
+import { premultiply } from './alpha.ts';
+import type { AudioCut } from './audio.ts';
+import { audioOptions } from './audio.ts';
+import type { Clip } from './clip.ts';
+import type { Colour, Matrix } from './colour.ts';
+import { writeFailure, writing } from './destination.ts';
+import type { EncoderFormat } from './encode-pixels.ts';
+import { pixelEncoder } from './encode-pixels.ts';
+import { ffmpeg, fileUrl } from './ffmpeg.ts';
+import type { Frame } from './frame.ts';
+import { writePng } from './image.ts';
+import type { Rational } from './rational.ts';
+import { formatRational } from './rational.ts';
+
+/**
+ * Takes finished frames, in order and without gaps. Nothing is at the output's place before `finish` has put it there whole;
+ * `abandon` leaves nothing, and is safe at any time.
+ */
+export type FrameSink = {
+  /** What was done that the user should know, one sentence each. */
+  readonly notes: readonly string[];
+  /** Resolves when there is room for the next one. The frame is not kept. */
+  write(n: number, frame: Frame): Promise<void>;
+  finish(): Promise<void>;
+  abandon(): Promise<void>;
+};
+
+export type MovieCodec = 'prores4444' | 'h264';
+
+export type MovieOptions = {
+  readonly codec: MovieCodec;
+  readonly width: number;
+  readonly height: number;
+  readonly channels: 3 | 4;
+  readonly rate: Rational;
+  /** Tags to carry on. The encoders choose matrix and range that they can store: see `storedColour`. */
+  readonly colour: Colour;
+  readonly pixelAspect: Rational;
+  readonly alpha: 'straight' | 'premultiplied';
+  readonly audio: AudioCut | null;
+};
+
+/** The options for a movie that lies exactly over a clip. */
+export function movieLike(clip: Clip, codec: MovieCodec, alpha: 'straight' | 'premultiplied'): MovieOptions {
+  const { width, height, channels, rate, info, time } = clip;
+  const audio =
+    time && info.audio.length > 0
+      ? { path: info.path, format: info.format, streams: info.audio, start: time.start, end: time.end }
+      : null;
+  const { colour, pixelAspect } = info;
+  return { codec, width, height, channels, rate, colour, pixelAspect, alpha, audio };
+}
+
+/** Movies hold YUV in limited range, as every editor expects of these codecs; the matrix stays the source's when it has one. */
+export function storedColour({ matrix, primaries, transfer }: Colour): Colour {
+  const kept: Matrix = matrix === 'rgb' || matrix === 'ycgco' ? (primaries === 'bt2020' ? 'bt2020' : 'bt709') : matrix;
+  return { matrix: kept, range: 'limited', primaries, transfer };
+}
+
+/** Opens a movie for writing: ProRes 4444 in MOV or H.264 in MP4. Throws Failure when its folder cannot take it. */
+export async function openMovie(path: string, options: MovieOptions, signal: AbortSignal): Promise<FrameSink> {
+  const target = resolve(path);
+  await checkTarget(target);
+  const part = `${target}.part`;
+  const { codec, rate, channels, alpha, pixelAspect, audio } = options;
+  const colour = storedColour(options.colour);
+  const format: EncoderFormat = codec === 'h264' ? 'yuv420p' : channels === 4 ? 'yuva444p10le' : 'yuv444p10le';
+  // 4:2:0 pictures have even sizes.
+  const width = codec === 'h264' ? options.width + (options.width % 2) : options.width;
+  const height = codec === 'h264' ? options.height + (options.height % 2) : options.height;
+  const notes: string[] = [];
+  if (width !== options.width || height !== options.height) {
+    notes.push(
+      `H.264 needs even sizes: the picture was extended from ${options.width}x${options.height} to ${width}x${height} by repeating its last column or row.`,
+    );
+  }
+  if (codec === 'h264' && channels === 4) notes.push('H.264 has no alpha: the movie shows the colours without it.');
+  const sound = audio && audioOptions(audio, codec === 'h264' ? 'mp4' : 'mov');
+  if (sound) notes.push(...sound.notes);
+
+  const encoder = pixelEncoder(format, width, height, colour);
+  const input = new PassThrough({ highWaterMark: 0 });
+  const running = await ffmpeg(
+    {
+      inputs: [
+        {
+          options: [
+            ...['-protocol_whitelist', 'pipe', '-f', 'rawvideo', '-pix_fmt', format, '-s', `${width}x${height}`],
+            ...['-r', formatRational(rate)],
+          ],
+          source: input,
+        },
+        ...(audio && sound ? [{ options: [...sound.input], source: fileUrl(audio.path) }] : []),
+      ],
+      options: [
+        ...['-map', '0:v', ...(sound ? sound.output : []), '-map_metadata', '-1', '-map_chapters', '-1'],
+        ...CODECS[codec](channels),
+        ...colourOptions(colour),
+        ...['-aspect:v', formatRational({ num: width * pixelAspect.num, den: height * pixelAspect.den })],
+        ...['-fflags', '+bitexact', '-flags:v', '+bitexact'],
+        ...['-movflags', '+write_colr', '-f', codec === 'h264' ? 'mp4' : 'mov'],
+      ],
+      output: fileUrl(part),
+    },
+    signal,
+  );
+
+  const abandon = async (): Promise<void> => {
+    running.kill();
+    input.destroy();
+    await running.ended.catch(() => undefined);
+    await rm(part, { force: true });
+  };
+  const failed = async (error: unknown): Promise<never> => {
+    await abandon();
+    signal.throwIfAborted();
+    throw writeFailure(target, error) ?? error;
+  };
+  let next: number | null = null;
+
+  return {
+    notes,
+    async write(n, frame) {
+      if (next !== null && n !== next) throw new RangeError(`frame ${n} where ${next} was due`);
+      next = n + 1;
+      checkSize(frame, options);
+      const ready = alpha === 'premultiplied' ? premultiplied(frame) : frame;
+      const bytes = encoder.encode(padded(ready, width, height));
+      await Promise.race([
+        new Promise<void>((done, refuse) => input.write(bytes, (error) => (error ? refuse(error) : done()))),
+        running.ended.then(() => Promise.reject(new Error('ffmpeg ended early'))),
+      ]).catch(failed);
+    },
+    async finish() {
+      input.end();
+      try {
+        await running.ended;
+        await rename(part, target);
+      } catch (error) {
+        await failed(error);
+      }
+    },
+    abandon,
+  };
+}
+
+const CODECS: Record<MovieCodec, (channels: 3 | 4) => string[]> = {
+  prores4444: (channels) => [
+    ...['-c:v', 'prores_ks', '-profile:v', '4444', '-vendor', 'apl0', '-qscale:v', '4'],
+    ...(channels === 4 ? ['-alpha_bits', '16'] : []),
+  ],
+  // The number of threads decides how x264 cuts its work, and with it the bytes: fixed, so that every machine writes the same.
+  h264: () => [
+    '-c:v',
+    'libx264',
+    '-preset',
+    'medium',
+    '-crf',
+    '14',
+    '-threads',
+    '4',
+    '-x264-params',
+    'lookahead-threads=1',
+  ],
+};
+
+const MATRIX_TAGS: Record<Matrix, string> = {
+  bt709: 'bt709',
+  bt601: 'smpte170m',
+  bt2020: 'bt2020nc',
+  smpte240m: 'smpte240m',
+  fcc: 'fcc',
+  ycgco: 'ycgco',
+  rgb: 'rgb',
+};
+
+function colourOptions({ matrix, range, primaries, transfer }: Colour): string[] {
+  return [
+    ...['-colorspace', MATRIX_TAGS[matrix], '-color_range', range === 'full' ? 'pc' : 'tv'],
+    ...(primaries === 'unknown' ? [] : ['-color_primaries', primaries]),
+    ...(transfer === 'unknown' ? [] : ['-color_trc', transfer]),
+  ];
+}
+
+/** Numbered 16-bit PNGs, six digits, each whole as soon as it is there. `abandon` removes those that this sink wrote. */
+export async function openImages(
+  folder: string,
+  options: { readonly alpha: 'straight' | 'premultiplied' },
+  signal: AbortSignal,
+): Promise<FrameSink> {
+  const target = resolve(folder);
+  await writing(target, async () => {
+    await mkdir(target, { recursive: true });
+    await access(target, constants.W_OK);
+  });
+  const written: string[] = [];
+  return {
+    notes: [],
+    async write(n, frame) {
+      signal.throwIfAborted();
+      const path = join(target, `${String(n).padStart(6, '0')}.png`);
+      await writePng(path, options.alpha === 'premultiplied' ? premultiplied(frame) : frame);
+      written.push(path);
+    },
+    finish: () => Promise.resolve(),
+    async abandon() {
+      for (const path of written.splice(0)) await rm(path, { force: true });
+    },
+  };
+}
+
+async function checkTarget(target: string): Promise<void> {
+  const folder = dirname(target);
+  await writing(target, () => access(folder, constants.W_OK));
+  const status = await stat(target).catch(() => null);
+  if (status && !status.isFile()) throw new Failure('output-is-folder', { path: target });
+}
+
+function checkSize(frame: Frame, { width, height, channels }: MovieOptions): void {
+  if (frame.width !== width || frame.height !== height || frame.channels !== channels) {
+    throw new RangeError(
+      `a frame of ${frame.width}x${frame.height}x${frame.channels} for a movie of ${width}x${height}x${channels}`,
+    );
+  }
+}
+
+function premultiplied(frame: Frame): Frame {
+  if (frame.channels === 3) return frame;
+  const data = frame.data.slice();
+  premultiply(data);
+  return { ...frame, data };
+}
+
+/** The frame at a size that is at most one column and one row larger, those repeated. */
+function padded(frame: Frame, width: number, height: number): Frame {
+  if (frame.width === width && frame.height === height) return frame;
+  const { channels } = frame;
+  const data = new Uint16Array(width * height * channels);
+  for (let y = 0; y < height; y++) {
+    const from = Math.min(y, frame.height - 1) * frame.width * channels;
+    const row = frame.data.subarray(from, from + frame.width * channels);
+    data.set(row, y * width * channels);
+    if (width > frame.width) data.set(row.subarray(-channels), ((y + 1) * width - 1) * channels);
+  }
+  return { width, height, channels, data };
+}

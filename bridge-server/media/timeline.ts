@@ -1,0 +1,136 @@
+import type { FrameRange } from './frame.ts';
+import type { Rational } from './rational.ts';
+import { rational, toNumber } from './rational.ts';
+
+/**
+ * When each frame of a movie is shown: one integer of the stream's timebase a frame, ascending. Frame n is the n-th of these; all
+ * that is exact about a movie rests on this list, none of it on seconds.
+ */
+export type Timeline = {
+  readonly timebase: Rational;
+  readonly pts: Float64Array;
+  /** When the last frame stops being shown. */
+  readonly end: number;
+  /** From where decoding gives whole pictures: the packets that start afresh, in decoding order. */
+  readonly entries: readonly Entry[];
+  /** For each frame, the index of the entry after which its packet comes. */
+  readonly entryOf: Int32Array;
+};
+/** `pts` of the entry's own frame; `dts` of its packet, null when the container has none. */
+export type Entry = { readonly pts: number; readonly dts: number | null };
+
+/** One packet in decoding order. */
+export type Packet = {
+  readonly pts: number;
+  readonly dts: number | null;
+  readonly duration: number | null;
+  readonly key: boolean;
+  /** The container says: decode, but do not show (edit lists). */
+  readonly hidden: boolean;
+};
+
+export function timeline(packets: readonly Packet[], timebase: Rational): Timeline {
+  const entries: Entry[] = [];
+  const shown: { pts: number; entry: number; duration: number | null }[] = [];
+  for (const { pts, dts, key, hidden, duration } of packets) {
+    if (key || entries.length === 0) entries.push({ pts, dts });
+    if (!hidden) shown.push({ pts, entry: entries.length - 1, duration });
+  }
+  shown.sort((a, b) => a.pts - b.pts);
+  const pts = Float64Array.from(shown, (frame) => frame.pts);
+  const last = shown.at(-1);
+  const end = last ? last.pts + (last.duration || usualSpacing(pts) || 1) : 0;
+  return { timebase, pts, end, entries, entryOf: Int32Array.from(shown, (frame) => frame.entry) };
+}
+
+/** The rates that cameras and editors use. */
+const RATES: readonly Rational[] = [
+  rational(24000, 1001),
+  rational(24),
+  rational(25),
+  rational(30000, 1001),
+  rational(30),
+  rational(48000, 1001),
+  rational(48),
+  rational(50),
+  rational(60000, 1001),
+  rational(60),
+  rational(100),
+  rational(120000, 1001),
+  rational(120),
+  rational(240000, 1001),
+  rational(240),
+];
+
+/**
+ * The rate at which frames are shown when it is one: each frame's time is within one tick of the timebase (containers that count
+ * milliseconds round) of its place on that rate's grid. Null: variable. `hints` are the container's own claims, tried first.
+ */
+export function constantRate(line: Timeline, hints: readonly Rational[]): Rational | null {
+  if (line.pts.length < 2) return hints[0] ?? rational(25);
+  const measured = rateOfSpacing(line, (line.pts.at(-1) - line.pts[0]!) / (line.pts.length - 1));
+  return [...hints, ...RATES, ...(measured ? [measured] : [])].find((rate) => fits(line, rate)) ?? null;
+}
+
+function fits({ pts, timebase }: Timeline, rate: Rational): boolean {
+  const step = ticksPerFrame(rate, timebase);
+  const start = pts[0]!;
+  return pts.every((time, n) => Math.abs(time - start - n * step) <= 1);
+}
+
+/** For a movie without one rate: the usual rate next to how most of its frames are spaced. */
+export function nearestRate(line: Timeline): Rational {
+  const spacing = usualSpacing(line.pts);
+  if (!spacing) return rational(25);
+  const measured = line.timebase.den / line.timebase.num / spacing;
+  const distance = (rate: Rational): number => Math.abs(Math.log(toNumber(rate) / measured));
+  return RATES.reduce((best, rate) => (distance(rate) < distance(best) ? rate : best));
+}
+
+function rateOfSpacing({ timebase }: Timeline, spacing: number): Rational | null {
+  return Number.isInteger(spacing) && spacing > 0 ? rational(timebase.den, timebase.num * spacing) : null;
+}
+
+/** The median distance between frames; 0 for fewer than two. */
+function usualSpacing(pts: Float64Array): number {
+  const spacings = pts.slice(1).map((time, n) => time - pts[n]!);
+  return spacings.sort()[spacings.length >> 1] ?? 0;
+}
+
+/** Only to compare with a tolerance of a whole tick. */
+const ticksPerFrame = (rate: Rational, timebase: Rational): number =>
+  (rate.den * timebase.den) / (rate.num * timebase.num);
+
+/**
+ * Which source frame is shown at each tick k/rate counted from the first source frame, for those k whose time lies in
+ * [time of frame from, time of frame to). `range.from` is the first k; `source[i]` is the frame shown at tick range.from + i, the
+ * last whose time is not after it. `regular`: the source's own rate when it is constant; its frames then lie exactly on that
+ * grid, whatever the container rounded.
+ */
+export function conform(
+  line: Timeline,
+  { from, to }: FrameRange,
+  rate: Rational,
+  regular: Rational | null,
+): { readonly range: FrameRange; readonly source: Int32Array } {
+  // Times as integers on a common scale: a source time t and a tick k are compared as t*perTime and k*perTick.
+  const base = regular ? { num: regular.den, den: regular.num } : line.timebase;
+  const perTime = BigInt(base.num) * BigInt(rate.num);
+  const perTick = BigInt(base.den) * BigInt(rate.den);
+  const start = line.pts[0] ?? 0;
+  const timeOf = (frame: number): bigint => {
+    if (regular) return BigInt(frame) * perTime;
+    return BigInt((frame < line.pts.length ? line.pts[frame]! : line.end) - start) * perTime;
+  };
+  const firstTick = (frame: number): number => Number((timeOf(frame) + perTick - 1n) / perTick);
+  const range = { from: firstTick(from), to: firstTick(to) };
+  const source = new Int32Array(range.to - range.from);
+  let frame = from;
+  let next = timeOf(frame + 1);
+  for (let i = 0; i < source.length; i++) {
+    const time = BigInt(range.from + i) * perTick;
+    while (frame + 1 < to && next <= time) next = timeOf(++frame + 1);
+    source[i] = frame;
+  }
+  return { range, source };
+}

@@ -1,0 +1,81 @@
+import type { Clip } from './clip.ts';
+import type { Frame, FrameRange } from './frame.ts';
+
+/**
+ * Any frame of a clip, at any time, in bounded memory. Decoding only runs forwards and starts at a price, so a miss decodes a run
+ * of frames: on from n when walking forwards, up to n when walking backwards. Frames are not to be written to.
+ */
+export class FrameWindow {
+  readonly #clip: Clip;
+  readonly #capacity: number;
+  /** Least recently used first. */
+  readonly #frames = new Map<number, Frame>();
+  #reading: { next: number; frames: AsyncIterator<Frame> } | null = null;
+  #lastAsked: number | null = null;
+  #turn: Promise<unknown> = Promise.resolve();
+
+  constructor(clip: Clip, maxBytes: number) {
+    this.#clip = clip;
+    this.#capacity = Math.max(2, Math.floor(maxBytes / (clip.width * clip.height * clip.channels * 2)));
+  }
+
+  /** Throws RangeError outside the clip, Failure when it cannot be decoded. */
+  get(n: number, signal: AbortSignal): Promise<Frame> {
+    const result = this.#turn.then(() => this.#get(n, signal));
+    this.#turn = result.catch(() => undefined);
+    return result;
+  }
+
+  /** Ends a decoder that is waiting to go on. */
+  async close(): Promise<void> {
+    await this.#turn;
+    await this.#stop();
+    this.#frames.clear();
+  }
+
+  async #get(n: number, signal: AbortSignal): Promise<Frame> {
+    const { range } = this.#clip;
+    if (n < range.from || n >= range.to) throw new RangeError(`frame ${n} of a clip from ${range.from} to ${range.to}`);
+    signal.throwIfAborted();
+    const backwards = this.#lastAsked !== null && n < this.#lastAsked;
+    this.#lastAsked = n;
+    const known = this.#frames.get(n);
+    if (known) {
+      this.#keep(n, known);
+      return known;
+    }
+    if (!this.#reading || n < this.#reading.next || n >= this.#reading.next + this.#capacity) {
+      await this.#stop();
+      const from = backwards ? Math.max(range.from, n - Math.floor(this.#capacity / 2)) : n;
+      this.#start({ from, to: backwards ? n + 1 : range.to }, signal);
+    }
+    try {
+      for (;;) {
+        const reading = this.#reading!;
+        const result = (await reading.frames.next()) as IteratorResult<Frame, undefined>;
+        if (result.done) throw new Error(`frame ${n} did not come`);
+        this.#keep(reading.next, result.value);
+        if (reading.next++ === n) return result.value;
+      }
+    } catch (error) {
+      await this.#stop();
+      throw error;
+    }
+  }
+
+  #start(range: FrameRange, signal: AbortSignal): void {
+    this.#reading = { next: range.from, frames: this.#clip.read(range, signal)[Symbol.asyncIterator]() };
+  }
+
+  async #stop(): Promise<void> {
+    const reading = this.#reading;
+    this.#reading = null;
+    await reading?.frames.return?.();
+  }
+
+  #keep(n: number, frame: Frame): void {
+    this.#frames.delete(n);
+    this.#frames.set(n, frame);
+    if (this.#frames.size > this.#capacity) this.#frames.delete(this.#frames.keys().next().value!);
+  }
+}
