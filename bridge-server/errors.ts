@@ -74,22 +74,6 @@ const WORDS = {
     sentence: `${path} has another size, or other channels, than ${first}.`,
     remedy: 'Save all images of the sequence alike.',
   }),
-  'output-folder-missing': ({ path }: { path: string }) => ({
-    sentence: `The folder for ${path} is not there.`,
-    remedy: 'Create it, or connect its disk, then run the same command again.',
-  }),
-  'output-not-writable': ({ path }: { path: string }) => ({
-    sentence: `${path} may not be written.`,
-    remedy: 'Choose another place, or change the permissions of its folder.',
-  }),
-  'output-is-folder': ({ path }: { path: string }) => ({
-    sentence: `${path} is a folder, not a movie.`,
-    remedy: 'Give another name, or end it with a separator to write images into it.',
-  }),
-  'output-disk-full': ({ path }: { path: string }) => ({
-    sentence: `The disk is full: ${path} could not be finished.`,
-    remedy: 'Make room, then run the same command again; it goes on from the last finished frame.',
-  }),
   // bridge
   'host-refused': () => ({
     sentence: 'This request came to the bridge under a name that is not its own.',
