@@ -34,7 +34,8 @@ export async function openBridge({ version, token, desk, ports, limits = LIMITS 
     headersTimeout: limits.headersMs,
     requestTimeout: limits.requestMs,
     connectionsCheckingInterval: Math.min(1000, limits.headersMs),
-    noDelay: true,
+    // A missing Host is refused by the guard, as every other wrong one.
+    requireHostHeader: false,
   });
   server.maxConnections = limits.connections;
   const sockets = new WebSocketServer({

@@ -1,7 +1,7 @@
 import { Failure } from '../errors.ts';
 import type { JobEvent, JobRecord, JobState } from '../jobs/job.ts';
 import type { Jobs } from '../jobs/queue.ts';
-import { writeJpeg } from '../media/image.ts';
+import { encodeJpeg } from '../media/image.ts';
 import type { JobView } from '../protocol/job.ts';
 import type { RenderRequest } from '../protocol/request.ts';
 import { confine } from './confine.ts';
@@ -30,9 +30,8 @@ export class Desk {
 
   /** Newest first. */
   list(limit: number, before: string | null): { jobs: JobView[]; more: boolean } {
-    const all = this.#jobs.list();
-    const start = before === null ? 0 : all.findIndex((job) => job.id === before) + 1;
-    return { jobs: all.slice(start, start + limit).map(view), more: all.length > start + limit };
+    const jobs = this.#jobs.list({ limit: limit + 1, before });
+    return { jobs: jobs.slice(0, limit).map(view), more: jobs.length > limit };
   }
 
   cancel(id: string): JobView {
@@ -57,7 +56,7 @@ export class Desk {
       signal.throwIfAborted();
       const key = await this.#jobs.keyPicture(id, frame, signal);
       if (!key) throw new Failure('preview-missing', { frame });
-      return await writeJpeg(key, { width });
+      return await encodeJpeg(key, { width });
     });
     this.#lastPreview = preview.catch(() => undefined);
     return preview;

@@ -160,7 +160,6 @@ const STATUS: Partial<Record<ErrorCode, number>> = {
   'body-too-large': 413,
   'body-not-json': 415,
   'message-malformed': 400,
-  'too-many-connections': 503,
 };
 
 /** A refusal as HTTP: also how a client tells a bridge that is not its own from some other program on the port. */

@@ -56,8 +56,9 @@ export class Session {
     socket.on('close', () => clearTimeout(this.#lateHello));
   }
 
+  /** Until the hello, and while still there. */
   get stranger(): boolean {
-    return this.#stranger;
+    return this.#stranger && this.#line.open;
   }
 
   close(reason: CloseReason): void {

@@ -1,0 +1,73 @@
+import { realpath } from 'node:fs/promises';
+import { Failure } from '../errors.ts';
+import { folders } from '../folders.ts';
+import { Jobs } from '../jobs/queue.ts';
+import { BRIDGE_PORTS } from '../protocol/messages.ts';
+import { openBridge } from '../server/bridge.ts';
+import { Desk } from '../server/desk.ts';
+import { allowRoot } from '../server/roots.ts';
+import { leaveNote, removeNote, runningBridge } from '../server/running.ts';
+import { installToken } from '../server/secret.ts';
+import { VERSION } from '../version.ts';
+
+export type ServeOptions = {
+  /** Null: the first free one of the bridge's own. 0: any. */
+  readonly port: number | null;
+  /** Folders that panels may use from now on. */
+  readonly allow: readonly string[];
+};
+
+/**
+ * Runs the bridge until it is told to end (SIGTERM, SIGINT, SIGHUP); says where it listens by one JSON line on stdout. When this
+ * install's bridge already runs, says where that one does, and is done.
+ */
+export async function serve({ port, allow }: ServeOptions): Promise<void> {
+  const places = folders();
+  const token = await installToken(places.config);
+  for (const folder of allow) await allowRoot(places.config, folder);
+
+  const running = await runningBridge(places.config);
+  if (running && port !== null && port !== running.port) throw new Failure('bridge-running', { port: running.port });
+  if (running) return announce(running.port, running.health.version);
+
+  surviveFaults();
+  const jobs = Jobs.open(places);
+  try {
+    const closed = await Promise.all([places.config, places.data].map((folder) => realpath(folder)));
+    const desk = new Desk(jobs, places.config, closed);
+    const bridge = await openBridge({ version: VERSION, token, desk, ports: port === null ? BRIDGE_PORTS : [port] });
+    const end = endAsked();
+    await leaveNote(places.config, bridge.port);
+    announce(bridge.port, VERSION);
+    await end;
+    await bridge.close();
+  } finally {
+    await jobs.close();
+    await removeNote(places.config);
+  }
+}
+
+function announce(port: number, version: string): void {
+  process.stdout.write(`${JSON.stringify({ port, version })}\n`);
+}
+
+/** Resolves at the first request to end; a second one ends the process on the spot, and its jobs are interrupted all the same. */
+function endAsked(): Promise<void> {
+  return new Promise((resolve) => {
+    for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
+      process.once(signal, () => {
+        process.once(signal, () => process.exit(1));
+        resolve();
+      });
+    }
+  });
+}
+
+/** What escapes from one job must not take the others and every panel with it. It goes to the log. */
+function surviveFaults(): void {
+  process.stderr.on('error', () => undefined);
+  process.on('uncaughtException', (error) => process.stderr.write(`${error.stack ?? String(error)}\n`));
+  process.on('unhandledRejection', (reason) => {
+    process.stderr.write(`${reason instanceof Error ? reason.stack : String(reason)}\n`);
+  });
+}
