@@ -139,10 +139,6 @@ const WORDS = {
     sentence: `The bridge of this install already runs, on port ${port}.`,
     remedy: 'Use that one, or end it first.',
   }),
-  'bridge-fault': () => ({
-    sentence: 'Something went wrong inside the bridge.',
-    remedy: 'Try again; what happened stands in the log of `pentimento serve`.',
-  }),
   'bridge-absent': () => ({
     sentence: 'The bridge does not run.',
     remedy: 'Start it with `pentimento serve`.',
@@ -202,6 +198,10 @@ const WORDS = {
     sentence: `The vocabulary of this model cannot be used: ${reason}.`,
     remedy: 'Fetch the model folder again, or use the single-file version of the model.',
   }),
+  'runtime-crashed': ({ network, how }: { network: string; how: string }) => ({
+    sentence: `The process that runs the ${network} ended twice (${how}).`,
+    remedy: 'Most often memory ran out: choose the profile small or a smaller size, or close other programs.',
+  }),
   'scheduler-unsupported': ({ kind, setting }: { kind: string; setting: string }) => ({
     sentence: `The scheduler ${kind} cannot be run with ${setting}.`,
     remedy: 'Choose another scheduler, or leave this setting out of the scheduler_config.json beside the model.',
@@ -223,7 +223,7 @@ const WORDS = {
     sentence: `${path} is for frame ${frame}, but the frames to render are ${from} to ${to - 1}.`,
     remedy: 'Take it out of the folder, or number it by its source frame, counted from 0.',
   }),
-  'key-size': (facts: { path: string; width: number; height: number; clipWidth: number; clipHeight: number }) => ({
+  'image-size': (facts: { path: string; width: number; height: number; clipWidth: number; clipHeight: number }) => ({
     sentence: `${facts.path} is ${facts.width}x${facts.height}, the clip is ${facts.clipWidth}x${facts.clipHeight}.`,
     remedy: `Export it again at ${facts.clipWidth}x${facts.clipHeight}.`,
   }),
@@ -239,6 +239,14 @@ const WORDS = {
     sentence: `The result would be written over what it is made from, at ${path}.`,
     remedy: 'Choose another output.',
   }),
+  'output-unknown': ({ out }: { out: string }) => ({
+    sentence: `${out} says neither by its extension nor by a separator at its end what to write.`,
+    remedy: 'End it in .mov (ProRes 4444) or .mp4 (H.264), or in / for a folder of PNGs.',
+  }),
+  'setting-unknown': ({ name, names }: { name: string; names: string }) => ({
+    sentence: `There is no setting ${name}.`,
+    remedy: `There are: ${names}.`,
+  }),
   'output-not-folder': ({ path }: { path: string }) => ({
     sentence: `The result is to be a folder of images, but ${path} is a file.`,
     remedy: 'Choose another output.',
@@ -253,7 +261,8 @@ const WORDS = {
   }),
   'disk-full': ({ path }: { path: string }) => ({
     sentence: `The disk is full: ${path} could not be written.`,
-    remedy: 'Make room, then run the same command again, or `pentimento resume`: it goes on from the last finished frame.',
+    remedy:
+      'Make room, then run the same command again, or `pentimento resume`: it goes on from the last finished frame.',
   }),
   'path-refused': ({ path }: { path: string }) => ({
     sentence: `The system does not let Pentimento use ${path}.`,
@@ -278,6 +287,15 @@ const WORDS = {
   internal: ({ reason }: { reason: string }) => ({
     sentence: `Something went wrong inside Pentimento: ${reason}.`,
     remedy: 'Run the same command again; if it stays, please report it with this sentence.',
+  }),
+  // propagation
+  'shot-without-key': ({ from, last }: { from: number; last: number }) => ({
+    sentence: `Frames ${from} to ${last} are a shot of their own, and none of them is a key frame.`,
+    remedy: 'Add a key frame in that shot, or let the key frames be chosen.',
+  }),
+  'key-size': ({ frame, is, wanted }: { frame: number; is: string; wanted: string }) => ({
+    sentence: `The key image of frame ${frame} is ${is}, but the clip is ${wanted}.`,
+    remedy: 'Export the key image again at the size of the clip.',
   }),
   // everything else
   'arguments-unusable': ({ reason }: { reason: string }) => ({
@@ -306,6 +324,30 @@ export class Failure<C extends ErrorCode = ErrorCode> extends Error {
     this.code = code;
     this.facts = facts;
     this.remedy = words.remedy;
+  }
+}
+
+/** Any error as one that a user can act on. What the file system refuses has its own words; the rest is a fault of ours. */
+export function asFailure(error: unknown): Failure {
+  if (error instanceof Failure) return error as Failure;
+  const { code = '', path } = error as NodeJS.ErrnoException;
+  const where = path ?? 'the disk';
+  switch (code) {
+    case 'ENOSPC':
+    case 'EDQUOT':
+    case 'EFBIG':
+      return new Failure('disk-full', { path: where }, error);
+    case 'EROFS':
+    case 'EACCES':
+    case 'EPERM':
+      return new Failure('path-refused', { path: where }, error);
+    case 'ENOENT':
+    case 'ENOTDIR':
+    case 'EIO':
+    case 'ESTALE':
+      return new Failure('path-gone', { path: where }, error);
+    default:
+      return new Failure('internal', { reason: error instanceof Error ? error.message : String(error) }, error);
   }
 }
 

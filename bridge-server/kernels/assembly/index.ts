@@ -6,3 +6,8 @@ export { lookLoad, lookStore, lookBlur } from './look-picture';
 export { lookTensor, lookTangents, lookAlong } from './look-tangents';
 export { lookKuwahara } from './look-kuwahara';
 export { lookDetail, lookImpasto } from './look-oil';
+export { lookPaper, lookAcross, lookStrength, lookInk } from './look-ink';
+export { lookNearest, lookTidy, lookPrint } from './look-poster';
+export { guide, premultiply } from './guide';
+export { mapAlong, mapBetter, mapExtent, mapPack, mapRefine, mapUnpack, refineMapBytes } from './track';
+export { bands, coarseBytes, compose, miss, mix, relate } from './blend';

@@ -1,0 +1,81 @@
+import { bandFrom, bandTo, barrier } from './team';
+
+// What frames are compared by: four u8 a pixel: red, green, blue (over black where transparent) and edge, which is 128 plus grey
+// minus its blur: texture counts even where the light changes.
+
+const RED: u32 = 19595; // Rec. 601 weights in 1/65536: grey for the eye, the colours themselves are there too
+const GREEN: u32 = 38470;
+const BLUE: u32 = 7471;
+const RADIUS = 3;
+
+/** Of u16 RGB(A), straight, no padding. `grey`, `sums`: scratch of width*height u8 and u16. */
+export function guide(
+  pixels: usize,
+  width: i32,
+  height: i32,
+  channels: i32,
+  grey: usize,
+  sums: usize,
+  out: usize,
+): void {
+  const top = bandFrom(height);
+  const bottom = bandTo(height);
+  const bytes = <usize>channels << 1;
+  for (let y = top; y < bottom; y++) {
+    const line = <usize>y * <usize>width;
+    let from = pixels + line * bytes;
+    for (let x = 0; x < width; x++, from += bytes) {
+      const alpha: u32 = channels == 4 ? <u32>load<u16>(from, 6) : 65535;
+      const r = eight(load<u16>(from), alpha);
+      const g = eight(load<u16>(from, 2), alpha);
+      const b = eight(load<u16>(from, 4), alpha);
+      store<u32>(out + ((line + x) << 2), r | (g << 8) | (b << 16));
+      store<u8>(grey + line + x, <u8>((r * RED + g * GREEN + b * BLUE + 32768) >> 16));
+    }
+    for (let x = 0; x < width; x++) {
+      let sum: u32 = 0;
+      for (let i = x - RADIUS; i <= x + RADIUS; i++) sum += <u32>load<u8>(grey + line + max(0, min(width - 1, i)));
+      store<u16>(sums + ((line + x) << 1), <u16>sum);
+    }
+  }
+  barrier();
+  const area: i32 = (2 * RADIUS + 1) * (2 * RADIUS + 1);
+  for (let y = top; y < bottom; y++) {
+    const line = <usize>y * <usize>width;
+    for (let x = 0; x < width; x++) {
+      let sum: i32 = area >> 1;
+      for (let j = y - RADIUS; j <= y + RADIUS; j++) {
+        sum += <i32>load<u16>(sums + ((<usize>max(0, min(height - 1, j)) * <usize>width + <usize>x) << 1));
+      }
+      const edge = 128 + <i32>load<u8>(grey + line + x) - sum / area;
+      store<u8>(out + ((line + x) << 2), <u8>max(0, min(255, edge)), 3);
+    }
+  }
+}
+
+// @ts-ignore: decorator
+@inline
+function eight(value: u32, alpha: u32): u32 {
+  if (alpha != 65535) value = (value * alpha + 32767) / 65535;
+  return (value * 255 + 32767) / 65535;
+}
+
+/** u16 RGB(A), straight, to four u16 a pixel, premultiplied: what is interpolated. */
+export function premultiply(pixels: usize, width: i32, height: i32, channels: i32, out: usize): void {
+  const to = bandTo(height) * width;
+  for (let p = bandFrom(height) * width; p < to; p++) {
+    const from = pixels + ((<usize>p * <usize>channels) << 1);
+    const alpha: u32 = channels == 4 ? <u32>load<u16>(from, 6) : 65535;
+    const at = out + (<usize>p << 3);
+    store<u16>(at, times(load<u16>(from), alpha));
+    store<u16>(at, times(load<u16>(from, 2), alpha), 2);
+    store<u16>(at, times(load<u16>(from, 4), alpha), 4);
+    store<u16>(at, alpha, 6);
+  }
+}
+
+// @ts-ignore: decorator
+@inline
+function times(value: u32, alpha: u32): u16 {
+  return <u16>(alpha == 65535 ? value : (value * alpha + 32767) / 65535);
+}

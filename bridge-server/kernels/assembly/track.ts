@@ -1,0 +1,345 @@
+import { bandFrom, bandTo, barrier } from './team';
+import { sampleBytes } from './sample';
+import { bilinear, smooth } from './smooth';
+
+// Maps say where each pixel of a frame is found in a key: f32 (dx, dy), interleaved, in pixels. Pictures are guides (guide.ts).
+
+/** The map of a frame by its neighbour's: `step` is the flow from the frame to that neighbour, `known` the neighbour's map. */
+export function mapAlong(step: usize, known: usize, width: i32, height: i32, out: usize): void {
+  const bottom = bandTo(height);
+  for (let y = bandFrom(height); y < bottom; y++) {
+    let at = (<usize>y * <usize>width) << 3;
+    for (let x = 0; x < width; x++, at += 8) {
+      const dx = load<f32>(step + at);
+      const dy = load<f32>(step + at, 4);
+      const px = max<f32>(0, min<f32>(<f32>(width - 1), <f32>x + dx));
+      const py = max<f32>(0, min<f32>(<f32>(height - 1), <f32>y + dy));
+      const ix = <i32>px;
+      const iy = <i32>py;
+      const tx = px - <f32>ix;
+      const ty = py - <f32>iy;
+      const upper = known + ((<usize>iy * <usize>width + <usize>ix) << 3);
+      const lower = iy + 1 < height ? upper + (<usize>width << 3) : upper;
+      const right: usize = ix + 1 < width ? 8 : 0;
+      const a = f32x4.mul(v128.load64_zero(upper), f32x4.splat((1 - tx) * (1 - ty)));
+      const b = f32x4.mul(v128.load64_zero(upper + right), f32x4.splat(tx * (1 - ty)));
+      const c = f32x4.mul(v128.load64_zero(lower), f32x4.splat((1 - tx) * ty));
+      const d = f32x4.mul(v128.load64_zero(lower + right), f32x4.splat(tx * ty));
+      const there = f32x4.add(f32x4.add(a, b), f32x4.add(c, d));
+      store<f32>(out + at, dx + f32x4.extract_lane(there, 0));
+      store<f32>(out + at, dy + f32x4.extract_lane(there, 1), 4);
+    }
+  }
+}
+
+/** Keeps in `map`, pixel by pixel, whichever of `map` and `other` matches better about there. `plane`, `between`: scratch, f32. */
+export function mapBetter(
+  frame: usize,
+  key: usize,
+  width: i32,
+  height: i32,
+  map: usize,
+  other: usize,
+  plane: usize,
+  between: usize,
+): void {
+  const top = bandFrom(height);
+  const bottom = bandTo(height);
+  for (let y = top; y < bottom; y++) {
+    for (let x = 0; x < width; x++) {
+      const p = <usize>y * <usize>width + <usize>x;
+      const here = pixel(frame + (p << 2));
+      const gain = errorAt(here, key, width, height, x, y, map + (p << 3)) - errorAt(here, key, width, height, x, y, other + (p << 3));
+      store<f32>(plane + (p << 2), gain);
+    }
+  }
+  barrier();
+  smooth(plane, between, width, height);
+  smooth(plane, between, width, height);
+  const to = <usize>bottom * <usize>width;
+  for (let p = <usize>top * <usize>width; p < to; p++) {
+    if (load<f32>(plane + (p << 2)) > 0) store<u64>(map + (p << 3), load<u64>(other + (p << 3)));
+  }
+}
+
+// @ts-ignore: decorator
+@inline
+function pixel(at: usize): v128 {
+  return f32x4.convert_i32x4_u(i32x4.extend_low_i16x8_u(i16x8.extend_low_i8x16_u(v128.load32_zero(at))));
+}
+
+// @ts-ignore: decorator
+@inline
+function errorAt(here: v128, key: usize, width: i32, height: i32, x: i32, y: i32, vector: usize): f32 {
+  const there = sampleBytes(key, width, height, <f32>x + load<f32>(vector), <f32>y + load<f32>(vector, 4));
+  const difference = f32x4.sub(there, here);
+  return total(f32x4.mul(difference, difference));
+}
+
+// @ts-ignore: decorator
+@inline
+function total(value: v128): f32 {
+  const pairs = f32x4.add(value, i8x16.shuffle(value, value, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7));
+  return f32x4.extract_lane(pairs, 0) + f32x4.extract_lane(pairs, 1);
+}
+
+/** Squared difference over the channels at which a pixel counts half in the refinement: it may belong to something else. */
+const DOUBT: f32 = 400;
+/** Squared gradient that holds vectors back where there is nothing to follow, for a cell of four pixels. */
+const STIFFNESS: f32 = 80;
+/** Pixels that a vector may move in one step. */
+const REACH: f32 = 1;
+
+/** Bytes of scratch that mapRefine needs. */
+export function refineMapBytes(width: i32, height: i32): usize {
+  return ((<usize>width * <usize>height) << 3) + 9 * cellBytes(width, height);
+}
+
+function cellBytes(width: i32, height: i32): usize {
+  return ((((<usize>(width + 1)) >> 1) * ((<usize>(height + 1)) >> 1)) << 2) + 15 & ~15;
+}
+
+/**
+ * Moves the map to where the key matches best, to a small part of a pixel: robust Gauss-Newton steps (Lucas and Kanade 1981) on
+ * all channels, in a window of deviation 2 pixels about each cell of 2x2. A step is kept only where the error falls.
+ */
+export function mapRefine(
+  frame: usize,
+  key: usize,
+  width: i32,
+  height: i32,
+  map: usize,
+  iterations: i32,
+  scratch: usize,
+): void {
+  const cellsX = (width + 1) >> 1;
+  const cellsY = (height + 1) >> 1;
+  const size = cellBytes(width, height);
+  const kept = scratch;
+  const xx = kept + ((<usize>width * <usize>height) << 3);
+  const xy = xx + size;
+  const yy = xy + size;
+  const xt = yy + size;
+  const yt = xt + size;
+  const error = yt + size;
+  const between = error + size;
+  const least = between + size;
+  const moved = least + size;
+  const top = bandFrom(cellsY);
+  const bottom = bandTo(cellsY);
+
+  for (let i = 0; i <= iterations; i++) {
+    for (let cy = top; cy < bottom; cy++) {
+      for (let cx = 0; cx < cellsX; cx++) {
+        gather(frame, key, width, height, map, cx, cy, ((<usize>cy * <usize>cellsX + <usize>cx) << 2), xx, xy, yy, xt, yt, error);
+      }
+    }
+    barrier();
+    smooth(error, between, cellsX, cellsY);
+    if (i < iterations) {
+      smooth(xx, between, cellsX, cellsY);
+      smooth(xy, between, cellsX, cellsY);
+      smooth(yy, between, cellsX, cellsY);
+      smooth(xt, between, cellsX, cellsY);
+      smooth(yt, between, cellsX, cellsY);
+    }
+    const to = (<usize>bottom * <usize>cellsX) << 2;
+    for (let at = (<usize>top * <usize>cellsX) << 2; at < to; at += 4) {
+      const now = load<f32>(error + at);
+      const better = i == 0 || now < load<f32>(least + at);
+      store<f32>(moved + at, better ? 1 : 0);
+      if (better) store<f32>(least + at, now);
+      solve(at, better, xx, xy, yy, xt, yt);
+    }
+    barrier();
+    for (let cy = top; cy < bottom; cy++) {
+      const rows = min(2, height - 2 * cy);
+      for (let j = 0; j < rows; j++) {
+        const y = 2 * cy + j;
+        const centreY = (<f32>y - 0.5) * 0.5;
+        for (let x = 0; x < width; x++) {
+          const at = (<usize>y * <usize>width + <usize>x) << 3;
+          const cell = (<usize>cy * <usize>cellsX + <usize>(x >> 1)) << 2;
+          if (load<f32>(moved + cell) > 0) store<u64>(kept + at, load<u64>(map + at));
+          const known = load<f32>(kept + at);
+          const knownY = load<f32>(kept + at, 4);
+          if (i == iterations) {
+            store<f32>(map + at, known);
+            store<f32>(map + at, knownY, 4);
+          } else {
+            const centreX = (<f32>x - 0.5) * 0.5;
+            store<f32>(map + at, known + bilinear(xt, cellsX, cellsY, centreX, centreY));
+            store<f32>(map + at, knownY + bilinear(yt, cellsX, cellsY, centreX, centreY), 4);
+          }
+        }
+      }
+    }
+    barrier();
+  }
+}
+
+/** Sums over the pixels of one cell: products of the frame's gradient, of it and the difference, and the squared difference. */
+// @ts-ignore: decorator
+@inline
+function gather(
+  frame: usize,
+  key: usize,
+  width: i32,
+  height: i32,
+  map: usize,
+  cx: i32,
+  cy: i32,
+  at: usize,
+  xx: usize,
+  xy: usize,
+  yy: usize,
+  xt: usize,
+  yt: usize,
+  error: usize,
+): void {
+  let sumXX = f32x4.splat(0);
+  let sumXY = f32x4.splat(0);
+  let sumYY = f32x4.splat(0);
+  let sumXT = f32x4.splat(0);
+  let sumYT = f32x4.splat(0);
+  let sumTT = f32x4.splat(0);
+  const right = min(width, 2 * cx + 2);
+  const below = min(height, 2 * cy + 2);
+  for (let y = 2 * cy; y < below; y++) {
+    const row = frame + ((<usize>y * <usize>width) << 2);
+    const up2 = frame + ((<usize>max(0, y - 2) * <usize>width) << 2);
+    const up1 = frame + ((<usize>max(0, y - 1) * <usize>width) << 2);
+    const down1 = frame + ((<usize>min(height - 1, y + 1) * <usize>width) << 2);
+    const down2 = frame + ((<usize>min(height - 1, y + 2) * <usize>width) << 2);
+    for (let x = 2 * cx; x < right; x++) {
+      const px = <usize>x << 2;
+      const vector = map + ((<usize>y * <usize>width + <usize>x) << 3);
+      const there = sampleBytes(key, width, height, <f32>x + load<f32>(vector), <f32>y + load<f32>(vector, 4));
+      const t = f32x4.sub(there, pixel(row + px));
+      const gx = slope(
+        pixel(row + (<usize>max(0, x - 2) << 2)),
+        pixel(row + (<usize>max(0, x - 1) << 2)),
+        pixel(row + (<usize>min(width - 1, x + 1) << 2)),
+        pixel(row + (<usize>min(width - 1, x + 2) << 2)),
+      );
+      const gy = slope(pixel(up2 + px), pixel(up1 + px), pixel(down1 + px), pixel(down2 + px));
+      const tt = f32x4.mul(t, t);
+      const trust = f32x4.splat(DOUBT / (DOUBT + total(tt)));
+      const tx = f32x4.mul(trust, gx);
+      const ty = f32x4.mul(trust, gy);
+      sumXX = f32x4.add(sumXX, f32x4.mul(tx, gx));
+      sumXY = f32x4.add(sumXY, f32x4.mul(tx, gy));
+      sumYY = f32x4.add(sumYY, f32x4.mul(ty, gy));
+      sumXT = f32x4.add(sumXT, f32x4.mul(tx, t));
+      sumYT = f32x4.add(sumYT, f32x4.mul(ty, t));
+      sumTT = f32x4.add(sumTT, tt);
+    }
+  }
+  store<f32>(xx + at, total(sumXX));
+  store<f32>(xy + at, total(sumXY));
+  store<f32>(yy + at, total(sumYY));
+  store<f32>(xt + at, total(sumXT));
+  store<f32>(yt + at, total(sumYT));
+  store<f32>(error + at, total(sumTT));
+}
+
+// @ts-ignore: decorator
+@inline
+function slope(a: v128, b: v128, c: v128, d: v128): v128 {
+  return f32x4.mul(f32x4.sub(f32x4.mul(f32x4.sub(c, b), f32x4.splat(8)), f32x4.sub(d, a)), f32x4.splat(1.0 / 12.0));
+}
+
+/** The step of one cell, into xt and yt; none where the last one did no good. */
+// @ts-ignore: decorator
+@inline
+function solve(at: usize, worthwhile: bool, xx: usize, xy: usize, yy: usize, xt: usize, yt: usize): void {
+  let dx: f32 = 0;
+  let dy: f32 = 0;
+  if (worthwhile) {
+    const a = load<f32>(xx + at) + STIFFNESS;
+    const b = load<f32>(xy + at);
+    const c = load<f32>(yy + at) + STIFFNESS;
+    const p = load<f32>(xt + at);
+    const q = load<f32>(yt + at);
+    const over: f32 = -1 / (a * c - b * b);
+    dx = (c * p - b * q) * over;
+    dy = (a * q - b * p) * over;
+    const longest = max(abs(dx), abs(dy));
+    if (longest > REACH) {
+      dx *= REACH / longest;
+      dy *= REACH / longest;
+    }
+  }
+  store<f32>(xt + at, dx);
+  store<f32>(yt + at, dy);
+}
+
+/** The largest component of the map, per row, into `rows` (f32): what decides the scale it is stored at. */
+export function mapExtent(map: usize, width: i32, height: i32, rows: usize): void {
+  const bottom = bandTo(height);
+  for (let y = bandFrom(height); y < bottom; y++) {
+    let most: f32 = 0;
+    const row = map + ((<usize>y * <usize>width) << 3);
+    for (let x = 0; x < 2 * width; x++) most = max(most, abs(load<f32>(row + (<usize>x << 2))));
+    store<f32>(rows + (<usize>y << 2), most);
+  }
+}
+
+/**
+ * The map in i16 of 1/scale pixel, each less its left neighbour's (rows begin anew), as four planes of u8: high bytes of dx, of dy, low
+ * bytes of dx, of dy; so that it compresses. The map itself is rounded to what was stored.
+ */
+export function mapPack(map: usize, width: i32, height: i32, scale: f32, out: usize): void {
+  const count = <usize>width * <usize>height;
+  const bottom = bandTo(height);
+  for (let y = bandFrom(height); y < bottom; y++) {
+    let lastX = 0;
+    let lastY = 0;
+    let p = <usize>y * <usize>width;
+    for (let x = 0; x < width; x++, p++) {
+      const dx = <i32>nearest<f32>(load<f32>(map + (p << 3)) * scale);
+      const dy = <i32>nearest<f32>(load<f32>(map + (p << 3), 4) * scale);
+      store<f32>(map + (p << 3), <f32>dx / scale);
+      store<f32>(map + (p << 3), <f32>dy / scale, 4);
+      const codeX = zigzag(dx - lastX);
+      const codeY = zigzag(dy - lastY);
+      store<u8>(out + p, <u8>(codeX >> 8));
+      store<u8>(out + count + p, <u8>(codeY >> 8));
+      store<u8>(out + 2 * count + p, <u8>codeX);
+      store<u8>(out + 3 * count + p, <u8>codeY);
+      lastX = dx;
+      lastY = dy;
+    }
+  }
+}
+
+/** The inverse of mapPack. */
+export function mapUnpack(packed: usize, width: i32, height: i32, scale: f32, map: usize): void {
+  const count = <usize>width * <usize>height;
+  const bottom = bandTo(height);
+  for (let y = bandFrom(height); y < bottom; y++) {
+    let dx = 0;
+    let dy = 0;
+    let p = <usize>y * <usize>width;
+    for (let x = 0; x < width; x++, p++) {
+      dx = <i32><i16>(dx + unzigzag((<u32>load<u8>(packed + p) << 8) | <u32>load<u8>(packed + 2 * count + p)));
+      dy = <i32><i16>(dy + unzigzag((<u32>load<u8>(packed + count + p) << 8) | <u32>load<u8>(packed + 3 * count + p)));
+      store<f32>(map + (p << 3), <f32>dx / scale);
+      store<f32>(map + (p << 3), <f32>dy / scale, 4);
+    }
+  }
+}
+
+/** Differences wrap to 16 bits; 0, -1, 1, -2, … become 0, 1, 2, 3, … */
+// @ts-ignore: decorator
+@inline
+function zigzag(value: i32): u32 {
+  const wrapped = <i32><i16>value;
+  return <u32>((wrapped << 1) ^ (wrapped >> 31));
+}
+
+// @ts-ignore: decorator
+@inline
+function unzigzag(code: u32): i32 {
+  return <i32>(code >> 1) ^ -<i32>(code & 1);
+}

@@ -1,0 +1,61 @@
+import { constants, zstdCompress, zstdDecompress } from 'node:zlib';
+import { promisify } from 'node:util';
+import type { Block, Engine } from '../kernels/engine.ts';
+import type { StageFolder } from '../jobs/stage-folder.ts';
+
+const compress = promisify(zstdCompress);
+const decompress = promisify(zstdDecompress);
+
+/** Fractions of a pixel that a map is stored in, at best; fewer where a vector is so long that it would not fit 16 bits. */
+const FINEST_SCALE = 64;
+const LARGEST = 32000;
+const HEADER_BYTES = 4;
+
+/** The entry that holds where the pixels of frame `n` are found in key `key`. */
+export const mapName = (n: number, key: number): string =>
+  `${String(n).padStart(6, '0')}-${String(key).padStart(6, '0')}.map`;
+
+/**
+ * Rounds the map (f32 dx, dy in pixels) to what is stored, at once, and gives the writing of it: what goes on from the map in memory
+ * and what later goes on from the entry see the same. `scratch`: width*height*4 bytes.
+ */
+export async function storeMap(
+  engine: Engine,
+  map: Block,
+  { width, height }: { width: number; height: number },
+  scratch: Block,
+  folder: StageFolder,
+  name: string,
+): Promise<{ written: Promise<void> }> {
+  await engine.run('mapExtent', map.pointer, width, height, scratch.pointer);
+  const longest = engine.f32(scratch, height).reduce((a, b) => Math.max(a, b), 0);
+  let scale = FINEST_SCALE;
+  while (longest * scale > LARGEST) scale /= 2;
+  await engine.run('mapPack', map.pointer, width, height, scale, scratch.pointer);
+  const planes = new Uint8Array(engine.u8(scratch, width * height * 4));
+  return { written: writeMap(planes, scale, folder, name) };
+}
+
+async function writeMap(planes: Uint8Array, scale: number, folder: StageFolder, name: string): Promise<void> {
+  const packed = await compress(planes, { params: { [constants.ZSTD_c_compressionLevel]: 1 } });
+  const bytes = new Uint8Array(HEADER_BYTES + packed.length);
+  new DataView(bytes.buffer).setFloat32(0, scale, true);
+  bytes.set(packed, HEADER_BYTES);
+  await folder.write(name, bytes);
+}
+
+/** Reads what `storeMap` wrote into `map`. `scratch`: width*height*4 bytes. */
+export async function loadMap(
+  engine: Engine,
+  map: Block,
+  { width, height }: { width: number; height: number },
+  scratch: Block,
+  folder: StageFolder,
+  name: string,
+): Promise<void> {
+  const bytes = await folder.read(name);
+  const scale = new DataView(bytes.buffer, bytes.byteOffset).getFloat32(0, true);
+  const planes = await decompress(bytes.subarray(HEADER_BYTES), { maxOutputLength: width * height * 4 });
+  engine.u8(scratch, planes.length).set(planes);
+  await engine.run('mapUnpack', scratch.pointer, width, height, scale, map.pointer);
+}

@@ -1,0 +1,122 @@
+import type { Block, Engine } from '../kernels/engine.ts';
+import type { StageFolder } from '../jobs/stage-folder.ts';
+import type { Report } from '../progress.ts';
+import { estimateFlow } from '../shot/flow.ts';
+import { loadMap, mapName, storeMap } from './maps.ts';
+import { guideBytes, loadGuide, stagingBytes } from './pictures.ts';
+import type { Source } from './pictures.ts';
+import type { Span } from './spans.ts';
+
+const REFINEMENTS = 3;
+
+/** Frames whose map to one key is made, in this order: each goes on from the map of the one before it, the first from the key. */
+type Walk = { readonly key: number; readonly frames: readonly number[] };
+
+/**
+ * Where every pixel of every frame of the span is found in its keys, by the source alone; and for two keys where the pixels of each are
+ * found in the other. Entries `mapName(frame, key)` of `folder`; those that are there are kept, so that it goes on where it was
+ * interrupted.
+ */
+export async function matchSpan(
+  engine: Engine,
+  span: Span,
+  source: Source,
+  folder: StageFolder,
+  report: Report,
+  signal: AbortSignal,
+): Promise<void> {
+  const walks = walksOf(span);
+  const total = walks.reduce((sum, { frames }) => sum + frames.length, 0);
+  let done = 0;
+  for (const walk of walks) {
+    await follow(engine, walk, source, folder, () => report(++done, total), signal);
+  }
+}
+
+export function walksOf({ before, after, from, to }: Span): Walk[] {
+  const frames = Array.from({ length: to - from }, (_, i) => from + i);
+  const forward = before === null ? [] : [{ key: before, frames: after === null ? frames : [...frames, after] }];
+  const backwards = frames.toReversed();
+  const backward = after === null ? [] : [{ key: after, frames: before === null ? backwards : [...backwards, before] }];
+  return [...forward, ...backward];
+}
+
+async function follow(
+  engine: Engine,
+  { key, frames }: Walk,
+  source: Source,
+  folder: StageFolder,
+  done: () => void,
+  signal: AbortSignal,
+): Promise<void> {
+  const { width, height } = source;
+  const size = { width, height };
+  const pixels = width * height;
+  const blocks: Block[] = [];
+  const alloc = (bytes: number): Block => {
+    const block = engine.alloc(bytes);
+    blocks.push(block);
+    return block;
+  };
+  let writing = Promise.resolve();
+  try {
+    const staging = alloc(stagingBytes(width, height));
+    const scratch = alloc(Math.max(8 * pixels, await engine.run('refineMapBytes', width, height)));
+    const keyGuide = alloc(guideBytes(width, height));
+    const guide = alloc(guideBytes(width, height));
+    const keyLuma = alloc(pixels);
+    let luma = alloc(pixels);
+    let lastLuma = alloc(pixels);
+    const step = alloc(8 * pixels);
+    let map = alloc(8 * pixels);
+    let lastMap = alloc(8 * pixels);
+    /** The frame whose luma and map are in lastLuma and lastMap. */
+    let last = key;
+
+    const load = async (n: number, into: Block, lumaInto: Block): Promise<void> => {
+      const frame = await source.get(n, signal);
+      await loadGuide(engine, frame, staging, scratch, into);
+      await engine.run('luma', staging.pointer, width, height, frame.channels, lumaInto.pointer);
+    };
+    let ready = false;
+    let previous = key;
+    for (const n of frames) {
+      signal.throwIfAborted();
+      const name = mapName(n, key);
+      if (await folder.has(name)) {
+        previous = n;
+        done();
+        continue;
+      }
+      if (!ready) {
+        await load(key, keyGuide, keyLuma);
+        engine.u8(lastLuma).set(engine.u8(keyLuma));
+        engine.f32(lastMap).fill(0);
+        ready = true;
+      }
+      if (last !== previous) {
+        await load(previous, guide, lastLuma);
+        await loadMap(engine, lastMap, size, scratch, folder, mapName(previous, key));
+      }
+      await load(n, guide, luma);
+      await estimateFlow(engine, luma, lastLuma, { ...size, quality: 'fast', out: step });
+      await engine.run('mapAlong', step.pointer, lastMap.pointer, width, height, map.pointer);
+      await estimateFlow(engine, luma, keyLuma, { ...size, quality: 'fine', initial: map, out: step });
+      const both = [guide.pointer, keyGuide.pointer, width, height] as const;
+      await engine.run('mapBetter', ...both, map.pointer, step.pointer, scratch.pointer, scratch.pointer + 4 * pixels);
+      await engine.run('mapRefine', ...both, map.pointer, REFINEMENTS, scratch.pointer);
+      await writing;
+      const stored = await storeMap(engine, map, size, scratch, folder, name);
+      writing = stored.written.then(done);
+      writing.catch(() => undefined);
+      previous = n;
+      last = n;
+      [map, lastMap] = [lastMap, map];
+      [luma, lastLuma] = [lastLuma, luma];
+    }
+    await writing;
+  } finally {
+    await writing.catch(() => undefined);
+    engine.free(...blocks);
+  }
+}
