@@ -1,27 +1,75 @@
 import { createHash } from 'node:crypto';
-import { mkdir } from 'node:fs/promises';
+import { mkdir, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
-import { openStageFolder, type StageFolder } from './stage-folder.ts';
+import { isAlive } from './alive.ts';
+import { openStageFolder, removeDeadParts, type StageFolder } from './stage-folder.ts';
 
 export type { StageFolder } from './stage-folder.ts';
 
-/** What stages made, kept by content: one folder a stage and key, `<root>/<stage>/<hash of the key>`. */
+/** What a job's cache asks of the whole install's. Folders are named from the cache's root. */
+export type Keeper = {
+  /** Keeps a folder from being evicted, until it is released or the job is done. */
+  hold(folder: string): void;
+  release(folder: string): void;
+  /** Frees what may be freed: down to the budget, and at least so many bytes. */
+  makeRoom(atLeast: number): Promise<unknown>;
+  /** Bytes that could be freed now. */
+  evictable(): Promise<number>;
+};
+
+/** Freed at once when the disk turns out full. */
+const ROOM_BYTES = 1e9;
+
+/**
+ * What stages made, kept by content, as one job sees it: one folder a stage and key, `<root>/<stage>/<hash of the key>`, whose time
+ * of modification is that of its last use.
+ */
 export class Cache {
   readonly root: string;
+  readonly keeper: Keeper;
+  #writes = 0;
 
-  constructor(root: string) {
+  constructor(root: string, keeper: Keeper) {
     this.root = root;
+    this.keeper = keeper;
   }
 
-  /** The folder for what `stage` makes of exactly these inputs, parameters and code. */
-  async open(stage: string, key: string | readonly string[]): Promise<StageFolder> {
-    const path = join(this.root, stage, keyHash(key));
+  /** Entries written through this object: tells what was made from what was found. */
+  get writes(): number {
+    return this.#writes;
+  }
+
+  /** The folder for what `stage` makes of exactly these inputs, parameters and code. Held until `release`. */
+  async open(stage: string, key: readonly string[]): Promise<StageFolder> {
+    const name = folderName(stage, key);
+    this.keeper.hold(name);
+    const path = join(this.root, name);
     await mkdir(path, { recursive: true });
-    return openStageFolder(path);
+    const now = new Date();
+    await utimes(path, now, now);
+    await removeDeadParts(path, isAlive);
+    const folder = openStageFolder(path);
+    return {
+      ...folder,
+      write: async (entry, bytes) => {
+        await folder.write(entry, bytes).catch(async (error: NodeJS.ErrnoException) => {
+          if (error.code !== 'ENOSPC' && error.code !== 'EDQUOT') throw error;
+          await this.keeper.makeRoom(ROOM_BYTES);
+          await folder.write(entry, bytes);
+        });
+        this.#writes++;
+      },
+    };
+  }
+
+  /** The job needs it no more; it stays until its room is wanted. */
+  release(stage: string, key: readonly string[]): void {
+    this.keeper.release(folderName(stage, key));
   }
 }
 
-/** 40 hexadecimal digits. Parts are kept apart: ['ab', 'c'] and ['a', 'bc'] differ. */
-export function keyHash(key: string | readonly string[]): string {
-  return createHash('sha256').update(JSON.stringify(key)).digest('hex').slice(0, 40);
+/** Parts of the key are kept apart: ['ab', 'c'] and ['a', 'bc'] are two keys. */
+export function folderName(stage: string, key: readonly string[]): string {
+  const hash = createHash('sha256').update(JSON.stringify(key)).digest('hex');
+  return `${stage}/${hash.slice(0, 40)}`;
 }

@@ -87,3 +87,6 @@ function sums16(planes: Uint8Array, channels: number): Uint16Array {
   }
   return data;
 }
+
+/** The name of a frame's entry in a stage folder. */
+export const resultName = (frame: number): string => `${String(frame).padStart(6, '0')}.frame`;

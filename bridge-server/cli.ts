@@ -1,0 +1,167 @@
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { sayFailure } from './commands/say.ts';
+import { Failure, asFailure } from './errors.ts';
+import { EXIT, exitCodeOf } from './exit.ts';
+import { parseRational, type Rational } from './media/rational.ts';
+import type { RenderOptions } from './commands/render.ts';
+import type { ServeOptions } from './commands/serve.ts';
+import { VERSION } from './version.ts';
+
+/** The whole command line. What each command does is in commands/, loaded when it is asked for. */
+function commandLine(): Command {
+  const program = new Command('pentimento')
+    .description('Repaints shots: key frames, propagated along the motion, frame-exact.')
+    .version(VERSION)
+    .showSuggestionAfterError(false);
+
+  program
+    .command('render')
+    .description('repaint a clip or a part of it')
+    .argument('<input>', 'a movie, or a folder of numbered images')
+    .requiredOption(
+      '-o, --out <path>',
+      'folder/ of 16-bit PNGs, or .mov (ProRes 4444), .mp4 (H.264); {version} in it becomes v001, v002, …',
+    )
+    .option('--from <frame>', 'first source frame', frame)
+    .option('--to <frame>', 'source frame to stop before', frame)
+    .option('--rate <n/d>', 'frames a second to conform to, such as 25 or 24000/1001', rate)
+    .addOption(
+      new Option('--alpha <kind>', "how the source's alpha is stored")
+        .choices(['straight', 'premultiplied'])
+        .default('straight'),
+    )
+    .addOption(
+      new Option('--keys <folder>', 'your own key images, named by source frame').conflicts([
+        'every',
+        'keyBudget',
+        'everyFrame',
+      ]),
+    )
+    .addOption(
+      new Option('--every <n>', 'a key every n frames').argParser(count).conflicts(['keyBudget', 'everyFrame']),
+    )
+    .addOption(
+      new Option('--key-budget <n>', 'at most n keys, chosen by content').argParser(count).conflicts(['everyFrame']),
+    )
+    .addOption(new Option('--every-frame', 'every frame is a key'))
+    .addOption(
+      new Option(
+        '--look <name>',
+        'how keys are repainted (default: oil; with --keys yours are taken as they are)',
+      ).choices(['none', 'ink', 'oil', 'poster']),
+    )
+    .option('--mask <folder>', 'masks named by source frame: white is repainted, black stays the source')
+    .addOption(
+      new Option('--profile <name>', 'how much time and memory to spend')
+        .choices(['fast', 'small', 'quality'])
+        .default('quality'),
+    )
+    .option('--workers <n>', 'threads that compute (changes nothing but the time)', count)
+    .option('--json', 'progress as JSON lines on stderr, the result as JSON on stdout', false)
+    .action(async (input: string, options: RenderOptions) =>
+      (await import('./commands/render.ts')).render(input, options),
+    );
+
+  program
+    .command('jobs')
+    .description('list the jobs of this install, newest first')
+    .option('--limit <n>', 'how many', count, 20)
+    .option('--json', 'as JSON', false)
+    .action(async (options: { limit: number; json: boolean }) => (await import('./commands/jobs.ts')).jobs(options));
+
+  program
+    .command('resume')
+    .description('go on with a job that was interrupted, cancelled or failed')
+    .argument('<job>')
+    .option('--workers <n>', 'threads that compute', count)
+    .option('--json', 'progress as JSON lines on stderr, the result as JSON on stdout', false)
+    .action(async (job: string, options: { workers?: number; json: boolean }) =>
+      (await import('./commands/resume.ts')).resume(job, options),
+    );
+
+  program
+    .command('cancel')
+    .description('stop a job, wherever it runs; what it made is kept')
+    .argument('<job>')
+    .action(async (job: string) => (await import('./commands/cancel.ts')).cancel(job));
+
+  program
+    .command('settings')
+    .description('show the settings, or change one; without a value it goes back to its default')
+    .argument('[name]')
+    .argument('[value]')
+    .action(async (name?: string, value?: string) => (await import('./commands/settings.ts')).settings(name, value));
+
+  program
+    .command('serve')
+    .description('run the bridge for the panels')
+    .option('--port <n>', 'instead of the first free one of its own', port, null)
+    .option('--allow <folder>', 'let panels use this folder from now on; may be repeated', collect, [])
+    .action(async (options: ServeOptions) => (await import('./commands/serve.ts')).serve(options));
+
+  program
+    .command('pair')
+    .description('show a code that lets a panel in')
+    .option('--json', 'as JSON', false)
+    .action(async (options: { json: boolean }) => (await import('./commands/pair.ts')).pair(options));
+
+  program
+    .command('doctor')
+    .description('check what Pentimento needs')
+    .option('--json', 'as JSON', false)
+    .action(async (options: { json: boolean }) => (await import('./commands/doctor.ts')).doctor(options));
+
+  return program;
+}
+
+/** Runs one command. Resolves with the exit code; what went wrong has been said on stderr. */
+export async function runCommandLine(args: readonly string[]): Promise<number> {
+  try {
+    const program = commandLine();
+    for (const command of [program, ...program.commands]) {
+      command.exitOverride().configureOutput({ outputError: () => undefined });
+    }
+    await program.parseAsync(args, { from: 'user' });
+    return process.exitCode === undefined ? EXIT.done : Number(process.exitCode);
+  } catch (error) {
+    if (error instanceof CommanderError) {
+      // Help that was asked for, or that stands for the command that is missing, has already been shown.
+      if (error.exitCode === 0) return EXIT.done;
+      if (error.code === 'commander.help') return EXIT.unusable;
+    }
+    const failure = error instanceof CommanderError ? misread(error) : asFailure(error);
+    if (failure.code === 'internal') process.stderr.write(`${(error as Error).stack ?? String(error)}\n`);
+    sayFailure(failure, args.includes('--json'));
+    return exitCodeOf(failure.code);
+  }
+}
+
+/** commander says "error: option … ."; ours are sentences. */
+function misread({ message }: CommanderError): Failure {
+  const text = message.replace(/^error: /, '').replace(/\.$/, '');
+  return new Failure('arguments-unusable', { reason: `${text.charAt(0).toUpperCase()}${text.slice(1)}.` });
+}
+
+function count(text: string): number {
+  if (!/^[1-9]\d{0,8}$/.test(text)) throw new InvalidArgumentError('It must be a whole number from 1 on.');
+  return Number(text);
+}
+
+function frame(text: string): number {
+  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('It must be a frame number, counted from 0.');
+  return Number(text);
+}
+
+function port(text: string): number {
+  if (!/^\d{1,5}$/.test(text) || Number(text) > 65535) throw new InvalidArgumentError('It must be from 0 to 65535.');
+  return Number(text);
+}
+
+function rate(text: string): Rational {
+  const value = parseRational(text);
+  if (!value || value.num === 0)
+    throw new InvalidArgumentError('Write it as a fraction: 25, or 24000/1001 for 23.976.');
+  return value;
+}
+
+const collect = (value: string, before: readonly string[]): readonly string[] => [...before, value];

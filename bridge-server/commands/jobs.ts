@@ -1,0 +1,39 @@
+import { basename } from 'node:path';
+import { folders } from '../folders.ts';
+import type { JobRecord, JobState } from '../jobs/job.ts';
+import { Jobs } from '../jobs/queue.ts';
+import { outputPath, versioned, versionName } from '../jobs/version.ts';
+
+/** Lists the jobs of this install, those of a running bridge included. */
+export async function jobs({ limit, json }: { limit: number; json: boolean }): Promise<void> {
+  const all = Jobs.open(folders());
+  try {
+    const list = all.list({ limit });
+    if (json) process.stdout.write(`${JSON.stringify(list)}\n`);
+    else if (list.length === 0) process.stdout.write('There are no jobs yet.\n');
+    else process.stdout.write(list.map(line).join(''));
+  } finally {
+    await all.close();
+  }
+}
+
+function line(job: JobRecord): string {
+  const { id, createdAt, request, version, state } = job;
+  const when = createdAt.slice(0, 16).replace('T', ' ');
+  const what = `${basename(request.source.path)} -> ${outputPath(versioned(job))}`;
+  return `${id.padStart(4)}  ${when}  ${versionName(version)}  ${words(state).padEnd(24)}  ${what}\n`;
+}
+
+function words(state: JobState): string {
+  switch (state.state) {
+    case 'running':
+      return state.progress ? `${state.progress.stage} ${state.progress.done}/${state.progress.total}` : 'running';
+    case 'failed':
+      return `failed: ${state.error.code}`;
+    case 'queued':
+    case 'done':
+    case 'cancelled':
+    case 'interrupted':
+      return state.state;
+  }
+}

@@ -1,0 +1,20 @@
+/** Exit codes of every command. */
+export const EXIT = { done: 0, failed: 1, unusable: 2, cancelled: 130 } as const;
+
+/** Failures that the command's arguments are to blame for. */
+const UNUSABLE: ReadonlySet<string> = new Set([
+  'arguments-unusable',
+  'range-outside',
+  'output-unknown',
+  'output-is-input',
+  'output-is-folder',
+  'output-not-folder',
+  'output-not-file',
+  'setting-unknown',
+  'job-unknown',
+]);
+
+export function exitCodeOf(failure: string): number {
+  if (failure === 'cancelled') return EXIT.cancelled;
+  return UNUSABLE.has(failure) ? EXIT.unusable : EXIT.failed;
+}

@@ -1,0 +1,40 @@
+import { FrameWindow, openClip } from '../media/clip.ts';
+import type { Frame } from '../media/frame.ts';
+import { numberedImages, readImage } from '../media/image.ts';
+import type { RenderRequest } from '../protocol/request.ts';
+import { readFrame, resultName } from './frames.ts';
+import { CacheDamage, openStageFolder } from './stage-folder.ts';
+
+/**
+ * One key of a request as it is before anything is made of it: the artist's image, the repainted picture in `lookFolder` (null: not
+ * painted yet), or the source's own frame. Null while there is none.
+ */
+export async function keyPicture(
+  { source, keys, look }: RenderRequest,
+  frame: number,
+  lookFolder: string | null,
+  signal: AbortSignal,
+): Promise<Frame | null> {
+  if (keys.kind === 'images') {
+    const path = (await numberedImages(keys.folder)).get(frame);
+    return path === undefined ? null : await readImage(path);
+  }
+  if (look.kind !== 'none') return lookFolder === null ? null : await kept(lookFolder, frame);
+  const clip = await openClip(source, signal);
+  if (frame < clip.range.from || frame >= clip.range.to) return null;
+  const window = new FrameWindow(clip, 0);
+  try {
+    return await window.get(frame, signal);
+  } finally {
+    await window.close();
+  }
+}
+
+async function kept(folder: string, frame: number): Promise<Frame | null> {
+  try {
+    return await readFrame(await openStageFolder(folder).read(resultName(frame)));
+  } catch (error) {
+    if (error instanceof CacheDamage) return null;
+    throw error;
+  }
+}

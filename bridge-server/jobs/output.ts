@@ -1,0 +1,32 @@
+import { realpath, stat } from 'node:fs/promises';
+import { basename, dirname, join, sep } from 'node:path';
+import { Failure } from '../errors.ts';
+import type { RenderRequest } from '../protocol/request.ts';
+import { outputPath } from './version.ts';
+
+/** Throws a Failure when the result would land on or among what it is made from, or on the wrong kind of thing. */
+export async function refuseOverwriting(request: RenderRequest): Promise<void> {
+  const { source, keys, mask, output } = request;
+  const path = outputPath(request);
+  const target = await real(path);
+  const inputs = [source.path, ...(keys.kind === 'images' ? [keys.folder] : []), ...(mask ? [mask.folder] : [])];
+  const there = await stat(target).catch(() => null);
+  for (const input of await Promise.all(inputs.map(real))) {
+    // Beside the clip is fine; inside a folder of frames it would become one of them. One file can have several names.
+    const status = await stat(input).catch(() => null);
+    const same = there !== null && status?.ino === there.ino && status.dev === there.dev;
+    if (same || target === input || target.startsWith(input + sep)) throw new Failure('output-is-input', { path });
+  }
+  if (there && output.kind === 'images' && !there.isDirectory()) throw new Failure('output-not-folder', { path });
+  if (there?.isDirectory() && output.kind === 'movie') throw new Failure('output-not-file', { path });
+}
+
+/** With every link that exists followed. */
+async function real(path: string): Promise<string> {
+  try {
+    return await realpath(path);
+  } catch {
+    const parent = dirname(path);
+    return parent === path ? path : join(await real(parent), basename(path));
+  }
+}

@@ -1,0 +1,56 @@
+import type { FrameRange } from '../media/frame.ts';
+import type { RenderRequest } from '../protocol/request.ts';
+import type { Span } from '../propagate/spans.ts';
+import { codeVersion } from './code-version.ts';
+
+/**
+ * What each stage's output depends on, and nothing else: the keys of the cache. Whatever is not named here, such as the output's
+ * codec or another key's picture, can change without anything being made again.
+ */
+export type Code = {
+  /** Hashes of the sources, and of the compiled kernels. */
+  readonly kernels: string;
+  readonly media: string;
+  readonly shot: string;
+  readonly propagate: string;
+  readonly looks: string;
+};
+
+export async function codeOf(kernels: string): Promise<Code> {
+  const [media, shot, propagate, looks] = await Promise.all(
+    ['media', 'shot', 'propagate', 'looks'].map((folder) => codeVersion(folder)),
+  );
+  return { kernels, media: media!, shot: shot!, propagate: propagate!, looks: looks! };
+}
+
+export type Key = readonly string[];
+
+/** `identity`: the clip's, for its content and how it is decoded. */
+export const sourceKey = (identity: string, code: Code): Key => [identity, code.media];
+
+export const analysisKey = (source: Key, { from, to }: FrameRange, code: Code): Key => [
+  ...source,
+  code.kernels,
+  code.shot,
+  `${from}-${to}`,
+];
+
+/** Entries are named by frame: a key chosen again is the same picture. */
+export const lookKey = (source: Key, look: RenderRequest['look'], code: Code): Key => [
+  ...source,
+  code.kernels,
+  code.looks,
+  JSON.stringify(look),
+];
+
+/** Of a span's correspondences: they come from the source alone, whatever its keys will look like. */
+export const matchKey = (source: Key, { before, after, from, to }: Span, code: Code): Key => [
+  ...source,
+  code.kernels,
+  code.shot,
+  code.propagate,
+  `${before ?? ''}<${from}-${to}>${after ?? ''}`,
+];
+
+/** Of a span's frames: its correspondences and the pictures at its ends decide them. */
+export const resultKey = (match: Key, pictures: readonly string[]): Key => [...match, ...pictures];

@@ -1,0 +1,275 @@
+import { EventEmitter, once } from 'node:events';
+import { join } from 'node:path';
+import { Failure, asFailure } from '../errors.ts';
+import { Engine } from '../kernels/engine.ts';
+import type { Frame } from '../media/frame.ts';
+import type { Progress } from '../progress.ts';
+import type { RenderRequest } from '../protocol/request.ts';
+import { Cache } from './cache.ts';
+import { evict, evictable } from './eviction.ts';
+import { isSettled, type JobEvent, type JobRecord, type JobState } from './job.ts';
+import { keyPicture } from './key-picture.ts';
+import { render } from './run.ts';
+import { STORE_FILE, Store } from './store.ts';
+import { versioned } from './version.ts';
+
+/** How often this process looks what others asked of it, and shows them how far it is. */
+const TICK_MS = 200;
+const TELL_MS = 100;
+const BEAT_MS = 1000;
+
+/** Why a running job is stopped. 'lost': this process was silent for so long that another took the job over. */
+class Stopped extends Error {
+  override readonly name = 'AbortError';
+  readonly why: 'cancelled' | 'interrupted' | 'lost';
+
+  constructor(why: Stopped['why']) {
+    super(`the job was ${why}`);
+    this.why = why;
+  }
+}
+
+type Running = {
+  readonly id: string;
+  readonly stop: AbortController;
+  readonly ended: Promise<void>;
+};
+
+/**
+ * The jobs of an install as one process sees them: it runs its own, one after the other, and sees those of all processes. What it
+ * is asked about a job of another process, it passes on.
+ */
+export class Jobs {
+  /** Emitted for jobs of any process; what a job was between two looks may be left out. */
+  readonly events = new EventEmitter<{ job: [JobEvent] }>();
+  readonly #store: Store;
+  readonly #cacheRoot: string;
+  readonly #workers: number | undefined;
+  readonly #queue: string[] = [];
+  /** States that the store could not take yet, for example because its disk is full. */
+  readonly #unsaved = new Map<string, JobState>();
+  readonly #ticking: NodeJS.Timeout;
+  #engine: Promise<Engine> | null = null;
+  #running: Running | null = null;
+  #progress: Progress | null = null;
+  #progressShown: Progress | null = null;
+  #toldAt = 0;
+  #shownRevision: number;
+  #beatAt = performance.now();
+  #closing: Promise<void> | null = null;
+
+  private constructor(store: Store, cacheRoot: string, workers: number | undefined) {
+    this.#store = store;
+    this.#cacheRoot = cacheRoot;
+    this.#workers = workers;
+    this.events.setMaxListeners(0);
+    this.#store.beat();
+    this.#shownRevision = store.revision();
+    this.#ticking = setInterval(() => this.#tick(), TICK_MS);
+  }
+
+  /** `workers`: size of the team that computes; by default one for each processor. Throws Failure 'store-…'. */
+  static open(folders: { readonly data: string; readonly cache: string }, workers?: number): Jobs {
+    return new Jobs(new Store(join(folders.data, STORE_FILE)), folders.cache, workers);
+  }
+
+  /** A new job, or, when `key` was given before, the job that was made for it then. */
+  submit(request: RenderRequest, key: string | null = null): JobRecord {
+    const known = key === null ? null : this.#store.byKey(key);
+    return known ?? this.#enqueue(this.#store.insert(request, key));
+  }
+
+  /** Goes on with the job of this very request that was begun and not finished, or is a new one. */
+  goOnOrSubmit(request: RenderRequest): JobRecord {
+    const begun = this.#store.unfinished(request);
+    return begun ? this.resume(begun.id) : this.submit(request);
+  }
+
+  /** Newest first; those before the job `before`, if given. */
+  list({ limit, before = null }: { limit: number; before?: string | null }): JobRecord[] {
+    return this.#store.list(limit, before).map(this.#current);
+  }
+
+  /** Throws Failure 'job-unknown'. */
+  get(id: string): JobRecord {
+    const job = this.#store.get(id);
+    if (!job) throw new Failure('job-unknown', { id });
+    return this.#current(job);
+  }
+
+  /** Stops a job wherever it runs; a settled one stays as it is. What it made so far is kept. */
+  cancel(id: string): JobRecord {
+    const job = this.get(id);
+    if (isSettled(job.state)) return job;
+    this.#store.requestCancel(id);
+    if (this.#running?.id === id) this.#stop('cancelled');
+    else if (this.#store.ownerOf(id) === this.#store.owner) this.#save(id, { state: 'cancelled' });
+    return this.get(id);
+  }
+
+  /** Goes on, in this process, with a job that failed, was cancelled or interrupted; any other stays as it is. */
+  resume(id: string): JobRecord {
+    this.#store.beat();
+    const job = this.get(id);
+    if (job.state.state === 'done' || !this.#store.requeue(id)) return job;
+    return this.#enqueue(this.get(id));
+  }
+
+  /** Resolves with the job once it is settled, whichever process runs it. Rejects with the signal's reason. */
+  async settled(id: string, signal: AbortSignal): Promise<JobRecord> {
+    for (;;) {
+      const job = this.get(id);
+      if (isSettled(job.state)) return job;
+      await once(this.events, 'job', { signal });
+    }
+  }
+
+  /** A key as the job repainted it, or as the artist did; null while there is none. */
+  async keyPicture(id: string, frame: number, signal: AbortSignal): Promise<Frame | null> {
+    const { request } = this.get(id);
+    const folder = this.#store.lookFolder(id);
+    return await keyPicture(request, frame, folder && join(this.#cacheRoot, folder), signal);
+  }
+
+  /** Interrupts what this process has not finished, and lets go of everything. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    this.#stop('interrupted');
+    await this.#running?.ended;
+    clearInterval(this.#ticking);
+    this.#store.close();
+    await (await this.#engine)?.close();
+  }
+
+  #enqueue(job: JobRecord): JobRecord {
+    this.#queue.push(job.id);
+    queueMicrotask(() => this.#next());
+    return job;
+  }
+
+  #next(): void {
+    if (this.#running || this.#closing) return;
+    const id = this.#queue.shift();
+    if (id === undefined) return;
+    const job = this.get(id);
+    if (isSettled(job.state) || !this.#store.setState(id, { state: 'running', progress: null })) return this.#next();
+    const stop = new AbortController();
+    this.#progress = this.#progressShown = null;
+    const ended = this.#run(job, stop.signal).finally(() => {
+      this.#running = null;
+      this.#next();
+    });
+    this.#running = { id, stop, ended };
+    this.#show();
+  }
+
+  async #run(job: JobRecord, signal: AbortSignal): Promise<void> {
+    const cache = new Cache(this.#cacheRoot, {
+      hold: (folder) => this.#store.hold(job.id, folder),
+      release: (folder) => this.#store.release(job.id, folder),
+      makeRoom: (atLeast) => evict(this.#cacheRoot, this.#store, atLeast),
+      evictable: () => evictable(this.#cacheRoot, this.#store),
+    });
+    let state: JobState;
+    try {
+      this.#engine ??= Engine.start(this.#workers);
+      const engine = await this.#engine;
+      const show = (progress: Progress): void => this.#take(progress);
+      const keysIn = (folder: string): void => this.#store.setLookFolder(job.id, folder);
+      const result = await render(versioned(job), { engine, cache, show, keysIn, signal });
+      state = { state: 'done', result };
+    } catch (error) {
+      if (signal.aborted) {
+        const { why } = signal.reason as Stopped;
+        if (why === 'lost') return;
+        state = { state: why };
+      } else {
+        const { code, message, remedy } = asFailure(error);
+        if (code === 'internal') process.stderr.write(`${(error as Error).stack ?? String(error)}\n`);
+        state = { state: 'failed', error: { code, message, remedy } };
+        // A kernel that trapped leaves its team waiting for ever.
+        if (!(error instanceof Failure)) this.#dropEngine();
+      }
+    }
+    await evict(this.#cacheRoot, this.#store).catch(() => undefined);
+    this.#save(job.id, state);
+  }
+
+  #dropEngine(): void {
+    void this.#engine?.then((engine) => engine.close()).catch(() => undefined);
+    this.#engine = null;
+  }
+
+  #stop(why: Stopped['why']): void {
+    this.#running?.stop.abort(new Stopped(why));
+  }
+
+  #tick(): void {
+    try {
+      if (performance.now() - this.#beatAt >= BEAT_MS) {
+        this.#store.beat();
+        this.#beatAt = performance.now();
+      }
+      for (const [id, state] of this.#unsaved) {
+        this.#store.setState(id, state);
+        this.#unsaved.delete(id);
+      }
+      this.#showProgress();
+      for (const id of this.#store.cancelRequests()) this.cancel(id);
+      this.#show();
+    } catch {
+      // A store that cannot be written now must not end a job that can go on; the next tick tries again.
+    }
+  }
+
+  /** Listeners in this process hear of every stage, of its end, and often in between; other processes at the next tick. */
+  #take(progress: Progress): void {
+    const news = progress.stage !== this.#progress?.stage || progress.done === progress.total;
+    this.#progress = progress;
+    if (!this.#running || (!news && performance.now() - this.#toldAt < TELL_MS)) return;
+    this.#toldAt = performance.now();
+    this.events.emit('job', { job: this.get(this.#running.id) });
+  }
+
+  #showProgress(): void {
+    if (!this.#running) return;
+    const { id } = this.#running;
+    const news = this.#progress !== this.#progressShown;
+    this.#progressShown = this.#progress;
+    const mine = news
+      ? this.#store.setState(id, { state: 'running', progress: this.#progress })
+      : this.#store.ownerOf(id) === this.#store.owner;
+    if (!mine) this.#stop('lost');
+  }
+
+  #save(id: string, state: JobState): void {
+    try {
+      this.#store.setState(id, state);
+      this.#show();
+    } catch {
+      this.#unsaved.set(id, state);
+      this.events.emit('job', { job: this.get(id) });
+    }
+  }
+
+  #current = (job: JobRecord): JobRecord => {
+    const unsaved = this.#unsaved.get(job.id);
+    if (unsaved) return { ...job, state: unsaved };
+    return job.state.state === 'running' && this.#running?.id === job.id
+      ? { ...job, state: { state: 'running', progress: this.#progress } }
+      : job;
+  };
+
+  #show(): void {
+    const changed = this.#store.changedSince(this.#shownRevision);
+    this.#shownRevision = this.#store.revision();
+    for (const job of changed) {
+      // Of the one that runs here, #take tells more.
+      if (job.state.state !== 'running' || job.id !== this.#running?.id) this.events.emit('job', { job });
+    }
+  }
+}

@@ -1,0 +1,35 @@
+import type { Progress, Stage } from '../progress.ts';
+import type { StageAccount } from './job.ts';
+import { Meter } from './meter.ts';
+
+/** The accounts of a job's stages, as they come to run. */
+export class Stages {
+  readonly #meters = new Map<Stage, Meter>();
+  readonly #show: (progress: Progress) => void;
+  readonly #writes: () => number;
+
+  /** `writes` grows with every entry that a stage writes into the cache. */
+  constructor(show: (progress: Progress) => void, writes: () => number) {
+    this.#show = show;
+    this.#writes = writes;
+  }
+
+  /** A stage of `total` units that keeps what it makes in the cache. */
+  cached(stage: Stage, unit: Progress['unit'], total: number): Meter {
+    return this.#add(stage, new Meter(stage, unit, total, this.#show, this.#writes));
+  }
+
+  /** A stage that does all its units every time. */
+  fresh(stage: Stage, unit: Progress['unit'], total: number): Meter {
+    return this.#add(stage, new Meter(stage, unit, total, this.#show, null));
+  }
+
+  get accounts(): Partial<Record<Stage, StageAccount>> {
+    return Object.fromEntries([...this.#meters].map(([stage, meter]) => [stage, meter.account]));
+  }
+
+  #add(stage: Stage, meter: Meter): Meter {
+    this.#meters.set(stage, meter);
+    return meter;
+  }
+}

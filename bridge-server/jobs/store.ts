@@ -1,0 +1,316 @@
+import { DatabaseSync, type SQLInputValue, type SQLOutputValue } from 'node:sqlite';
+import { createHash, randomUUID } from 'node:crypto';
+import { mkdirSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { Failure } from '../errors.ts';
+import { renderRequestSchema, type RenderRequest } from '../protocol/request.ts';
+import { isAlive } from './alive.ts';
+import type { JobRecord, JobState } from './job.ts';
+import type { SettingName } from './settings.ts';
+
+/** Its name in the data folder. */
+export const STORE_FILE = 'pentimento.sqlite';
+
+const SCHEMA_VERSION = 1;
+const SCHEMA = `
+  CREATE TABLE owners (id TEXT PRIMARY KEY, pid INTEGER NOT NULL, beat INTEGER NOT NULL) STRICT;
+  CREATE TABLE jobs (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    key TEXT UNIQUE,
+    created INTEGER NOT NULL,
+    request TEXT NOT NULL,
+    request_hash TEXT NOT NULL,
+    source TEXT NOT NULL,
+    output TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    state TEXT NOT NULL,
+    owner TEXT,
+    look_folder TEXT,
+    cancel INTEGER NOT NULL DEFAULT 0,
+    revision INTEGER NOT NULL,
+    UNIQUE (source, output, version)
+  ) STRICT;
+  CREATE INDEX jobs_by_revision ON jobs (revision);
+  CREATE INDEX jobs_by_request ON jobs (request_hash);
+  CREATE TABLE holds (folder TEXT NOT NULL, job INTEGER NOT NULL, PRIMARY KEY (folder, job)) STRICT, WITHOUT ROWID;
+  CREATE INDEX holds_by_job ON holds (job);
+  CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
+`;
+
+/** An owner that has not shown a sign of life for this long has lost its jobs, even if a process with its number runs. */
+const SILENCE_MS = 5000;
+
+type Row = Record<string, SQLOutputValue>;
+
+/**
+ * Jobs, versions, settings, and which cache folders a job needs, in one SQLite file that several processes use at once. Each
+ * process is an owner: a queued or running job belongs to exactly one, and is interrupted when that one is gone.
+ */
+export class Store {
+  readonly owner = randomUUID();
+  readonly #db: DatabaseSync;
+  #depth = 0;
+
+  /** Makes the file and its folder when missing. Throws Failure 'store-unusable' or 'store-newer'. */
+  constructor(path: string) {
+    try {
+      mkdirSync(dirname(path), { recursive: true });
+      this.#db = new DatabaseSync(path, { timeout: 10_000 });
+      this.#db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL');
+      this.transaction(() => this.#prepare(path));
+    } catch (error) {
+      if (error instanceof Failure) throw error;
+      throw new Failure('store-unusable', { path, reason: (error as Error).message }, error);
+    }
+  }
+
+  #prepare(path: string): void {
+    const version = Number(this.#one('PRAGMA user_version')?.['user_version'] ?? 0);
+    if (version > SCHEMA_VERSION) throw new Failure('store-newer', { path });
+    if (version === 0) this.#db.exec(`${SCHEMA}; PRAGMA user_version = ${SCHEMA_VERSION}`);
+    this.#run('INSERT INTO owners VALUES (?, ?, ?)', this.owner, process.pid, Date.now());
+  }
+
+  /** Runs `work` alone among all processes, whole or not at all. */
+  transaction<T>(work: () => T): T {
+    if (this.#depth > 0) return work();
+    this.#db.exec('BEGIN IMMEDIATE');
+    this.#depth++;
+    try {
+      const result = work();
+      this.#db.exec('COMMIT');
+      return result;
+    } catch (error) {
+      if (this.#db.isTransaction) this.#db.exec('ROLLBACK');
+      throw error;
+    } finally {
+      this.#depth--;
+    }
+  }
+
+  // Owners
+
+  /** A sign of life; and whatever belonged to owners that gave none is interrupted. */
+  beat(): void {
+    this.transaction(() => {
+      const now = Date.now();
+      this.#run(
+        'INSERT INTO owners VALUES (?1, ?2, ?3) ON CONFLICT (id) DO UPDATE SET beat = ?3',
+        this.owner,
+        process.pid,
+        now,
+      );
+      for (const { id, pid, beat } of this.#all('SELECT * FROM owners WHERE id <> ?', this.owner)) {
+        if (now - Number(beat) < SILENCE_MS && isAlive(Number(pid))) continue;
+        this.#disown(String(id));
+      }
+    });
+  }
+
+  #disown(owner: string): void {
+    const jobs = this.#all(
+      "SELECT id, cancel FROM jobs WHERE owner = ? AND state->>'state' IN ('queued', 'running')",
+      owner,
+    );
+    for (const { id, cancel } of jobs) this.#setState(Number(id), { state: cancel ? 'cancelled' : 'interrupted' });
+    this.#run('DELETE FROM owners WHERE id = ?', owner);
+  }
+
+  // Jobs
+
+  /** A new job of this process, queued. */
+  insert(request: RenderRequest, key: string | null): JobRecord {
+    return this.transaction(() => {
+      const output = request.output.kind === 'movie' ? request.output.path : request.output.folder;
+      const version = this.#one(
+        'SELECT 1 + coalesce(max(version), 0) AS next FROM jobs WHERE source = ? AND output = ?',
+        request.source.path,
+        output,
+      );
+      const { lastInsertRowid } = this.#run(
+        `INSERT INTO jobs (key, created, request, request_hash, source, output, version, state, owner, revision)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+        key,
+        Date.now(),
+        JSON.stringify(request),
+        requestHash(request),
+        request.source.path,
+        output,
+        version!['next']!,
+        JSON.stringify({ state: 'queued' } satisfies JobState),
+        this.owner,
+        this.#nextRevision(),
+      );
+      return this.get(String(lastInsertRowid))!;
+    });
+  }
+
+  get(id: string): JobRecord | null {
+    return this.#record('SELECT * FROM jobs WHERE id = ?', /^\d{1,15}$/.test(id) ? Number(id) : -1);
+  }
+
+  byKey(key: string): JobRecord | null {
+    return this.#record('SELECT * FROM jobs WHERE key = ?', key);
+  }
+
+  /** The newest job of this very request that is not done. */
+  unfinished(request: RenderRequest): JobRecord | null {
+    return this.#record(
+      "SELECT * FROM jobs WHERE request_hash = ? AND state->>'state' <> 'done' ORDER BY id DESC LIMIT 1",
+      requestHash(request),
+    );
+  }
+
+  /** Newest first; those before `before`, if given. */
+  list(limit: number, before: string | null): JobRecord[] {
+    const rows = this.#all(
+      'SELECT * FROM jobs WHERE id < ? ORDER BY id DESC LIMIT ?',
+      before === null ? Number.MAX_SAFE_INTEGER : Number(before),
+      limit,
+    );
+    return rows.map(record);
+  }
+
+  /** Where a job's repainted keys lie, relative to the cache; null: not known yet. */
+  lookFolder(id: string): string | null {
+    return (
+      (this.#one('SELECT look_folder FROM jobs WHERE id = ?', Number(id))?.['look_folder'] as string | undefined) ??
+      null
+    );
+  }
+
+  setLookFolder(id: string, folder: string): void {
+    this.#run('UPDATE jobs SET look_folder = ? WHERE id = ?', folder, Number(id));
+  }
+
+  /** The owner of a queued or running job. */
+  ownerOf(id: string): string | null {
+    return (
+      (this.#one('SELECT owner FROM jobs WHERE id = ?', Number(id))?.['owner'] as string | null | undefined) ?? null
+    );
+  }
+
+  /** Takes a settled job over: queued again, for this process. False when it is not settled. */
+  requeue(id: string): boolean {
+    return this.transaction(() => {
+      const { changes } = this.#run(
+        `UPDATE jobs SET owner = ?, cancel = 0 WHERE id = ? AND state->>'state' NOT IN ('queued', 'running')`,
+        this.owner,
+        Number(id),
+      );
+      if (changes === 0) return false;
+      this.#setState(Number(id), { state: 'queued' });
+      return true;
+    });
+  }
+
+  /** False, and nothing changes, when the job is not this process's any more. */
+  setState(id: string, state: JobState): boolean {
+    return this.transaction(() => {
+      if (this.ownerOf(id) !== this.owner) return false;
+      this.#setState(Number(id), state);
+      return true;
+    });
+  }
+
+  #setState(id: number, state: JobState): void {
+    const open = state.state === 'queued' || state.state === 'running';
+    this.#run(
+      `UPDATE jobs SET state = ?, revision = ?, owner = ${open ? 'owner' : 'NULL'} WHERE id = ?`,
+      JSON.stringify(state),
+      this.#nextRevision(),
+      id,
+    );
+    if (state.state === 'done') this.#run('DELETE FROM holds WHERE job = ?', id);
+  }
+
+  /** Asks the owner of a job, whichever process that is, to cancel it. */
+  requestCancel(id: string): void {
+    this.#run('UPDATE jobs SET cancel = 1 WHERE id = ?', Number(id));
+  }
+
+  /** Jobs of this process that some process asked to cancel. */
+  cancelRequests(): string[] {
+    return this.#all('SELECT id FROM jobs WHERE owner = ? AND cancel = 1', this.owner).map(({ id }) => String(id));
+  }
+
+  /** Changes whenever any job does. */
+  revision(): number {
+    return Number(this.#one('SELECT max(revision) AS last FROM jobs')?.['last'] ?? 0);
+  }
+
+  changedSince(revision: number): JobRecord[] {
+    return this.#all('SELECT * FROM jobs WHERE revision > ? ORDER BY revision', revision).map(record);
+  }
+
+  #nextRevision = (): number => this.revision() + 1;
+
+  // What the cache must keep
+
+  hold(job: string, folder: string): void {
+    this.#run('INSERT OR IGNORE INTO holds VALUES (?, ?)', folder, Number(job));
+  }
+
+  release(job: string, folder: string): void {
+    this.#run('DELETE FROM holds WHERE folder = ? AND job = ?', folder, Number(job));
+  }
+
+  /** Folders that a queued or running job needs, and those that only a job that could be resumed does. */
+  held(): { open: Set<string>; unfinished: Set<string> } {
+    const rows = this.#all(
+      "SELECT folder, max(state->>'state' IN ('queued', 'running')) AS open FROM holds JOIN jobs ON jobs.id = job GROUP BY folder",
+    );
+    const of = (open: number): Set<string> =>
+      new Set(rows.filter((row) => Number(row['open']) === open).map(({ folder }) => String(folder)));
+    return { open: of(1), unfinished: of(0) };
+  }
+
+  // Settings
+
+  setting(name: SettingName): string | null {
+    return (this.#one('SELECT value FROM settings WHERE name = ?', name)?.['value'] as string | undefined) ?? null;
+  }
+
+  /** `value` null: back to the default. */
+  set(name: SettingName, value: string | null): void {
+    if (value === null) this.#run('DELETE FROM settings WHERE name = ?', name);
+    else this.#run('INSERT INTO settings VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = ?2', name, value);
+  }
+
+  /** What this process still has open is interrupted. */
+  close(): void {
+    this.transaction(() => this.#disown(this.owner));
+    this.#db.close();
+  }
+
+  #run(sql: string, ...values: SQLInputValue[]): { changes: number | bigint; lastInsertRowid: number | bigint } {
+    return this.#db.prepare(sql).run(...values);
+  }
+  #one(sql: string, ...values: SQLInputValue[]): Row | undefined {
+    return this.#db.prepare(sql).get(...values);
+  }
+  #all(sql: string, ...values: SQLInputValue[]): Row[] {
+    return this.#db.prepare(sql).all(...values);
+  }
+  #record(sql: string, ...values: SQLInputValue[]): JobRecord | null {
+    const row = this.#one(sql, ...values);
+    return row ? record(row) : null;
+  }
+}
+
+function record(row: Row): JobRecord {
+  return {
+    id: String(row['id']),
+    key: row['key'] as string | null,
+    createdAt: new Date(Number(row['created'])).toISOString(),
+    request: renderRequestSchema.parse(JSON.parse(String(row['request']))),
+    version: Number(row['version']),
+    state: JSON.parse(String(row['state'])) as JobState,
+  };
+}
+
+/** Equal for equal requests, however their fields were ordered. */
+const requestHash = (request: RenderRequest): string =>
+  createHash('sha256')
+    .update(JSON.stringify(renderRequestSchema.parse(request)))
+    .digest('hex');
