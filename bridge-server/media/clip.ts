@@ -63,7 +63,7 @@ async function openMovieFile(source: RenderRequest['source'], signal: AbortSigna
   const { version } = await tool('ffmpeg');
   const identity = digest([
     await contentHash([info.path]),
-    `${version} ${source.alpha} ${formatRational(rate)} ${movie.stream}`,
+    `${version} ${source.alpha} ${formatRational(rate)} ${movie.video.index}`,
   ]);
   const sourceOf = (n: number): number => (shown ? shown[n - range.from]! : n);
   const seconds = (pts: number): number => pts * toNumber(timeline.timebase);

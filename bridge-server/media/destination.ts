@@ -15,18 +15,18 @@ export function writeFailure(path: string, error: unknown): Failure | null {
   const text = error instanceof Error ? error.message : '';
   const is = (name: string, words: string): boolean => code === name || (code === null && text.includes(words));
   if (is('ENOSPC', 'No space left on device') || is('EDQUOT', 'Disk quota exceeded')) {
-    return new Failure('output-disk-full', { path }, error);
+    return new Failure('disk-full', { path }, error);
   }
   if (is('ENOENT', 'No such file or directory') || is('ENOTDIR', 'Not a directory')) {
-    return new Failure('output-folder-missing', { path }, error);
+    return new Failure('path-gone', { path }, error);
   }
   if (
     is('EACCES', 'Permission denied') ||
     is('EROFS', 'Read-only file system') ||
     is('EPERM', 'Operation not permitted')
   ) {
-    return new Failure('output-not-writable', { path }, error);
+    return new Failure('path-refused', { path }, error);
   }
-  if (is('EISDIR', 'Is a directory')) return new Failure('output-is-folder', { path }, error);
+  if (is('EISDIR', 'Is a directory')) return new Failure('output-not-file', { path }, error);
   return null;
 }

@@ -217,7 +217,7 @@ async function checkTarget(target: string): Promise<void> {
   const folder = dirname(target);
   await writing(target, () => access(folder, constants.W_OK));
   const status = await stat(target).catch(() => null);
-  if (status && !status.isFile()) throw new Failure('output-is-folder', { path: target });
+  if (status && !status.isFile()) throw new Failure('output-not-file', { path: target });
 }
 
 function checkSize(frame: Frame, { width, height, channels }: MovieOptions): void {

@@ -35,6 +35,8 @@ export function tool(name: ToolName): Promise<Tool> {
 }
 
 async function look(name: ToolName): Promise<Tool> {
+  // Static builds crash when they load the system's character set converters (for titles in MPEG-TS): they find none here.
+  process.env['GCONV_PATH'] ??= '/dev/null';
   const setting = `PENTIMENTO_${name.toUpperCase()}`;
   const path = process.env[setting] ?? onPath(name) ?? installed(name);
   if (path === null || !runnable(path)) throw new Failure('ffmpeg-missing', { name, path, setting });
@@ -136,6 +138,8 @@ export type FfmpegRun = {
   /** Options of the one output. */
   readonly options: readonly string[];
   readonly output: string | Writable;
+  /** Sees every line of stderr. */
+  readonly onLine?: (line: string) => void;
 };
 export type Running = {
   /** Settles when the process has gone: with what it wrote to stderr, or rejects with ToolError or the signal's reason. */
@@ -144,7 +148,7 @@ export type Running = {
 };
 
 /** Starts ffmpeg. A stream given as output must not emit `close` by itself: fluent-ffmpeg takes that for a failure. */
-export async function ffmpeg({ inputs, options, output }: FfmpegRun, signal: AbortSignal): Promise<Running> {
+export async function ffmpeg({ inputs, options, output, onLine }: FfmpegRun, signal: AbortSignal): Promise<Running> {
   const { path } = await tool('ffmpeg');
   signal.throwIfAborted();
   const command = fluent({ stdoutLines: 100 }).setFfmpegPath(path);
@@ -162,7 +166,10 @@ export async function ffmpeg({ inputs, options, output }: FfmpegRun, signal: Abo
     command.kill('SIGKILL');
   };
   const ended = new Promise<string>((resolve, reject) => {
-    command.on('stderr', (line: string) => tail.add(`${line}\n`));
+    command.on('stderr', (line: string) => {
+      tail.add(`${line}\n`);
+      onLine?.(line);
+    });
     command.on('start', () => {
       started = true;
       if (killed) command.kill('SIGKILL');

@@ -2,12 +2,14 @@ import { PassThrough } from 'node:stream';
 import { Failure } from '../errors.ts';
 import { pixelDecoder } from './decode-pixels.ts';
 import type { Running } from './ffmpeg.ts';
-import { ToolError, ffmpeg, fileUrl, openOptions, tool } from './ffmpeg.ts';
+import { ToolError, ffmpeg, fileUrl, tool } from './ffmpeg.ts';
 import type { Frame, FrameRange } from './frame.ts';
 import { isUpright, oriented } from './orientation.ts';
 import { pixelFormat } from './pixel-format.ts';
 import type { Movie } from './probe.ts';
 import { toNumber } from './rational.ts';
+import { decoding } from './scan.ts';
+import type { Timeline } from './timeline.ts';
 
 /**
  * Decodes exactly the frames [from, to) of a movie, in order. Chosen by their presentation times as integers: seeking only has to
@@ -15,74 +17,61 @@ import { toNumber } from './rational.ts';
  * not give it either, the file is damaged there: Failure 'media-damaged'.
  */
 export async function* readMovie(movie: Movie, { from, to }: FrameRange, signal: AbortSignal): AsyncGenerator<Frame> {
+  const seek = seekTime(movie.timeline, { from, to });
   let next = from;
-  for (const seek of seekTime(movie, from, to) === null ? [null] : [seekTime(movie, from, to), null]) {
-    for await (const frame of decode(movie, { from: next, to }, seek, signal)) {
+  for (const start of seek === null ? [null] : [seek, null]) {
+    for await (const frame of decode(movie, { from: next, to }, start, signal)) {
       next++;
       yield frame;
     }
     if (next === to) return;
   }
-  throw new Failure('media-damaged', { path: movie.info.path, frame: next });
+  throw new Failure('media-damaged', { path: movie.video.path, frame: next });
 }
 
 /** Seconds to seek to, or null to decode from the start. Early enough that no wanted picture hangs on one that was skipped. */
-function seekTime({ timeline }: Movie, from: number, to: number): number | null {
-  const { entries, entryOf, timebase } = timeline;
+function seekTime({ seeking, timebase, pts }: Timeline, { from, to }: FrameRange): number | null {
+  if (!seeking) return null;
+  const { entries, entryOf } = seeking;
   let needed = entries.length;
   for (let n = from; n < to; n++) needed = Math.min(needed, entryOf[n]!);
   // One entry more: pictures shown before an entry but stored after it (open GOPs) hang on the one before.
   const entry = entries[needed - 1];
   if (!entry || needed < 2) return null;
   const seconds = Math.min(entry.pts, entry.dts ?? entry.pts) * toNumber(timebase) - SEEK_MARGIN_SECONDS;
-  return seconds > (timeline.pts[0]! * timebase.num) / timebase.den ? seconds : null;
+  return seconds > pts[0]! * toNumber(timebase) ? seconds : null;
 }
 
 const SEEK_MARGIN_SECONDS = 0.25;
 
-/** May end early or late; the caller counts. */
+/** May end early; the caller counts. */
 async function* decode(
   movie: Movie,
-  { from, to }: FrameRange,
+  range: FrameRange,
   seek: number | null,
   signal: AbortSignal,
 ): AsyncGenerator<Frame> {
-  const { info, timeline, storedWidth, storedHeight, orientation } = movie;
-  const { bytes, decode } = pixelDecoder(
-    pixelFormat(info.pixelFormat)!,
-    storedWidth,
-    storedHeight,
-    info.colour,
-    movie.siting,
-  );
+  const { info, video, storedWidth, storedHeight, orientation, siting } = movie;
+  const decoder = pixelDecoder(pixelFormat(info.pixelFormat)!, storedWidth, storedHeight, info.colour, siting);
   const output = new PassThrough({ highWaterMark: 1 << 20, emitClose: false });
   const { generation } = await tool('ffmpeg');
+  const seeking = seek === null ? [] : ['-noaccurate_seek', '-seek_timestamp', '1', '-ss', seek.toFixed(6)];
   const running = await ffmpeg(
     {
-      inputs: [
-        {
-          options: [
-            ...openOptions(movie.format),
-            ...['-noautorotate', '-copyts'],
-            ...(movie.decoder === null ? [] : [`-c:${movie.stream}`, movie.decoder]),
-            ...(seek === null ? [] : ['-noaccurate_seek', '-seek_timestamp', '1', '-ss', seek.toFixed(6)]),
-          ],
-          source: fileUrl(info.path),
-        },
-      ],
+      inputs: [{ options: ['-loglevel', 'error', ...decoding(video), ...seeking], source: fileUrl(video.path) }],
       options: [
-        ...['-map', `0:${movie.stream}`, '-vf', filters(movie, timeline.pts[from]!, timeline.pts[to - 1]!)],
+        ...['-map', `0:${video.index}`, '-vf', filters(movie, range)],
         ...(generation >= 60 ? ['-fps_mode', 'passthrough'] : ['-vsync', 'passthrough']),
-        ...['-frames:v', String(to - from), '-c:v', 'rawvideo', '-f', 'rawvideo'],
+        ...['-frames:v', String(range.to - range.from), '-c:v', 'rawvideo', '-f', 'rawvideo'],
       ],
       output,
     },
     signal,
   );
   try {
-    for await (const raw of pieces(output, bytes, running)) {
+    for await (const raw of pieces(output, decoder.bytes, running)) {
       signal.throwIfAborted();
-      const frame = decode(raw);
+      const frame = decoder.decode(raw);
       yield isUpright(orientation) ? frame : oriented(frame, orientation);
     }
   } finally {
@@ -91,18 +80,23 @@ async function* decode(
 }
 
 /** Made of our own words and integers only. */
-function filters({ deinterlace }: Movie, first: number, last: number): string {
-  const select = `select=gte(pts\\,${first})*lte(pts\\,${last})`;
-  switch (deinterlace) {
-    case 'no':
+function filters({ interlacing, timeline, info }: Movie, { from, to }: FrameRange): string {
+  const { pts, seeking } = timeline;
+  const select = seeking
+    ? `select=gte(pts\\,${pts[from]!})*lte(pts\\,${pts[to - 1]!})`
+    : `select=gte(n\\,${from})*lte(n\\,${to - 1})`;
+  // The deinterlacer halves the timebase and knows planar layouts only.
+  const deinterlace = (options: string): string =>
+    `bwdif=mode=0:${options},format=${info.pixelFormat},settb=2*intb,${select}`;
+  switch (interlacing) {
+    case 'none':
       return select;
-    // The deinterlacer halves the timebase.
     case 'marked-frames':
-      return `bwdif=mode=0:parity=-1:deint=1,settb=2*intb,${select}`;
-    case 'all-top-first':
-      return `bwdif=mode=0:parity=0:deint=0,settb=2*intb,${select}`;
-    case 'all-bottom-first':
-      return `bwdif=mode=0:parity=1:deint=0,settb=2*intb,${select}`;
+      return deinterlace('parity=-1:deint=1');
+    case 'top-first':
+      return deinterlace('parity=0:deint=0');
+    case 'bottom-first':
+      return deinterlace('parity=1:deint=0');
   }
 }
 

@@ -1,16 +1,22 @@
 import type { FrameRange } from './frame.ts';
 import type { Rational } from './rational.ts';
 import { rational, toNumber } from './rational.ts';
+import type { Packet } from './scan.ts';
 
 /**
- * When each frame of a movie is shown: one integer of the stream's timebase a frame, ascending. Frame n is the n-th of these; all
- * that is exact about a movie rests on this list, none of it on seconds.
+ * When each frame of a movie is shown: one integer of the timebase a frame, ascending. Frame n is the n-th of these; all that is
+ * exact about a movie rests on this list, none of it on seconds.
  */
 export type Timeline = {
   readonly timebase: Rational;
   readonly pts: Float64Array;
   /** When the last frame stops being shown. */
   readonly end: number;
+  /** Null where frames cannot be told by their times, only counted from the start. */
+  readonly seeking: Seeking | null;
+};
+
+export type Seeking = {
   /** From where decoding gives whole pictures: the packets that start afresh, in decoding order. */
   readonly entries: readonly Entry[];
   /** For each frame, the index of the entry after which its packet comes. */
@@ -19,28 +25,32 @@ export type Timeline = {
 /** `pts` of the entry's own frame; `dts` of its packet, null when the container has none. */
 export type Entry = { readonly pts: number; readonly dts: number | null };
 
-/** One packet in decoding order. */
-export type Packet = {
-  readonly pts: number;
-  readonly dts: number | null;
-  readonly duration: number | null;
-  readonly key: boolean;
-  /** The container says: decode, but do not show (edit lists). */
-  readonly hidden: boolean;
-};
-
-export function timeline(packets: readonly Packet[], timebase: Rational): Timeline {
+/** Null when not every packet has a time of its own: then only decoding tells. */
+export function timelineOfPackets(packets: readonly Packet[], timebase: Rational): Timeline | null {
   const entries: Entry[] = [];
   const shown: { pts: number; entry: number; duration: number | null }[] = [];
   for (const { pts, dts, key, hidden, duration } of packets) {
+    if (pts === null) return null;
     if (key || entries.length === 0) entries.push({ pts, dts });
     if (!hidden) shown.push({ pts, entry: entries.length - 1, duration });
   }
   shown.sort((a, b) => a.pts - b.pts);
+  if (shown.some(({ pts }, n) => pts === shown[n - 1]?.pts)) return null;
   const pts = Float64Array.from(shown, (frame) => frame.pts);
   const last = shown.at(-1);
   const end = last ? last.pts + (last.duration || usualSpacing(pts) || 1) : 0;
-  return { timebase, pts, end, entries, entryOf: Int32Array.from(shown, (frame) => frame.entry) };
+  return { timebase, pts, end, seeking: { entries, entryOf: Int32Array.from(shown, (frame) => frame.entry) } };
+}
+
+/** From the times of decoded pictures; where those make no sense, evenly spaced at the rate that the container claims. */
+export function timelineOfPictures(times: readonly (number | null)[], timebase: Rational, claimed: Rational): Timeline {
+  const sensible = times.every((time, n) => time !== null && (n === 0 || time > times[n - 1]!));
+  if (!sensible) {
+    const even = { num: claimed.den, den: claimed.num };
+    return { timebase: even, pts: Float64Array.from(times, (_, n) => n), end: times.length, seeking: null };
+  }
+  const pts = Float64Array.from(times as readonly number[]);
+  return { timebase, pts, end: (pts.at(-1) ?? 0) + (usualSpacing(pts) || 1), seeking: null };
 }
 
 /** The rates that cameras and editors use. */
