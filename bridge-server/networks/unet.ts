@@ -1,0 +1,180 @@
+import type { Dimension } from '../onnx/dimension.ts';
+import * as f from '../onnx/functions.ts';
+import type { Value } from '../onnx/graph.ts';
+import { finish, type Recording } from '../onnx/model.ts';
+import type { Part } from '../weights/model.ts';
+import { type UNetConfig, unetConfig } from './config.ts';
+import { attention, conv, groupNorm, layerNorm, linear, picture, silu, sinusoids, tokens } from './layers.ts';
+import { type RecordOptions, Scope } from './scope.ts';
+
+/** Sizes that inputs have, as numbers or as names: `height` and `width` of the latents, `tokens` of the text. */
+export type UNetSizes = {
+  readonly batch: Dimension;
+  readonly height: Dimension;
+  readonly width: Dimension;
+  readonly tokens: Dimension;
+};
+
+export type UNetOptions = RecordOptions & {
+  /** Adds an input for every skip connection (`skip_0`, …) and one for the middle (`middle`), which are added to them. */
+  readonly residuals?: boolean;
+};
+
+/**
+ * The denoising U-Net of latent diffusion (https://arxiv.org/abs/2112.10752) and SDXL (https://arxiv.org/abs/2307.01952).
+ * Inputs, all float32: `sample` [batch, channels, height, width] (channels: 4, for inpainting 9), `timestep` [batch],
+ * `context` [batch, tokens, width]; SDXL also `pooled` [batch, width] and `time_ids` [batch, 6] (refiner: 5); models
+ * distilled with guidance also `guidance` [batch]. Output: `prediction` [batch, 4, height, width], as the network makes it.
+ */
+export function recordUNet(part: Part, sizes: UNetSizes, options: UNetOptions): Recording {
+  const p = new Scope(part, options);
+  const config = unetConfig(part);
+  const { batch, height, width } = sizes;
+  const sample = p.graph.input('sample', 'float32', [batch, p.shape('conv_in.weight')[1] as number, height, width]);
+  const conditions = recordConditions(p, sizes, config);
+  const down = contract(p, conv(p.at('conv_in'), sample), conditions);
+  const { skips, middle } = options.residuals ? addResiduals(down) : down;
+  const up = expand(p, middle, skips, conditions);
+  const prediction = conv(p.at('conv_out'), silu(groupNorm(p.at('conv_norm_out'), up, config.groups, 1e-5)));
+  p.graph.output('prediction', prediction);
+  return finish(p.graph, options.storage);
+}
+
+/** What every block reads besides the picture: the embedded time [batch, channels] and the text. */
+export type Conditions = { readonly time: Value; readonly context: Value; readonly config: UNetConfig };
+
+export function recordConditions(p: Scope, { batch, tokens: length }: UNetSizes, config: UNetConfig): Conditions {
+  const time = timeEmbedding(p, p.graph.input('timestep', 'float32', [batch]));
+  const context = p.graph.input('context', 'float32', [batch, length, textWidth(p)]);
+  if (!p.has('add_embedding.linear_1.weight')) return { time, context, config };
+  return { time: f.add(time, sizeEmbedding(p, batch, config)), context, config };
+}
+
+function timeEmbedding(p: Scope, timestep: Value): Value {
+  const m = p.at('time_embedding');
+  const angles = sinusoids(timestep, m.shape('linear_1.weight')[1] as number);
+  const time = m.has('cond_proj.weight') ? f.add(angles, guidanceEmbedding(p, timestep)) : angles;
+  return linear(m.at('linear_2'), silu(linear(m.at('linear_1'), time)));
+}
+
+/** Models that were distilled with their guidance are told it (https://arxiv.org/abs/2310.04378), sines first. */
+function guidanceEmbedding(p: Scope, timestep: Value): Value {
+  const m = p.at('time_embedding.cond_proj');
+  const width = m.shape('weight')[1] as number;
+  const guidance = p.graph.input('guidance', 'float32', timestep.shape);
+  const half = width / 2;
+  const scale = Float32Array.from({ length: half }, (_, i) => 1000 * Math.exp((-Math.log(10_000) * i) / (half - 1)));
+  const above = f.reshape(f.sub(guidance, 1), [...guidance.shape, 1]);
+  const angles = f.mul(above, p.graph.floats(scale));
+  return linear(m, f.concat([f.sin(angles), f.cos(angles)], -1));
+}
+
+/** SDXL's micro-conditioning: the pooled text beside the sizes and crop that the picture is said to have. */
+function sizeEmbedding(p: Scope, batch: Dimension, { sizeEmbedding: width }: UNetConfig): Value {
+  const m = p.at('add_embedding');
+  const numbers = p.part.family === 'sdxl-refiner' ? 5 : 6;
+  const pooledWidth = (m.shape('linear_1.weight')[1] as number) - numbers * width;
+  const pooled = p.graph.input('pooled', 'float32', [batch, pooledWidth]);
+  const ids = p.graph.input('time_ids', 'float32', [batch, numbers]);
+  const spread = f.reshape(sinusoids(ids, width), [batch, numbers * width]);
+  return linear(m.at('linear_2'), silu(linear(m.at('linear_1'), f.concat([pooled, spread], -1))));
+}
+
+/** The way down and the middle; `skips` are what the way up will read, the last first. */
+export function contract(p: Scope, start: Value, conditions: Conditions): { skips: Value[]; middle: Value } {
+  const skips = [start];
+  let x = start;
+  const levels = p.count('down_blocks', 'resnets.0.conv1.weight');
+  for (let level = 0; level < levels; level++) {
+    const m = p.at(`down_blocks.${level}`);
+    for (let layer = 0; layer < m.count('resnets', 'conv1.weight'); layer++) {
+      x = block(m, layer, x, level, conditions);
+      skips.push(x);
+    }
+    if (m.has('downsamplers.0.conv.weight')) {
+      x = conv(m.at('downsamplers.0.conv'), x, { stride: 2 });
+      skips.push(x);
+    }
+  }
+  const m = p.at('mid_block');
+  x = block(m, 0, x, levels - 1, conditions);
+  if (m.has('resnets.1.conv1.weight')) x = resnet(m.at('resnets.1'), x, conditions);
+  return { skips, middle: x };
+}
+
+/** The way up: every block reads one skip connection; up-sampling goes to the size that the next one has. */
+function expand(p: Scope, middle: Value, skips: readonly Value[], conditions: Conditions): Value {
+  const rest = [...skips];
+  let x = middle;
+  const levels = p.count('up_blocks', 'resnets.0.conv1.weight');
+  for (let level = 0; level < levels; level++) {
+    const m = p.at(`up_blocks.${level}`);
+    for (let layer = 0; layer < m.count('resnets', 'conv1.weight'); layer++) {
+      x = f.concat([x, rest.pop() as Value], 1);
+      x = block(m, layer, x, levels - 1 - level, conditions);
+    }
+    if (m.has('upsamplers.0.conv.weight')) {
+      const [, , height, width] = (rest.at(-1) as Value).shape as [Dimension, Dimension, Dimension, Dimension];
+      x = conv(m.at('upsamplers.0.conv'), f.resize(x, height, width));
+    }
+  }
+  return x;
+}
+
+/** A residual block and, at the levels that have it, the transformer after it. */
+function block(m: Scope, layer: number, x: Value, level: number, conditions: Conditions): Value {
+  const y = resnet(m.at(`resnets.${layer}`), x, conditions);
+  const t = m.at(`attentions.${layer}`);
+  return t.has('proj_in.weight') ? transformer(t, y, level, conditions) : y;
+}
+
+function resnet(m: Scope, x: Value, { time, config }: Conditions): Value {
+  let h = conv(m.at('conv1'), silu(groupNorm(m.at('norm1'), x, config.groups, 1e-5)));
+  const t = linear(m.at('time_emb_proj'), silu(time));
+  h = f.add(h, f.reshape(t, [...t.shape, 1, 1]));
+  h = conv(m.at('conv2'), silu(groupNorm(m.at('norm2'), h, config.groups, 1e-5)));
+  return f.add(m.has('conv_shortcut.weight') ? conv(m.at('conv_shortcut'), x) : x, h);
+}
+
+/** Pixels as tokens, which read each other and the text. Its projections are matrices or, in SD 1, 1x1 convolutions. */
+function transformer(m: Scope, x: Value, level: number, { context, config }: Conditions): Value {
+  const heads = config.heads(level, Number(x.shape[1]));
+  const normal = groupNorm(m.at('norm'), x, config.groups, 1e-6);
+  const isLinear = m.shape('proj_in.weight').length === 2;
+  let h = isLinear ? linear(m.at('proj_in'), tokens(normal)) : tokens(conv(m.at('proj_in'), normal));
+  for (let i = 0; i < m.count('transformer_blocks', 'norm1.weight'); i++) {
+    h = transformerBlock(m.at(`transformer_blocks.${i}`), h, context, heads);
+  }
+  const y = isLinear ? picture(linear(m.at('proj_out'), h), x) : conv(m.at('proj_out'), picture(h, x));
+  return f.add(y, x);
+}
+
+function transformerBlock(m: Scope, x: Value, context: Value, heads: number): Value {
+  const self = layerNorm(m.at('norm1'), x);
+  const seen = f.add(attend(m.at('attn1'), self, self, heads), x);
+  const read = f.add(attend(m.at('attn2'), layerNorm(m.at('norm2'), seen), context, heads), seen);
+  return f.add(feedForward(m.at('ff.net'), layerNorm(m.at('norm3'), read)), read);
+}
+
+function attend(m: Scope, x: Value, source: Value, heads: number): Value {
+  const projected = [linear(m.at('to_q'), x), linear(m.at('to_k'), source), linear(m.at('to_v'), source)] as const;
+  return linear(m.at('to_out.0'), attention(m, projected, { heads }));
+}
+
+/** Gated GELU (https://arxiv.org/abs/2002.05202). */
+function feedForward(m: Scope, x: Value): Value {
+  const [value, gate] = f.split(linear(m.at('0.proj'), x), 2, -1) as [Value, Value];
+  return linear(m.at('2'), f.mul(value, f.gelu(gate)));
+}
+
+/** Every transformer reads the text at the same width. */
+function textWidth(p: Scope): number {
+  const key = p.part.weights.keys().find((name) => name.endsWith('attn2.to_k.weight'));
+  return p.shape(key ?? 'mid_block.attentions.0.transformer_blocks.0.attn2.to_k.weight')[1] as number;
+}
+
+/** What a ControlNet adds to the skip connections and to the middle, as inputs. */
+function addResiduals({ skips, middle }: { skips: Value[]; middle: Value }): { skips: Value[]; middle: Value } {
+  const added = (name: string, x: Value): Value => f.add(x, x.graph.input(name, 'float32', x.shape));
+  return { skips: skips.map((skip, i) => added(`skip_${i}`, skip)), middle: added('middle', middle) };
+}
