@@ -60,7 +60,7 @@ export async function runCase(bench: BenchCase): Promise<BenchResult[]> {
         iterations,
         minSeconds,
         medianSeconds: sorted[sorted.length >> 1]!,
-        maxSeconds: sorted.at(-1)!,
+        maxSeconds: sorted.at(-1),
         rate: bench.amount / minSeconds,
         secondsPerUnit: minSeconds / bench.amount,
         ratio: minSeconds / fastest,
