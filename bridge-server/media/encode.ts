@@ -66,6 +66,8 @@ export async function openMovie(path: string, options: MovieOptions, signal: Abo
   const target = resolve(path);
   await checkTarget(target);
   const part = `${target}.part`;
+  // A link under that name would be written through, to wherever it points.
+  await rm(part, { force: true });
   const { codec, rate, channels, alpha, pixelAspect, audio } = options;
   const colour = storedColour(options.colour);
   const format: EncoderFormat = codec === 'h264' ? 'yuv420p' : channels === 4 ? 'yuva444p10le' : 'yuv444p10le';

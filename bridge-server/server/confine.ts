@@ -1,5 +1,5 @@
-import { lstat, readdir, realpath, stat } from 'node:fs/promises';
-import { basename, dirname, isAbsolute, join, relative, sep } from 'node:path';
+import { lstat, readdir, realpath } from 'node:fs/promises';
+import { basename, dirname, isAbsolute, join, relative, resolve, sep } from 'node:path';
 import { Failure } from '../errors.ts';
 import type { RenderRequest } from '../protocol/request.ts';
 
@@ -13,55 +13,67 @@ export type Bounds = {
 
 /**
  * The same request with real paths, or a Failure: every input and output must lie within the bounds once all links are followed,
- * and so must what the links inside an input folder point to.
+ * and so must what the links inside an input folder point to. Whether anything is there is for the job to find out.
  */
 export async function confine(request: RenderRequest, bounds: Bounds): Promise<RenderRequest> {
-  const { source, keys, mask, output } = request;
+  const inside = await confineInputs(request, bounds);
+  const { output } = request;
+  const target = (path: string): Promise<string> => confineOutput(path, bounds);
   return {
-    ...request,
-    source: { ...source, path: await input(source.path, ['file', 'folder'], bounds) },
-    keys: keys.kind === 'images' ? { ...keys, folder: await input(keys.folder, ['folder'], bounds) } : keys,
-    mask: mask && { folder: await input(mask.folder, ['folder'], bounds) },
+    ...inside,
     output:
       output.kind === 'movie'
-        ? { ...output, path: await outputTo(output.path, 'file', bounds) }
-        : { ...output, folder: await outputTo(output.folder, 'folder', bounds) },
+        ? { ...output, path: await target(output.path) }
+        : { ...output, folder: await target(output.folder) },
   };
 }
 
-type Kind = 'file' | 'folder' | 'other';
+/** The same, of what the request reads. */
+export async function confineInputs(request: RenderRequest, bounds: Bounds): Promise<RenderRequest> {
+  const { source, keys, mask } = request;
+  const input = (path: string): Promise<string> => confineInput(path, bounds);
+  return {
+    ...request,
+    source: { ...source, path: await input(source.path) },
+    keys: keys.kind === 'images' ? { ...keys, folder: await input(keys.folder) } : keys,
+    mask: mask && { folder: await input(mask.folder) },
+  };
+}
 
-async function input(path: string, kinds: readonly Kind[], bounds: Bounds): Promise<string> {
-  const { real, kind } = await confinePath(path, bounds);
-  if (kind === null) throw new Failure('media-missing', { path });
-  if (!kinds.includes(kind)) throw new Failure('path-unusable', { path, reason: notA(kinds) });
-  if (kind === 'folder') await confineLinks(path, real, bounds);
+const VERSION = '{version}';
+
+async function confineInput(path: string, bounds: Bounds): Promise<string> {
+  const real = await confinePath(path, bounds);
+  await confineLinks(real, () => true, bounds);
   return real;
 }
 
-async function outputTo(path: string, wanted: Kind, bounds: Bounds): Promise<string> {
-  const { real, kind } = await confinePath(path, bounds);
-  if (kind !== null && kind !== wanted) throw new Failure('path-unusable', { path, reason: notA([wanted]) });
-  return real;
-}
-
-const notA = (kinds: readonly Kind[]): string => `it is not a ${kinds.join(' or ')}`;
-
-/** The real path, and what is there (null: nothing yet). Tells of nothing outside the bounds, not even whether it is there. */
-async function confinePath(path: string, bounds: Bounds): Promise<{ real: string; kind: Kind | null }> {
-  if (!isAbsolute(path)) throw new Failure('path-unusable', { path, reason: 'it is not an absolute path' });
-  // `..` after a link means another folder to the system than it does to us.
-  if (
-    path.includes('\0') ||
-    path.split(/[\\/]/).includes('..') ||
-    (process.platform === 'win32' && windowsTrap(path))
-  ) {
-    throw new Failure('path-unusable', { path, reason: 'it is not a plain path' });
+/** `{version}` is filled in later: no name that it may then become may be a link out of the bounds. */
+async function confineOutput(path: string, bounds: Bounds): Promise<string> {
+  const real = await confinePath(path, bounds);
+  if (!real.includes(VERSION)) return real;
+  if (dirname(real).includes(VERSION)) {
+    throw new Failure('path-unusable', { path, reason: '{version} belongs in its last name' });
   }
-  const real = await realTarget(path);
+  const name = basename(real);
+  const before = name.slice(0, name.indexOf(VERSION));
+  const after = name.slice(name.lastIndexOf(VERSION) + VERSION.length);
+  const itself = (entry: string): boolean => entry.startsWith(before) && entry.endsWith(after);
+  await confineLinks(dirname(real), itself, bounds);
+  return real;
+}
+
+/** Tells of nothing outside the bounds, not even whether it is there. */
+async function confinePath(path: string, bounds: Bounds): Promise<string> {
+  // `..` after a link means another folder to the system than it does to us.
+  const dots = path.split(/[\\/]/).includes('..');
+  if (!isAbsolute(path) || dots || path.includes('\0') || (process.platform === 'win32' && windowsTrap(path))) {
+    throw new Failure('path-unusable', { path, reason: 'it is not a plain absolute path' });
+  }
+  // Made plain first: with a slash after it, even a dangling link looks like nothing at all.
+  const real = await realTarget(resolve(path));
   if (real === null || !within(bounds, real)) throw new Failure('path-outside-roots', { path });
-  const there = await stat(real).catch(() => null);
-  return { real, kind: there && (there.isFile() ? 'file' : there.isDirectory() ? 'folder' : 'other') };
+  return real;
 }
 
 /** The real path of the nearest ancestor that exists, and the rest as given; null where a link leads nowhere or in a circle. */
@@ -80,13 +92,17 @@ async function realTarget(path: string): Promise<string | null> {
   return real === null ? null : join(real, basename(path));
 }
 
-async function confineLinks(path: string, folder: string, bounds: Bounds): Promise<void> {
-  for (const entry of await readdir(folder, { withFileTypes: true })) {
-    if (!entry.isSymbolicLink()) continue;
-    const target = await realpath(join(folder, entry.name)).catch(() => null);
-    if (target === null || !within(bounds, target)) {
-      throw new Failure('path-outside-roots', { path: join(path, entry.name) });
-    }
+/** What the links among a folder's entries point to; nothing to do where there is no folder. */
+async function confineLinks(folder: string, concerns: (name: string) => boolean, bounds: Bounds): Promise<void> {
+  const entries = await readdir(folder, { withFileTypes: true }).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return [];
+    throw error;
+  });
+  for (const entry of entries) {
+    if (!entry.isSymbolicLink() || !concerns(entry.name)) continue;
+    const path = join(folder, entry.name);
+    const target = await realpath(path).catch(() => null);
+    if (target === null || !within(bounds, target)) throw new Failure('path-outside-roots', { path });
   }
 }
 

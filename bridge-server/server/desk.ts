@@ -4,7 +4,7 @@ import type { Jobs } from '../jobs/queue.ts';
 import { encodeJpeg } from '../media/image.ts';
 import type { JobView } from '../protocol/job.ts';
 import type { RenderRequest } from '../protocol/request.ts';
-import { confine } from './confine.ts';
+import { confine, confineInputs, type Bounds } from './confine.ts';
 import { allowedRoots } from './roots.ts';
 
 /**
@@ -38,7 +38,7 @@ export class Desk {
     return view(this.#jobs.cancel(id));
   }
 
-  /** What was allowed when the job was made may no longer be. */
+  /** What was allowed when the job was made may no longer be; and jobs of the command line ask nobody. */
   async resume(id: string): Promise<JobView> {
     await this.#confined(this.#jobs.get(id).request);
     return view(this.#jobs.resume(id));
@@ -54,6 +54,7 @@ export class Desk {
   preview(id: string, frame: number, width: number, signal: AbortSignal): Promise<Uint8Array> {
     const preview = this.#lastPreview.then(async () => {
       signal.throwIfAborted();
+      await confineInputs(this.#jobs.get(id).request, await this.#bounds());
       const key = await this.#jobs.keyPicture(id, frame, signal);
       if (!key) throw new Failure('preview-missing', { frame });
       return await encodeJpeg(key, { width });
@@ -63,7 +64,11 @@ export class Desk {
   }
 
   async #confined(request: RenderRequest): Promise<RenderRequest> {
-    return await confine(request, { roots: await allowedRoots(this.#configFolder), closed: this.#closed });
+    return await confine(request, await this.#bounds());
+  }
+
+  async #bounds(): Promise<Bounds> {
+    return { roots: await allowedRoots(this.#configFolder), closed: this.#closed };
   }
 }
 

@@ -1,10 +1,9 @@
-import { Failure } from '../errors.ts';
+import { asFailure } from '../errors.ts';
 import type { FailureView } from '../protocol/job.ts';
 
-/** What a client is told of an error. A fault of ours goes to the log whole, and to nobody else. */
+/** What a client is told of an error. A fault of ours goes whole to the log as well. */
 export function inWords(error: unknown): FailureView {
-  const failure = error instanceof Failure ? (error as Failure) : new Failure('bridge-fault', undefined, error);
-  if (failure.code === 'bridge-fault')
-    process.stderr.write(`${(error as Error | undefined)?.stack ?? String(error)}\n`);
-  return { code: failure.code, message: failure.message, remedy: failure.remedy };
+  const { code, message, remedy } = asFailure(error);
+  if (code === 'internal') process.stderr.write(`${(error as Error | undefined)?.stack ?? String(error)}\n`);
+  return { code, message, remedy };
 }

@@ -160,6 +160,8 @@ const STATUS: Partial<Record<ErrorCode, number>> = {
   'body-too-large': 413,
   'body-not-json': 415,
   'message-malformed': 400,
+  'path-outside-roots': 403,
+  internal: 500,
 };
 
 /** A refusal as HTTP: also how a client tells a bridge that is not its own from some other program on the port. */
@@ -167,7 +169,7 @@ export function refusal(error: unknown): { status: number; headers: Record<strin
   const words = inWords(error);
   const body = JSON.stringify(words);
   return {
-    status: STATUS[words.code as ErrorCode] ?? 500,
+    status: STATUS[words.code as ErrorCode] ?? 422,
     headers: {
       ...SECURITY_HEADERS,
       'content-type': 'application/json',

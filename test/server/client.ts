@@ -87,6 +87,8 @@ export class Client {
 
   /** The job once it is in that state; needs a subscription. */
   async until(id: string, state: JobView['state']['state']): Promise<JobView> {
+    const last = this.received.findLast((message) => message.type === 'job' && message.job.id === id);
+    if (last?.type === 'job' && last.job.state.state === state) return last.job;
     return (await this.next('job', ({ job }) => job.id === id && job.state.state === state)).job;
   }
 

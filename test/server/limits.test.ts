@@ -45,11 +45,11 @@ const gone = async (socket: Socket): Promise<void> => {
 };
 
 test('a socket that says no hello is closed', async () => {
-  const { port } = await bridgeWith({ helloMs: 50 });
+  const { port } = await bridgeWith({ helloMs: 500 });
   const client = await new Client(port).opened();
   expect((await client.closed).reason).toBe('hello-late');
   const hello = await Client.hello(port, TOKEN);
-  await new Promise((resolve) => setTimeout(resolve, 200));
+  await new Promise((resolve) => setTimeout(resolve, 1000));
   expect((await hello.ask({ type: 'subscribe' })).type).toBe('subscribed');
 });
 

@@ -1,0 +1,284 @@
+import { mkdir, readdir, realpath, rm, symlink, writeFile } from 'node:fs/promises';
+import { dirname, join, sep } from 'node:path';
+import fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { Failure } from '../../bridge-server/errors.ts';
+import type { RenderRequest } from '../../bridge-server/protocol/request.ts';
+import { confine, contains, windowsTrap, type Bounds } from '../../bridge-server/server/confine.ts';
+import { allowRoot, allowedRoots } from '../../bridge-server/server/roots.ts';
+import { newInstall, pentimento, removeInstall, serveForTest, type Install } from './bridge.ts';
+import { Client } from './client.ts';
+
+/** `allowed` with every kind of way out of it, and an `outside` to get to. */
+let install: Install;
+let bounds: Bounds;
+beforeAll(async () => {
+  install = await newInstall();
+  const { allowed, outside, home } = install;
+  bounds = { roots: [allowed], closed: [join(allowed, 'closed')] };
+  for (const folder of ['keys', 'frames', 'closed', 'sub/deep'])
+    await mkdir(join(allowed, folder), { recursive: true });
+  await mkdir(`${allowed}-evil`);
+  await mkdir(home);
+  for (const file of [join(allowed, 'clip.mov'), join(outside, 'secret.png'), join(allowed, 'closed', 'token')]) {
+    await writeFile(file, '');
+  }
+  const links: [string, string][] = [
+    ['out', outside],
+    ['up', '..'],
+    ['root', '/'],
+    ['in', join(allowed, 'keys')],
+    ['dangling', join(outside, 'new')],
+    ['loop', 'loop'],
+    ['frames/000001.png', join(outside, 'secret.png')],
+    ['sub/deep/back', '../../..'],
+    ['to-closed', 'closed'],
+    ['shot_v003', outside],
+    ['shot_v004.mov', join(outside, 'new.mov')],
+  ];
+  for (const [name, target] of links) await symlink(target, join(allowed, name));
+});
+afterAll(() => removeInstall(install));
+
+const request = (change: Partial<RenderRequest> = {}): RenderRequest => ({
+  version: 1,
+  source: { path: join(install.allowed, 'clip.mov'), from: 0, to: null, rate: null, alpha: 'straight' },
+  keys: { kind: 'every', step: 5 },
+  look: { kind: 'none' },
+  mask: null,
+  profile: 'quality',
+  output: { kind: 'movie', path: join(install.allowed, 'new.mov'), codec: 'prores4444' },
+  ...change,
+});
+
+const SLOTS: Record<string, (path: string) => RenderRequest> = {
+  source: (path) => request({ source: { ...request().source, path } }),
+  keys: (folder) => request({ keys: { kind: 'images', folder } }),
+  mask: (folder) => request({ mask: { folder } }),
+  movie: (path) => request({ output: { kind: 'movie', path, codec: 'h264' } }),
+  images: (folder) => request({ output: { kind: 'images', folder } }),
+};
+
+const refusal = async (asked: RenderRequest, within = bounds): Promise<string> => {
+  try {
+    await confine(asked, within);
+    return 'accepted';
+  } catch (error) {
+    return (error as Failure).code;
+  }
+};
+
+describe.each(Object.keys(SLOTS))('the path of %s', (slot) => {
+  const at = SLOTS[slot]!;
+
+  test('may not lead out of what the user allowed', async () => {
+    const { allowed, outside } = install;
+    const outOfIt = [
+      outside,
+      join(outside, 'secret.png'),
+      join(outside, 'not', 'there'),
+      `${allowed}-evil`,
+      `${allowed}-evil/x`,
+      `${allowed}x`,
+      dirname(allowed),
+      '/',
+      '/etc/passwd',
+      '/proc/self/environ',
+      '/proc/self/root/etc/passwd',
+      `/proc/self/root${outside}/secret.png`,
+      '/dev/stdin',
+      join(allowed, 'out'),
+      join(allowed, 'out', 'secret.png'),
+      join(allowed, 'out', 'not', 'there'),
+      join(allowed, 'up'),
+      join(allowed, 'up', 'outside', 'secret.png'),
+      join(allowed, 'root', outside.slice(1), 'secret.png'),
+      join(allowed, 'sub', 'deep', 'back'),
+      join(allowed, 'dangling'),
+      join(allowed, 'dangling', 'x'),
+      join(allowed, 'loop'),
+      join(allowed, 'loop', 'x'),
+      join(allowed, 'closed'),
+      join(allowed, 'closed', 'token'),
+      join(allowed, 'closed', 'new'),
+      join(allowed, 'to-closed', 'token'),
+      // Another case is another name, except where the file system says otherwise; then it is inside.
+      ...((await realpath(allowed.toUpperCase()).catch(() => null)) === null ? [allowed.toUpperCase()] : []),
+    ];
+    for (const path of outOfIt) expect(await refusal(at(path)), path).toBe('path-outside-roots');
+    // Even a way back in is no plain path.
+    const notPlain = [
+      `${allowed}/../outside/secret.png`,
+      `${allowed}/../allowed/clip.mov`,
+      `${allowed}/out/../clip.mov`,
+      `${allowed}/..`,
+      `${allowed}/keys/..`,
+      `${allowed}\\..\\outside`,
+      `${allowed}/clip.mov\0.png`,
+      'clip.mov',
+      './clip.mov',
+      '~/clip.mov',
+      `file://${allowed}/clip.mov`,
+      'concat:/etc/passwd',
+    ];
+    for (const path of notPlain) expect(await refusal(at(path)), path).toBe('path-unusable');
+  });
+
+  test('is the real one afterwards', async () => {
+    const { allowed } = install;
+    for (const [given, real] of [
+      [join(allowed, 'keys'), 'keys'],
+      [`${allowed}//keys/./`, 'keys'],
+      [join(allowed, 'in'), 'keys'],
+      [join(allowed, 'in', 'new'), 'keys/new'],
+      [join(allowed, 'not', 'there'), 'not/there'],
+      [join(allowed, '...'), '...'],
+      [join(allowed, '..x'), '..x'],
+      [allowed, ''],
+    ] as const) {
+      if (real === '' && ['source', 'keys', 'mask'].includes(slot)) continue; // Its links lead out.
+      const confined = JSON.stringify(await confine(at(given), bounds));
+      expect(confined).toContain(JSON.stringify(join(allowed, real)));
+      expect(confined).not.toContain('/in');
+    }
+  });
+
+  test('is refused whole when nothing is allowed', async () => {
+    expect(await refusal(at(join(install.allowed, 'keys')), { roots: [], closed: [] })).toBe('path-outside-roots');
+  });
+});
+
+test('whatever is accepted is inside when it is then written', async () => {
+  const name = fc.constantFrom(
+    '..',
+    '.',
+    '',
+    'out',
+    'in',
+    'up',
+    'keys',
+    'sub',
+    'deep',
+    'back',
+    'dangling',
+    'loop',
+    'fresh',
+    'root',
+    '... ',
+    'closed',
+  );
+  await fc.assert(
+    fc.asyncProperty(fc.array(name, { minLength: 1, maxLength: 6 }), async (names) => {
+      const path = [install.allowed, ...names].join(sep);
+      let confined: RenderRequest;
+      try {
+        confined = await confine(SLOTS['images']!(path), bounds);
+      } catch (error) {
+        expect(error).toBeInstanceOf(Failure);
+        return;
+      }
+      const { folder } = confined.output as { folder: string };
+      await mkdir(folder, { recursive: true });
+      const real = await realpath(folder);
+      expect(contains(install.allowed, real)).toBe(true);
+      expect(contains(join(install.allowed, 'closed'), real)).toBe(false);
+      expect(real).toBe(folder.length > 1 ? folder.replace(/\/$/, '') : folder);
+      for (const made of ['fresh', '... ', 'keys/fresh', 'sub/fresh']) {
+        await rm(join(install.allowed, made), { recursive: true, force: true });
+      }
+    }),
+    { numRuns: 300 },
+  );
+  expect(await readdir(install.outside)).toEqual(['secret.png']);
+});
+
+test('links among the frames of an input folder are followed too', async () => {
+  const frames = join(install.allowed, 'frames');
+  for (const slot of ['source', 'keys', 'mask']) expect(await refusal(SLOTS[slot]!(frames))).toBe('path-outside-roots');
+  expect(await refusal(SLOTS['keys']!(join(install.allowed, 'keys')))).toBe('accepted');
+});
+
+test('no version of an output is a link that leads out', async () => {
+  const { allowed } = install;
+  expect(await refusal(SLOTS['images']!(join(allowed, 'shot_{version}')))).toBe('path-outside-roots');
+  expect(await refusal(SLOTS['movie']!(join(allowed, 'shot_{version}.mov')))).toBe('path-outside-roots');
+  expect(await refusal(SLOTS['movie']!(join(allowed, 'other_{version}.mov')))).toBe('accepted');
+  expect(await refusal(SLOTS['movie']!(join(allowed, 'x_{version}', 'shot.mov')))).toBe('path-unusable');
+});
+
+test('Windows has names that are not what they look like', () => {
+  const traps = [
+    'C:\\a\\con',
+    'C:\\a\\NUL.mov',
+    'C:\\a\\com1.txt',
+    'C:\\a\\lpt9',
+    'C:\\a\\b.',
+    'C:\\a\\b \\c',
+    'C:\\a\\...',
+  ];
+  traps.push(
+    'C:\\a\\b.mov:stream',
+    'C:\\a\\b.mov::$DATA',
+    '\\\\?\\C:\\a',
+    '\\\\.\\PhysicalDrive0',
+    '//?/C:/a',
+    'C:\\a\\*.mov',
+    'C:\\a\\aux',
+  );
+  for (const path of traps) expect(windowsTrap(path), path).toBe(true);
+  const plain = [
+    'C:\\a\\b.mov',
+    'C:/a/b c.mov',
+    '\\\\server\\share\\a.mov',
+    'C:\\console\\nullify.mov',
+    'D:\\com10\\x',
+    'C:\\a\\.hidden',
+  ];
+  for (const path of plain) expect(windowsTrap(path), path).toBe(false);
+});
+
+test('what the user allows is kept, once, as the real folder', async () => {
+  const own = await newInstall();
+  const config = join(own.home, 'config');
+  expect(await allowedRoots(config)).toEqual([]);
+  await symlink(own.allowed, join(own.outside, 'link'));
+  await allowRoot(config, join(own.outside, 'link'));
+  await allowRoot(config, own.allowed);
+  expect(await allowedRoots(config)).toEqual([own.allowed]);
+  await expect(allowRoot(config, join(own.outside, 'none'))).rejects.toMatchObject({ code: 'media-missing' });
+  await writeFile(join(own.outside, 'file'), '');
+  await expect(allowRoot(config, join(own.outside, 'file'))).rejects.toMatchObject({ code: 'path-unusable' });
+  await writeFile(join(config, 'roots.json'), '{"roots":"/"}');
+  await expect(allowedRoots(config)).rejects.toMatchObject({ code: 'roots-unreadable' });
+  await removeInstall(own);
+});
+
+test('a running bridge takes up at once what the command line allows, and keeps its own folders closed', async () => {
+  const bridge = await serveForTest();
+  const { allowed, outside, home } = bridge;
+  const client = await Client.hello(bridge.port, bridge.token);
+  const submit = async (path: string): Promise<string> => {
+    const asked = {
+      ...request(),
+      source: { ...request().source, path },
+      output: { kind: 'images', folder: join(allowed, 'o') },
+    };
+    const answer = await client.ask({ type: 'submit', key: `key of ${path}`.slice(-60), request: asked });
+    return answer.type === 'refused' ? answer.error.code : answer.type;
+  };
+  expect(await submit(join(allowed, 'clip.mov'))).toBe('accepted');
+  expect(await submit(join(outside, 'clip.mov'))).toBe('path-outside-roots');
+
+  const again = await pentimento(bridge, 'serve', '--allow', outside, '--allow', dirname(home));
+  expect(again).toMatchObject({
+    code: 0,
+    stdout: `${JSON.stringify({ port: bridge.port, version: bridge.version })}\n`,
+  });
+  expect(await submit(join(outside, 'clip.mov'))).toBe('accepted');
+  expect(await submit(join(home, 'config', 'token'))).toBe('path-outside-roots');
+  expect(await submit(join(home, 'data', 'pentimento.sqlite'))).toBe('path-outside-roots');
+  const elsewhere = await pentimento(bridge, 'serve', '--port', '1');
+  expect(elsewhere.code).toBe(1);
+  expect(elsewhere.stderr).toContain(String(bridge.port));
+  await client.close();
+});
