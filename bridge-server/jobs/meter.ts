@@ -50,7 +50,7 @@ export class Meter {
     this.#publish();
     try {
       const result = await work((done, total) => {
-        this.#advance(start + Math.min(units, total === 0 ? units : Math.floor((done / total) * units)));
+        this.#advance(start + Math.min(units, total === 0 ? units : Math.floor((done * units) / total)));
       });
       this.#advance(start + units);
       return result;

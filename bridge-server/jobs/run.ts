@@ -1,3 +1,4 @@
+import { rm } from 'node:fs/promises';
 import { Failure } from '../errors.ts';
 import type { Engine } from '../kernels/engine.ts';
 import { FrameWindow, openClip, type Clip } from '../media/clip.ts';
@@ -15,7 +16,8 @@ import { channelsOf, givenKeys, imagePictures, lookPictures, paintKeys, sourcePi
 import { framesIn, masksOf } from './masks.ts';
 import { refuseOverwriting } from './output.ts';
 import type { Pictures } from './pictures.ts';
-import { codeOf, lookKey, matchKey, resultKey, sourceKey, type Code } from './plan.ts';
+import { codeOf, lookKey, matchKey, resultKey, sourceKey, type Code, type Key } from './plan.ts';
+import { refuseSmallDisk } from './space.ts';
 import { CacheDamage } from './stage-folder.ts';
 import { Stages } from './stages.ts';
 import { outputPath } from './version.ts';
@@ -47,6 +49,8 @@ export async function render(request: RenderRequest, tools: Tools): Promise<Rend
     } catch (error) {
       // A damaged entry has been removed; from the start again, only what is missing is made.
       if (!(error instanceof CacheDamage)) throw error;
+      // Entries that contradict each other go together.
+      if (error.missing) await rm(error.folder, { recursive: true, force: true });
       if (mended.has(error.message)) throw new Failure('cache-unsound', { path: error.folder }, error);
       mended.add(error.message);
     }
@@ -73,10 +77,14 @@ async function attempt(request: RenderRequest, tools: Tools): Promise<Omit<Rende
       keys.map(({ frame }) => frame),
     );
     const channels = images ? await channelsOf(images, clip) : clip.channels;
-    const between = await propagated(job, pictures, cuts);
-    const painted = (n: number): Promise<Frame> => between(n) ?? pictures.get(n, signal);
-
+    const stretches = await stretchesOf(job, pictures, cuts);
     const frames = clip.range.to - clip.range.from;
+    const missing = stretches.reduce((sum, stretch) => sum + stretch.missing, 0);
+    await refuseSmallDisk(request, cache, clip.width * clip.height, { missing, frames });
+    await propagate(job, pictures, stretches);
+
+    const between = reader(stretches);
+    const painted = (n: number): Promise<Frame> => between(n) ?? pictures.get(n, signal);
     const delivery = { request, clip, source, painted, masks: masks && masks.pictures, channels };
     const notes = await stages
       .fresh('deliver', 'frames', frames)
@@ -133,46 +141,65 @@ async function paintedKeys(
   return lookPictures(frames, folder, key);
 }
 
-/** Makes all frames that are no keys. The result reads one; it is null for a key. */
-async function propagated(
-  { clip, source, engine, cache, code, stages, signal }: Job,
+/** A span with where what leads to it and what comes of it are kept. */
+type Stretch = {
+  readonly span: Span;
+  readonly match: Key;
+  readonly matches: StageFolder;
+  readonly results: StageFolder;
+  /** Frames that are not there yet. */
+  readonly missing: number;
+};
+
+async function stretchesOf(
+  { clip, cache, code, signal }: Job,
   pictures: Pictures,
   cuts: readonly number[],
-): Promise<(n: number) => Promise<Frame> | null> {
-  const spans = planSpans(clip.range, pictures.frames, cuts);
-  if (spans.length === 0) return () => null;
-  const frames = spans.reduce((sum, { from, to }) => sum + to - from, 0);
+): Promise<Stretch[]> {
+  const stretches: Stretch[] = [];
+  for (const span of planSpans(clip.range, pictures.frames, cuts)) {
+    const ends = [span.before, span.after].filter((key) => key !== null);
+    const identities: string[] = [];
+    for (const key of ends) identities.push(await pictures.identity(key, signal));
+    const match = matchKey(sourceKey(clip.identity, code), span, code);
+    const results = await cache.open('propagate', resultKey(match, identities));
+    const there = new Set(await results.names());
+    const missing = framesIn(span).filter((n) => !there.has(resultName(n))).length;
+    stretches.push({ span, match, matches: await cache.open('match', match), results, missing });
+  }
+  return stretches;
+}
+
+/** Makes the frames that are missing. What led to those that are there is not made again. */
+async function propagate(
+  { clip, source, engine, cache, stages, signal }: Job,
+  pictures: Pictures,
+  stretches: readonly Stretch[],
+): Promise<void> {
+  if (stretches.length === 0) return;
+  const frames = stretches.reduce((sum, { span }) => sum + span.to - span.from, 0);
   const matching = stages.cached('match', 'frames', frames);
   const painting = stages.cached('propagate', 'frames', frames);
-  const folders = new Map<number, StageFolder>();
-  const { width, height } = clip;
-  const footage = { width, height, get: (n: number, abort: AbortSignal) => source.get(n, abort) };
-
-  for (const span of spans) {
+  const footage = { ...sizeOf(clip), get: (n: number, abort: AbortSignal) => source.get(n, abort) };
+  for (const { span, match, matches, results, missing } of stretches) {
     const count = span.to - span.from;
-    const match = matchKey(sourceKey(clip.identity, code), span, code);
-    const ends = [span.before, span.after].filter((key) => key !== null);
-    const identities = await Promise.all(ends.map((key) => pictures.identity(key, signal)));
-    const results = await cache.open('propagate', resultKey(match, identities));
-    for (let n = span.from; n < span.to; n++) folders.set(n, results);
-
-    // What led to frames that are there is not needed again.
-    const missing = !(await holdsAll(results, span));
-    const matches = missing ? await cache.open('match', match) : results;
     await matching.run(count, async (report) => {
-      if (missing) await matchSpan(engine, span, footage, matches, report, signal);
+      if (missing > 0) await matchSpan(engine, span, footage, matches, report, signal);
     });
     await painting.run(count, async (report) => {
-      if (missing)
-        await synthesiseSpan(engine, span, { source: footage, keys: pictures }, matches, results, report, signal);
+      const pair = { source: footage, keys: pictures };
+      if (missing > 0) await synthesiseSpan(engine, span, pair, matches, results, report, signal);
     });
     cache.release('match', match);
     await cache.keeper.makeRoom(0);
   }
-  return (n) => folders.get(n)?.read(resultName(n)).then(readFrame) ?? null;
 }
 
-async function holdsAll(folder: StageFolder, { from, to }: Span): Promise<boolean> {
-  const names = new Set(await folder.names());
-  return framesIn({ from, to }).every((n) => names.has(resultName(n)));
+const sizeOf = ({ width, height }: Clip): { width: number; height: number } => ({ width, height });
+
+/** Reads a frame from the stretch that has it; null for a key. */
+function reader(stretches: readonly Stretch[]): (n: number) => Promise<Frame> | null {
+  const folders = new Map<number, StageFolder>();
+  for (const { span, results } of stretches) for (const n of framesIn(span)) folders.set(n, results);
+  return (n) => folders.get(n)?.read(resultName(n)).then(readFrame) ?? null;
 }

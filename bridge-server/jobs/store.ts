@@ -168,7 +168,7 @@ export class Store {
       before === null ? Number.MAX_SAFE_INTEGER : Number(before),
       limit,
     );
-    return rows.map(record);
+    return readable(rows);
   }
 
   /** Where a job's repainted keys lie, relative to the cache; null: not known yet. */
@@ -240,7 +240,7 @@ export class Store {
   }
 
   changedSince(revision: number): JobRecord[] {
-    return this.#all('SELECT * FROM jobs WHERE revision > ? ORDER BY revision', revision).map(record);
+    return readable(this.#all('SELECT * FROM jobs WHERE revision > ? ORDER BY revision', revision));
   }
 
   #nextRevision = (): number => this.revision() + 1;
@@ -298,12 +298,17 @@ export class Store {
   }
 }
 
-function record(row: Row): JobRecord {
+const readable = (rows: readonly Row[]): JobRecord[] => rows.map(record).filter((job) => job !== null);
+
+/** Null for a job whose request this release does not understand any more. */
+function record(row: Row): JobRecord | null {
+  const request = renderRequestSchema.safeParse(JSON.parse(String(row['request'])));
+  if (!request.success) return null;
   return {
     id: String(row['id']),
     key: row['key'] as string | null,
     createdAt: new Date(Number(row['created'])).toISOString(),
-    request: renderRequestSchema.parse(JSON.parse(String(row['request']))),
+    request: request.data,
     version: Number(row['version']),
     state: JSON.parse(String(row['state'])) as JobState,
   };
