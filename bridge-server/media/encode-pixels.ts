@@ -7,7 +7,8 @@ export type EncoderFormat = 'yuv444p10le' | 'yuva444p10le' | 'yuv420p' | 'yuv444
 
 /**
  * Makes the function that turns working frames into one encoder's raw pictures. `decode-pixels` of the result gives the frame
- * back to within the format's own rounding. The returned bytes are overwritten by the next call.
+ * back to within the format's own rounding. The returned bytes are the caller's: a pipe may still be reading them when the next
+ * frame is encoded.
  */
 export function pixelEncoder(format: EncoderFormat, width: number, height: number, colour: Colour) {
   const bits = format.endsWith('10le') ? 10 : 8;
@@ -56,7 +57,7 @@ export function pixelEncoder(format: EncoderFormat, width: number, height: numbe
         out[planeAlpha + p] = channels === 4 ? (data[4 * p + 3]! * maximum) / 65535 + 0.5 : maximum;
       }
     }
-    return new Uint8Array(out.buffer);
+    return new Uint8Array(out.buffer.slice(0));
   };
   return { bytes: samples * bytesPerSample, encode };
 }
