@@ -19,6 +19,7 @@ type Kept = { readonly name: string; readonly bytes: number; readonly usedAt: nu
 export async function evict(root: string, store: Store, atLeast = 0): Promise<number> {
   await emptyTrash(root);
   const kept = await survey(root);
+  if (kept.length === 0) return 0;
   const total = kept.reduce((sum, { bytes }) => sum + bytes, 0);
   const wanted = Math.max(atLeast, total - (await budget(root, store, total)));
   if (wanted <= 0) return 0;
