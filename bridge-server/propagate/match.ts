@@ -99,7 +99,7 @@ async function follow(
         await loadMap(engine, lastMap, size, scratch, folder, mapName(previous, key));
       }
       await load(n, guide, luma);
-      await estimateFlow(engine, luma, lastLuma, { ...size, quality: 'fast', out: step });
+      await estimateFlow(engine, luma, lastLuma, { ...size, quality: 'fine', out: step });
       await engine.run('mapAlong', step.pointer, lastMap.pointer, width, height, map.pointer);
       await estimateFlow(engine, luma, keyLuma, { ...size, quality: 'fine', initial: map, out: step });
       const both = [guide.pointer, keyGuide.pointer, width, height] as const;
