@@ -93,6 +93,15 @@ function commandLine(): Command {
     .action(async (name?: string, value?: string) => (await import('./commands/settings.ts')).settings(name, value));
 
   program
+    .command('inspect')
+    .description('say what model files are, and what they work with')
+    .argument('<file...>', 'a .safetensors file, or a folder as diffusers lays them out')
+    .option('--json', 'one JSON object a file', false)
+    .action(async (files: string[], options: { json: boolean }) =>
+      (await import('./commands/inspect.ts')).inspect(files, options),
+    );
+
+  program
     .command('serve')
     .description('run the bridge for the panels')
     .option('--port <n>', 'instead of the first free one of its own', port, null)

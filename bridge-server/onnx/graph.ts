@@ -38,7 +38,7 @@ export class Graph {
   readonly nodes: Node[] = [];
   readonly constants: Constant[] = [];
   readonly initializers: Initializer[] = [];
-  readonly #names = new Set<string>();
+  readonly #names = new Map<string, number>();
   readonly #known = new Map<string, Value>();
   /** An axis on which a symbolic size can be read when the graph runs. */
   readonly #axes = new Map<string, { value: Value; axis: number }>();
@@ -168,11 +168,11 @@ export class Graph {
     return value;
   }
 
+  /** `name`, or `name` with the number of times that it has been used. */
   #unique(name: string): string {
-    let unique = name;
-    for (let i = 1; this.#names.has(unique); i++) unique = `${name}_${i}`;
-    this.#names.add(unique);
-    return unique;
+    const uses = this.#names.get(name) ?? 0;
+    this.#names.set(name, uses + 1);
+    return uses === 0 ? name : this.#unique(`${name}_${uses}`);
   }
 }
 

@@ -52,7 +52,8 @@ export function finish(graph: Graph, storage: Storage): Recording {
     .message(7, message)
     .message(8, new Message().text(1, '').int(2, OPSET))
     .message(8, new Message().text(1, 'com.microsoft').int(2, MICROSOFT_OPSET))
-    .finish();
+    .finish()
+    .slice();
   const signature = ([name, { dtype, shape }]: readonly [string, Value]): Signature => ({ name, dtype, shape });
   const inputs = graph.inputs.map((input) => signature([input.name, input]));
   return { bytes, root, storage, inputs, outputs: [...graph.outputs].map(signature) };

@@ -5,12 +5,14 @@ export type Difference = {
   readonly maxAbs: number;
 };
 
-/** One comparison with the reference data of a folder. It passes when relativeL2 is within `tolerance`. */
+/** One comparison with the reference data of a folder. It passes when its metric is within `tolerance`. */
 export type ParityCase = {
   readonly id: string;
   /** The folder of reference data, by its name. */
   readonly folder: string;
   readonly tolerance: number;
+  /** Which of the two differences counts; relativeL2 unless the reference data says otherwise. */
+  readonly metric?: keyof Difference;
   measure(signal: AbortSignal): Promise<Difference>;
 };
 

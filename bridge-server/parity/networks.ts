@@ -5,7 +5,7 @@ import { recordTextEncoder, type TextLayer } from '../networks/text-encoder.ts';
 import { recordUNet } from '../networks/unet.ts';
 import { recordVaeDecoder, recordVaeEncoder, scalingFactor } from '../networks/vae.ts';
 import type { Recording, Storage } from '../onnx/model.ts';
-import { runGraph, type Tensor, type Tensors } from '../onnx/session.ts';
+import { openSession, type Session, type Tensor, type Tensors } from '../onnx/session.ts';
 import { type Model, openModel, type Part, requirePart } from '../weights/model.ts';
 import { compare, ONE_CALL, type ParityCase } from './case.ts';
 import { type Golden, openGolden } from './golden.ts';
@@ -39,17 +39,16 @@ export async function tinySdxl(folder: string): Promise<ParityCase[]> {
 export async function taesd(folder: string): Promise<ParityCase[]> {
   const golden = await openGolden(path.join(folder, 'golden.safetensors'));
   const part = requirePart(await openModel(folder), 'taesd');
-  const cases = STORAGES.flatMap((storage) => [
-    one(
-      'latents',
-      () => recordTaesdEncoder(part, PICTURE, { storage }),
-      golden,
-      { image: 'image' },
-      'latents',
-      storage,
-    ),
-    one('decoded', () => recordTaesdDecoder(part, PICTURE, { storage }), golden, { latents: 'z' }, 'image', storage),
-  ]);
+  const cases = STORAGES.flatMap((storage) =>
+    [
+      ...network(() => recordTaesdEncoder(part, PICTURE, { storage }), golden, [
+        { name: 'latents', feeds: { image: 'image' }, output: 'latents' },
+      ]),
+      ...network(() => recordTaesdDecoder(part, PICTURE, { storage }), golden, [
+        { name: 'decoded', feeds: { latents: 'z' }, output: 'image' },
+      ]),
+    ].map((made) => ({ ...made, id: `${made.id} ${storage}` })),
+  );
   return cases.map((made) => ({ ...made, folder: path.basename(folder) }));
 }
 
@@ -71,7 +70,9 @@ async function forEachModel(folder: string, make: (model: Model, storage: Storag
   if (hasWeights) models.push({ name: 'diffusers', model: await openModel(configs) });
   return models
     .flatMap(({ name, model }) =>
-      STORAGES.flatMap((storage) => make(model, storage).map((made) => ({ ...made, id: `${name} ${made.id}` }))),
+      STORAGES.flatMap((storage) =>
+        make(model, storage).map((made) => ({ ...made, id: `${name} ${made.id} ${storage}` })),
+      ),
     )
     .map((made) => ({ ...made, folder: path.basename(folder) }));
 }
@@ -95,31 +96,29 @@ function textCases(
   golden: Golden,
   { ids, prefix }: { ids: string; prefix: string },
 ): Case[] {
-  const record = (layer: TextLayer, pooled: boolean) => () =>
+  const feeds = { ids };
+  const record = (layer: TextLayer, pooled: boolean) => (): Recording =>
     recordTextEncoder(part, { batch: 'batch' }, { ...layer, pooled, storage });
   const hidden = TEXT_OUTPUTS.filter(({ name }) => name.startsWith(prefix) && golden.names.includes(name));
   const pooled = [`${prefix}pooled`, `${prefix}text_embeds`].filter((name) => golden.names.includes(name));
   return [
-    ...hidden.map(({ name, ...layer }) => one(name, record(layer, false), golden, { ids }, 'hidden', storage)),
-    ...pooled.map((name) =>
-      one(name, record({ fromEnd: 0, finalNorm: true }, true), golden, { ids }, 'pooled', storage),
+    ...hidden.flatMap(({ name, ...layer }) =>
+      network(record(layer, false), golden, [{ name, feeds, output: 'hidden' }]),
+    ),
+    ...network(
+      record({ fromEnd: 0, finalNorm: true }, true),
+      golden,
+      pooled.map((name) => ({ name, feeds, output: 'pooled' })),
     ),
   ];
 }
 
-/** The inputs of every output: its time steps, its latents and its text. */
+/** Every output has its own time steps, latents and text. */
 function unetCases(part: Part, storage: Storage, golden: Golden): Case[] {
+  const names = golden.names.filter((name) => name.startsWith('out_'));
   const record = (): Recording => recordUNet(part, LATENTS, { storage });
-  return golden.names
-    .filter((name) => name.startsWith('out_'))
-    .map((name) => ({
-      id: `unet ${name} ${storage}`,
-      tolerance: ONE_CALL,
-      async measure() {
-        const { prediction } = await runGraph(record(), await unetFeeds(golden, name));
-        return compare((prediction as Tensor).data as Float32Array, (await golden.floats(name)).data);
-      },
-    }));
+  const uses = names.map((name) => ({ name, feeds: () => unetFeeds(golden, name), output: 'prediction' }));
+  return network(record, golden, uses).map((made) => ({ ...made, id: `unet ${made.id}` }));
 }
 
 async function unetFeeds(golden: Golden, name: string): Promise<Tensors> {
@@ -148,42 +147,56 @@ function first(tensor: Tensor & { dtype: 'float32' }, batch: number): Tensor {
 }
 
 function vaeCases(part: Part, storage: Storage, golden: Golden): Case[] {
-  const encoder = (): Recording => recordVaeEncoder(part, PICTURE, { storage });
-  const decoder = (): Recording => recordVaeDecoder(part, PICTURE, { storage });
-  const scaled = golden.names.includes('latents_scaled_mode')
-    ? [one('latents_scaled_mode', encoder, golden, { image: 'image' }, 'mean', storage, scalingFactor(part))]
-    : [];
+  const feeds = { image: 'image' };
+  const scaled = { name: 'latents_scaled_mode', feeds, output: 'mean', scale: scalingFactor(part) };
   return [
-    one('mean', encoder, golden, { image: 'image' }, 'mean', storage),
-    one('logvar', encoder, golden, { image: 'image' }, 'logvar', storage),
-    ...scaled,
-    one('decoded', decoder, golden, { latents: 'latent' }, 'image', storage),
+    ...network(() => recordVaeEncoder(part, PICTURE, { storage }), golden, [
+      { name: 'mean', feeds, output: 'mean' },
+      { name: 'logvar', feeds, output: 'logvar' },
+      ...(golden.names.includes(scaled.name) ? [scaled] : []),
+    ]),
+    ...network(() => recordVaeDecoder(part, PICTURE, { storage }), golden, [
+      { name: 'decoded', feeds: { latents: 'latent' }, output: 'image' },
+    ]),
   ];
 }
 
-/** A network run once: `feeds` says which tensor of the reference data each input is. */
-function one(
-  name: string,
-  record: () => Recording,
-  golden: Golden,
-  feeds: Readonly<Record<string, string>>,
-  output: string,
-  storage: Storage,
-  scale = 1,
-): Case {
-  return {
-    id: `${name} ${storage}`,
+/** One run of a network: which tensor of the reference data each input is, and the one that an output has to match. */
+type Use = {
+  readonly name: string;
+  readonly feeds: Readonly<Record<string, string>> | (() => Promise<Tensors>);
+  readonly output: string;
+  readonly scale?: number;
+};
+
+/** A case for each use; the network is loaded for the first and released after the last. */
+function network(record: () => Recording, golden: Golden, uses: readonly Use[]): Case[] {
+  let session: Promise<Session> | null = null;
+  let left = uses.length;
+  return uses.map(({ name, feeds, output, scale = 1 }) => ({
+    id: name,
     tolerance: ONE_CALL,
     async measure() {
-      const entries = Object.entries(feeds).map(async ([input, key]): Promise<[string, Tensor]> => [
-        input,
-        input === 'ids' ? await golden.integers(key) : await golden.floats(key),
-      ]);
-      const results = await runGraph(record(), Object.fromEntries(await Promise.all(entries)));
-      const result = (results[output] as Tensor).data as Float32Array;
-      return compare(scale === 1 ? result : result.map((value) => value * scale), (await golden.floats(name)).data);
+      session ??= openSession(record());
+      const { run, release } = await session;
+      try {
+        const results = await run(typeof feeds === 'function' ? await feeds() : await fromGolden(golden, feeds));
+        const result = (results[output] as Tensor).data as Float32Array;
+        return compare(scale === 1 ? result : result.map((value) => value * scale), (await golden.floats(name)).data);
+      } finally {
+        left--;
+        if (left === 0) await release();
+      }
     },
-  };
+  }));
+}
+
+async function fromGolden(golden: Golden, feeds: Readonly<Record<string, string>>): Promise<Tensors> {
+  const tensors: Record<string, Tensor> = {};
+  for (const [input, key] of Object.entries(feeds)) {
+    tensors[input] = input === 'ids' ? await golden.integers(key) : await golden.floats(key);
+  }
+  return tensors;
 }
 
 const goldens = (folder: string, names: readonly string[]): Promise<[Golden, Golden, Golden]> =>
