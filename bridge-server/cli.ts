@@ -102,6 +102,15 @@ function commandLine(): Command {
     );
 
   program
+    .command('parity')
+    .description('compare the networks, schedulers and pipelines with reference data')
+    .argument('<folder>', 'a folder of folders of reference data')
+    .option('--json', 'one JSON object', false)
+    .action(async (folder: string, options: { json: boolean }) =>
+      (await import('./commands/parity.ts')).parity(folder, options),
+    );
+
+  program
     .command('serve')
     .description('run the bridge for the panels')
     .option('--port <n>', 'instead of the first free one of its own', port, null)

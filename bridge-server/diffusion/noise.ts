@@ -11,17 +11,16 @@ export type NoiseSource = {
   readonly frame: number;
 };
 
-/** What noise is for: each use of one frame's noise is independent of the others. `step` counts the scheduler's calls. */
-export type NoiseUse = 'start' | 'posterior' | 'second-pass' | { readonly step: number };
+/** Which of a frame's independent noises: those of the passes over it, and in a pass 0 the noise it starts from, 1, 2, … its calls'. */
+export type NoiseUse = { readonly pass: number; readonly draw: number };
 
 /** `length` values of N(0,1); a longer run begins with the same values. */
-export function normalNoise({ seed, frame }: NoiseSource, use: NoiseUse, length: number): Float32Array {
+export function normalNoise({ seed, frame }: NoiseSource, { pass, draw }: NoiseUse, length: number): Float32Array {
   const key: [number, number] = [seed >>> 0, Math.floor(seed / 2 ** 32) >>> 0];
-  const [purpose, step] = typeof use === 'string' ? [PURPOSES[use], 0] : [PURPOSES.step, use.step];
   const values = new Float32Array(length);
   const random = new Uint32Array(4);
   for (let i = 0; i < length; i += 4) {
-    philox(i / 4, frame, step, purpose, key, random);
+    philox(i / 4, frame, draw, pass, key, random);
     for (let pair = 0; pair < 4; pair += 2) {
       const radius = Math.sqrt(-2 * Math.log((random[pair]! + 1) / 2 ** 32));
       const angle = (2 * Math.PI * random[pair + 1]!) / 2 ** 32;
@@ -31,8 +30,6 @@ export function normalNoise({ seed, frame }: NoiseSource, use: NoiseUse, length:
   }
   return values;
 }
-
-const PURPOSES = { start: 0, posterior: 1, step: 2, 'second-pass': 3 };
 
 /** Philox4x32-10: writes four random 32-bit words for a counter of four words and a key of two. Exported for its test vectors. */
 export function philox(
