@@ -6,10 +6,9 @@ import { bandFrom, bandTo } from './team';
 export function lookPaper(picture: usize, target: usize, width: i32, height: i32): void {
   const to = bandTo(height) * width;
   for (let p = bandFrom(height) * width; p < to; p++) {
-    const at = <usize>p << 4;
-    const pixel = v128.load(picture + at);
-    const alpha = f32x4.extract_lane(pixel, 3);
-    v128.store(target + at, f32x4(light(pixel) * alpha + 1 - alpha, 0, 0, alpha));
+    const at = (<usize>p) << 4;
+    const alpha = load<f32>(picture + at, 12);
+    v128.store(target + at, f32x4(light(picture + at) * alpha + 1 - alpha, 0, 0, alpha));
   }
 }
 
@@ -70,8 +69,6 @@ export function lookAcross(
 }
 
 /** exp(-x) to within a part in a hundred for small x, by its limit form. */
-// @ts-ignore: decorator
-@inline
 function fall(x: f32): f32 {
   let t: f32 = max<f32>(0, 1 - x * <f32>0.0625);
   t *= t;
@@ -84,10 +81,15 @@ function fall(x: f32): f32 {
 export function lookStrength(strokes: usize, target: usize, width: i32, height: i32): void {
   const to = bandTo(height) * width;
   for (let p = bandFrom(height) * width; p < to; p++) {
-    const at = <usize>p << 4;
+    const at = (<usize>p) << 4;
     v128.store(
       target + at,
-      f32x4(abs(load<f32>(strokes + at)), abs(load<f32>(strokes + at, 4)), load<f32>(strokes + at, 8), load<f32>(strokes + at, 12)),
+      f32x4(
+        abs(load<f32>(strokes + at)),
+        abs(load<f32>(strokes + at, 4)),
+        load<f32>(strokes + at, 8),
+        load<f32>(strokes + at, 12),
+      ),
     );
   }
 }
@@ -103,7 +105,7 @@ export function lookInk(strokes: usize, strength: usize, target: usize, width: i
   const ink = f32x4(0.085, 0.095, 0.135, 0);
   const to = bandTo(height) * width;
   for (let p = bandFrom(height) * width; p < to; p++) {
-    const at = <usize>p << 4;
+    const at = (<usize>p) << 4;
     const line = load<f32>(strokes + at);
     const tone: f32 = <f32>0.35 * load<f32>(strokes + at, 8) + <f32>0.65 * load<f32>(strength + at, 8);
     // Lines are drawn against a floor: film grain is below it, a faint crease above.
@@ -111,24 +113,23 @@ export function lookInk(strokes: usize, strength: usize, target: usize, width: i
     const stroke: f32 = load<f32>(strokes + at, 4) / (load<f32>(strength + at, 4) + 0.006);
     // Strokes close up as the tone falls: none in the light, half the paper in the half-tones, nearly all in the dark.
     const dark: f32 = 1 - tone;
-    const hatched: f32 = smoothstep(-0.18, 0.18, (dark - <f32>0.62) * <f32>2.6 - <f32>0.55 - stroke) * smoothstep(0.32, 0.5, dark);
+    const hatched: f32 =
+      smoothstep(-0.18, 0.18, (dark - <f32>0.62) * <f32>2.6 - <f32>0.55 - stroke) * smoothstep(0.32, 0.5, dark);
     const solid: f32 = smoothstep(0.84, 0.93, dark);
     const washed: f32 =
-      <f32>0.3 * smoothstep(0.30, 0.36, dark) + <f32>0.34 * smoothstep(0.50, 0.56, dark) + <f32>0.36 * smoothstep(0.68, 0.74, dark);
+      <f32>0.3 * smoothstep(0.3, 0.36, dark) +
+      <f32>0.34 * smoothstep(0.5, 0.56, dark) +
+      <f32>0.36 * smoothstep(0.68, 0.74, dark);
     const bare: f32 = (<f32>1 - drawn) * (<f32>1 - <f32>0.85 * hatched) * (<f32>1 - solid);
     const ground = mix(paper, wash, washed);
     v128.store(target + at, mix(ground, ink, <f32>0.97 * (<f32>1 - bare)));
   }
 }
 
-// @ts-ignore: decorator
-@inline
 function mix(a: v128, b: v128, t: f32): v128 {
   return f32x4.add(a, f32x4.mul(f32x4.sub(b, a), f32x4.splat(t)));
 }
 
-// @ts-ignore: decorator
-@inline
 function smoothstep(low: f32, high: f32, x: f32): f32 {
   const t: f32 = min<f32>(max<f32>((x - low) / (high - low), 0), 1);
   return t * t * (3 - 2 * t);

@@ -135,8 +135,6 @@ export function lookKuwahara(
 }
 
 /** Weight of four sectors: 1 / (1 + (HARDNESS variance)^4), and nothing for sectors without a visible pixel. */
-// @ts-ignore: decorator
-@inline
 function trust(energy: v128, r: v128, g: v128, b: v128, cover: v128): v128 {
   const square = f32x4.add(f32x4.mul(r, r), f32x4.add(f32x4.mul(g, g), f32x4.mul(b, b)));
   const variance = f32x4.max(f32x4.sub(energy, square), f32x4.splat(0));
@@ -147,8 +145,6 @@ function trust(energy: v128, r: v128, g: v128, b: v128, cover: v128): v128 {
   return v128.and(weight, f32x4.gt(cover, f32x4.splat(1e-9)));
 }
 
-// @ts-ignore: decorator
-@inline
 function lanes(v: v128): f32 {
   return f32x4.extract_lane(v, 0) + f32x4.extract_lane(v, 1) + f32x4.extract_lane(v, 2) + f32x4.extract_lane(v, 3);
 }

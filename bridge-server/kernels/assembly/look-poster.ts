@@ -37,11 +37,9 @@ export function lookTidy(index: usize, target: usize, counts: usize, width: i32,
   }
 }
 
-// @ts-ignore: decorator
-@inline
 function count(index: usize, counts: usize, width: i32, x: i32, top: i32, bottom: i32, by: i32): void {
   for (let y = top; y <= bottom; y++) {
-    const at = counts + (<usize>load<u8>(index + y * width + x) << 1);
+    const at = counts + ((<usize>load<u8>(index + y * width + x)) << 1);
     store<u16>(at, <u16>(<i32>load<u16>(at) + by));
   }
 }
@@ -60,33 +58,32 @@ export function lookPrint(index: usize, inks: usize, target: usize, width: i32, 
         f32x4.add(inkAt(inks, above + l), inkAt(inks, above + r)),
         f32x4.add(inkAt(inks, below + l), inkAt(inks, below + r)),
       );
-      const sides = f32x4.add(f32x4.add(inkAt(inks, above + x), inkAt(inks, below + x)), f32x4.add(inkAt(inks, row + l), inkAt(inks, row + r)));
+      const sides = f32x4.add(
+        f32x4.add(inkAt(inks, above + x), inkAt(inks, below + x)),
+        f32x4.add(inkAt(inks, row + l), inkAt(inks, row + r)),
+      );
       const sum = f32x4.add(
         corners,
         f32x4.add(f32x4.mul(sides, f32x4.splat(2)), f32x4.mul(inkAt(inks, row + x), f32x4.splat(4))),
       );
-      v128.store(target + (<usize>(y * width + x) << 4), f32x4.mul(sum, f32x4.splat(1.0 / 16.0)));
+      v128.store(target + ((<usize>(y * width + x)) << 4), f32x4.mul(sum, f32x4.splat(1.0 / 16.0)));
     }
   }
 }
 
-// @ts-ignore: decorator
-@inline
 function inkAt(inks: usize, at: usize): v128 {
-  return v128.load(inks + (<usize>load<u8>(at) << 4));
+  return v128.load(inks + ((<usize>load<u8>(at)) << 4));
 }
 
 /** The number of the nearest ink for every pixel, a byte each. */
 export function lookNearest(plain: usize, palette: usize, fours: i32, index: usize, width: i32, height: i32): void {
   const to = bandTo(height) * width;
   for (let p = bandFrom(height) * width; p < to; p++) {
-    store<u8>(index + p, nearest(v128.load(plain + (<usize>p << 4)), palette, fours));
+    store<u8>(index + p, nearest(v128.load(plain + ((<usize>p) << 4)), palette, fours));
   }
 }
 
 /** Four inks at a time: `palette` holds for every four of them their lightness, warmth and greenness, four f32 each. */
-// @ts-ignore: decorator
-@inline
 function nearest(colour: v128, palette: usize, fours: i32): i32 {
   const r = f32x4.extract_lane(colour, 0);
   const g = f32x4.extract_lane(colour, 1);

@@ -14,9 +14,9 @@ export function lookTensor(picture: usize, tensor: usize, width: i32, height: i3
     const row = picture + ((<usize>y * width) << 4);
     const below = picture + ((<usize>min(y + 1, height - 1) * width) << 4);
     for (let x = 0; x < width; x++) {
-      const l = <usize>max(x - 1, 0) << 4;
-      const m = <usize>x << 4;
-      const r = <usize>min(x + 1, width - 1) << 4;
+      const l = (<usize>max(x - 1, 0)) << 4;
+      const m = (<usize>x) << 4;
+      const r = (<usize>min(x + 1, width - 1)) << 4;
       const al = v128.load(above + l);
       const ar = v128.load(above + r);
       const bl = v128.load(below + l);
@@ -37,8 +37,6 @@ export function lookTensor(picture: usize, tensor: usize, width: i32, height: i3
   }
 }
 
-// @ts-ignore: decorator
-@inline
 function colours(v: v128): f32 {
   return f32x4.extract_lane(v, 0) + f32x4.extract_lane(v, 1) + f32x4.extract_lane(v, 2);
 }
@@ -47,7 +45,7 @@ function colours(v: v128): f32 {
 export function lookTangents(tensor: usize, width: i32, height: i32): void {
   const to = bandTo(height) * width;
   for (let p = bandFrom(height) * width; p < to; p++) {
-    const at = tensor + (<usize>p << 4);
+    const at = tensor + ((<usize>p) << 4);
     const e = load<f32>(at);
     const f = load<f32>(at, 4);
     const g = load<f32>(at, 8);
@@ -100,7 +98,7 @@ export function lookAlong(
           px += dx * step;
           py += dy * step;
           if (px < 0 || py < 0 || px > <f32>(width - 1) || py > <f32>(height - 1)) break;
-          const weight = load<f32>(weights + (<usize>i << 2));
+          const weight = load<f32>(weights + ((<usize>i) << 2));
           sum = f32x4.add(sum, f32x4.mul(sample(source, width, height, px, py), f32x4.splat(weight)));
           total += weight;
           const at = tangents + ((<usize>(<i32>(py + 0.5)) * width + <i32>(px + 0.5)) << 4);
