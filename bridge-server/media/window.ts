@@ -10,7 +10,7 @@ export class FrameWindow {
   readonly #capacity: number;
   /** Least recently used first. */
   readonly #frames = new Map<number, Frame>();
-  #reading: { next: number; frames: AsyncIterator<Frame> } | null = null;
+  #reading: { next: number; readonly end: number; readonly frames: AsyncIterator<Frame> } | null = null;
   #lastAsked: number | null = null;
   #turn: Promise<unknown> = Promise.resolve();
 
@@ -44,7 +44,8 @@ export class FrameWindow {
       this.#keep(n, known);
       return known;
     }
-    if (!this.#reading || n < this.#reading.next || n >= this.#reading.next + this.#capacity) {
+    const { next, end } = this.#reading ?? { next: 0, end: 0 };
+    if (n < next || n >= Math.min(end, next + this.#capacity)) {
       await this.#stop();
       const from = backwards ? Math.max(range.from, n - Math.floor(this.#capacity / 2)) : n;
       this.#start({ from, to: backwards ? n + 1 : range.to }, signal);
@@ -64,7 +65,7 @@ export class FrameWindow {
   }
 
   #start(range: FrameRange, signal: AbortSignal): void {
-    this.#reading = { next: range.from, frames: this.#clip.read(range, signal)[Symbol.asyncIterator]() };
+    this.#reading = { next: range.from, end: range.to, frames: this.#clip.read(range, signal)[Symbol.asyncIterator]() };
   }
 
   async #stop(): Promise<void> {
