@@ -1,5 +1,6 @@
 import { realpath } from 'node:fs/promises';
 import { Failure } from '../errors.ts';
+import { EXIT } from '../exit.ts';
 import { folders } from '../folders.ts';
 import { Jobs } from '../jobs/queue.ts';
 import { BRIDGE_PORTS } from '../protocol/messages.ts';
@@ -51,12 +52,17 @@ function announce(port: number, version: string): void {
   process.stdout.write(`${JSON.stringify({ port, version })}\n`);
 }
 
-/** Resolves at the first request to end; a second one ends the process on the spot, and its jobs are interrupted all the same. */
+/** How long a repetition of a request to end is taken for the same one: a terminal's Ctrl-C reaches us and our launcher. */
+const SAME_REQUEST_MS = 1000;
+
+/** Resolves at the first request to end; another, later one ends the process on the spot (its jobs can be resumed all the same). */
 function endAsked(): Promise<void> {
   return new Promise((resolve) => {
+    let first: number | null = null;
     for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
-      process.once(signal, () => {
-        process.once(signal, () => process.exit(1));
+      process.on(signal, () => {
+        first ??= performance.now();
+        if (performance.now() - first > SAME_REQUEST_MS) process.exit(EXIT.failed);
         resolve();
       });
     }

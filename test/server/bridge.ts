@@ -11,7 +11,12 @@ import { onTestFinished } from 'vitest';
 const MAIN = fileURLToPath(new URL('../../bridge-server/main.ts', import.meta.url));
 
 /** An install of its own, and a folder beside it that panels may use and one that they may not. */
-export type Install = { readonly home: string; readonly allowed: string; readonly outside: string };
+export type Install = {
+  readonly home: string;
+  readonly allowed: string;
+  readonly outside: string;
+  readonly env?: Readonly<Record<string, string>>;
+};
 
 export async function newInstall(): Promise<Install> {
   const base = await realpath(await mkdtemp(join(tmpdir(), 'pentimento-bridge-')));
@@ -68,7 +73,7 @@ export async function serve(install: Install, ...args: string[]): Promise<Served
 }
 
 function start(install: Install, args: readonly string[]): ChildProcess {
-  const env = { ...process.env, PENTIMENTO_HOME: install.home };
+  const env = { ...process.env, ...install.env, PENTIMENTO_HOME: install.home };
   const child = spawn(process.execPath, [MAIN, ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] });
   running.add(child);
   child.once('close', () => running.delete(child));

@@ -277,6 +277,22 @@ test('a running bridge takes up at once what the command line allows, and keeps 
   expect(await submit(join(outside, 'clip.mov'))).toBe('accepted');
   expect(await submit(join(home, 'config', 'token'))).toBe('path-outside-roots');
   expect(await submit(join(home, 'data', 'pentimento.sqlite'))).toBe('path-outside-roots');
+
+  // What is allowed no longer is not resumed, nor shown.
+  const list = await client.ask({ type: 'list', limit: 1, before: null });
+  if (list.type !== 'jobs') throw new Error('unreachable');
+  const { id } = list.jobs[0]!;
+  const preview = async (): Promise<number> =>
+    (
+      await fetch(`http://127.0.0.1:${bridge.port}/v1/jobs/${id}/keys/0.jpg`, {
+        headers: { authorization: `Bearer ${bridge.token}` },
+      })
+    ).status;
+  expect(await preview()).not.toBe(403);
+  await writeFile(join(home, 'config', 'roots.json'), JSON.stringify({ roots: [allowed] }));
+  await expect(client.job({ type: 'resume', job: id })).rejects.toThrow('path-outside-roots');
+  expect(await preview()).toBe(403);
+
   const elsewhere = await pentimento(bridge, 'serve', '--port', '1');
   expect(elsewhere.code).toBe(1);
   expect(elsewhere.stderr).toContain(String(bridge.port));
