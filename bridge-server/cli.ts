@@ -3,6 +3,7 @@ import { sayFailure } from './commands/say.ts';
 import { Failure, asFailure } from './errors.ts';
 import { EXIT, exitCodeOf } from './exit.ts';
 import { parseRational, type Rational } from './media/rational.ts';
+import type { MeasureOptions } from './commands/measure.ts';
 import type { RenderOptions } from './commands/render.ts';
 import type { ServeOptions } from './commands/serve.ts';
 import { VERSION } from './version.ts';
@@ -61,6 +62,19 @@ function commandLine(): Command {
     .action(async (input: string, options: RenderOptions) =>
       (await import('./commands/render.ts')).render(input, options),
     );
+
+  program
+    .command('measure')
+    .description('how close a result is to the truth, and how steady along the motion of its source')
+    .requiredOption('--source <path>', 'the movie or folder of images that was repainted')
+    .requiredOption('--result <path>', 'what came of it; images are named by source frame')
+    .option('--truth <path>', 'what should have come of it, if that is known')
+    .option('--from <frame>', 'first source frame that a result movie shows', frame)
+    .option('--to <frame>', 'source frame before which a result movie ends', frame)
+    .option('--graph <file>', 'write the stability graph to this PNG')
+    .option('--workers <n>', 'threads that compute', count)
+    .option('--json', 'as JSON, with progress as JSON lines on stderr', false)
+    .action(async (options: MeasureOptions) => (await import('./commands/measure.ts')).measureCommand(options));
 
   program
     .command('jobs')

@@ -198,6 +198,21 @@ const WORDS = {
     sentence: `The vocabulary of this model cannot be used: ${reason}.`,
     remedy: 'Fetch the model folder again, or use the single-file version of the model.',
   }),
+  'memory-short': ({
+    profile,
+    neededBytes,
+    freeBytes,
+  }: {
+    profile: string;
+    neededBytes: number;
+    freeBytes: number;
+  }) => ({
+    sentence: `This needs about ${gigabytes(neededBytes)} of memory in the profile ${profile}, and ${gigabytes(freeBytes)} are free.`,
+    remedy:
+      profile === 'small'
+        ? 'Work at a smaller size, or close other programs.'
+        : 'Choose the profile small, or close other programs.',
+  }),
   'runtime-crashed': ({ network, how }: { network: string; how: string }) => ({
     sentence: `The process that runs the ${network} ended twice (${how}).`,
     remedy: 'Most often memory ran out: choose the profile small or a smaller size, or close other programs.',
@@ -296,6 +311,25 @@ const WORDS = {
   'key-size': ({ frame, is, wanted }: { frame: number; is: string; wanted: string }) => ({
     sentence: `The key image of frame ${frame} is ${is}, but the clip is ${wanted}.`,
     remedy: 'Export the key image again at the size of the clip.',
+  }),
+  // measure
+  'measure-size': (facts: { path: string; size: string; source: string; sourceSize: string }) => ({
+    sentence: `${facts.path} is ${facts.size} pixels, but ${facts.source} is ${facts.sourceSize}.`,
+    remedy: 'Measure clips of the same size: nothing is scaled to fit.',
+  }),
+  'measure-length': (facts: { path: string; frames: number; source: string; sourceFrames: number }) => ({
+    sentence: `${facts.path} has ${facts.frames} frames, but the source ${facts.source} has ${facts.sourceFrames}.`,
+    remedy: 'Give the part of the source that it shows by --from and --to.',
+  }),
+  'measure-outside': (facts: {
+    path: string;
+    first: number;
+    last: number;
+    neededFirst: number;
+    neededLast: number;
+  }) => ({
+    sentence: `${facts.path} has the frames ${facts.first} to ${facts.last}, which do not fit the frames ${facts.neededFirst} to ${facts.neededLast} they are measured against.`,
+    remedy: "Name the images by the source's frame numbers.",
   }),
   // everything else
   'arguments-unusable': ({ reason }: { reason: string }) => ({

@@ -12,6 +12,9 @@ const UNUSABLE: ReadonlySet<string> = new Set([
   'output-not-file',
   'setting-unknown',
   'job-unknown',
+  'measure-size',
+  'measure-length',
+  'measure-outside',
 ]);
 
 export function exitCodeOf(failure: string): number {
