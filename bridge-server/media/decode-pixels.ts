@@ -1,4 +1,4 @@
-import type { ChromaSiting, Colour, Quantisation } from './colour.ts';
+import type { ChromaSiting, Colour } from './colour.ts';
 import { chromaCodes, lumaCodes, toRgb } from './colour.ts';
 import type { Frame } from './frame.ts';
 import type { Component, PixelFormat } from './pixel-format.ts';
@@ -69,7 +69,7 @@ function extract(
   rows: number,
 ): Plane {
   const { word, step, shift, bits, bigEndian } = component;
-  const whole = shift === 0 && step === word && (word === 1 || !bigEndian);
+  const whole = shift === 0 && step === word && bits > 8 * (word - 1) && (word === 1 || !bigEndian);
   const at = raw.byteOffset + offset;
   if (whole && word === 1 && bits === 8) return { samples: raw, stride, start: offset };
   if (whole && word === 2 && at % 2 === 0 && stride % 2 === 0) {
@@ -105,54 +105,73 @@ const CHROMA_UNIT = 64;
 /** The rows of one chroma plane at luma's resolution, in units of 1/64 code. */
 class ChromaRows {
   readonly #plane: Plane;
-  readonly #columns: number;
   readonly #rows: number;
   readonly #format: PixelFormat;
   readonly #siting: ChromaSiting;
+  /** The two stored rows that are being blended. */
+  #upper: StoredRow;
+  #lower: StoredRow;
   readonly #blended: Int32Array;
   readonly #out: Int32Array;
 
   constructor(plane: Plane, width: number, height: number, format: PixelFormat, siting: ChromaSiting) {
+    const columns = Math.ceil(width / format.chromaWidth);
     this.#plane = plane;
-    this.#columns = Math.ceil(width / format.chromaWidth);
     this.#rows = Math.ceil(height / format.chromaHeight);
     this.#format = format;
     this.#siting = siting;
-    this.#blended = new Int32Array(this.#columns);
+    this.#upper = { row: -1, codes: new Int32Array(columns) };
+    this.#lower = { row: -1, codes: new Int32Array(columns) };
+    this.#blended = new Int32Array(columns);
     this.#out = new Int32Array(width);
   }
 
   /** Valid until the next call. */
   row(row: number): Int32Array {
-    const { samples, stride, start } = this.#plane;
     const { before, weight } = neighbours(row, this.#format.chromaHeight, this.#siting.vertical);
-    const upper = start + clamp(before, this.#rows) * stride;
-    const lower = start + clamp(before + 1, this.#rows) * stride;
-    const blended = this.#blended;
-    const rest = 8 - weight;
-    for (let x = 0; x < blended.length; x++) blended[x] = samples[upper + x]! * rest + samples[lower + x]! * weight;
-    this.#widen(blended);
+    const upper = this.#stored(clamp(before, this.#rows));
+    if (weight === 0) scaleRow(upper, this.#blended);
+    else blendRows(upper, this.#stored(clamp(before + 1, this.#rows)), weight, this.#blended);
+    const { chromaWidth } = this.#format;
+    if (chromaWidth === 1) scaleRow(this.#blended, this.#out);
+    else widenRow(this.#blended, chromaWidth, this.#siting.horizontal, this.#out);
     return this.#out;
   }
 
-  #widen(row: Int32Array): void {
-    const out = this.#out;
-    const last = row.length - 1;
-    const size = this.#format.chromaWidth;
-    if (size === 1) {
-      for (let x = 0; x < out.length; x++) out[x] = row[x]! * 8;
-      return;
+  #stored(row: number): Int32Array {
+    if (this.#upper.row !== row && this.#lower.row !== row) {
+      [this.#upper, this.#lower] = [this.#lower, this.#upper];
+      readRow(this.#plane, row, this.#lower.codes);
+      this.#lower.row = row;
     }
-    const { horizontal } = this.#siting;
-    // The place in a block decides the two neighbours and their weights; a block is `size` luma columns.
-    for (let place = 0; place < size; place++) {
-      const { before, weight } = neighbours(place, size, horizontal);
-      const rest = 8 - weight;
-      for (let x = place, i = before; x < out.length; x += size, i++) {
-        const a = i < 0 ? 0 : i;
-        const b = i + 1 > last ? last : i + 1;
-        out[x] = row[a]! * rest + row[b]! * weight;
-      }
+    return this.#upper.row === row ? this.#upper.codes : this.#lower.codes;
+  }
+}
+
+type StoredRow = { row: number; readonly codes: Int32Array };
+
+function scaleRow(row: Int32Array, out: Int32Array): void {
+  for (let x = 0; x < row.length; x++) out[x] = row[x]! << 3;
+}
+
+function blendRows(upper: Int32Array, lower: Int32Array, weight: number, out: Int32Array): void {
+  const rest = 8 - weight;
+  for (let x = 0; x < upper.length; x++) out[x] = upper[x]! * rest + lower[x]! * weight;
+}
+
+/** `size` luma columns share a chroma sample. Its place in them decides the two neighbours of each and their weights. */
+function widenRow(row: Int32Array, size: number, siting: ChromaSiting['horizontal'], out: Int32Array): void {
+  const last = row.length - 1;
+  for (let place = 0; place < size; place++) {
+    const { before, weight } = neighbours(place, size, siting);
+    const rest = 8 - weight;
+    if (before < 0) out[place] = row[0]! << 3;
+    const first = before < 0 ? size + place : place;
+    let left = row[0]!;
+    for (let x = first, i = 1; x < out.length; x += size, i++) {
+      const right = row[i > last ? last : i]!;
+      out[x] = left * rest + right * weight;
+      left = right;
     }
   }
 }
@@ -170,43 +189,44 @@ function neighbours(luma: number, size: number, siting: 'left' | 'top' | 'centre
 
 const clamp = (index: number, length: number): number => Math.max(0, Math.min(length - 1, index));
 
-/** out = y*code of Y + cb*code of Cb + cr*code of Cr + zero, for each of R, G, B, on the scale 0..65535, with rounding's half. */
-type YuvCodes = readonly { readonly y: number; readonly cb: number; readonly cr: number; readonly zero: number }[];
+/** out = y*code of Y + cb*(Cb from its middle) + cr*(Cr from its middle) + zero for one of R, G, B, on the scale 0..65535. */
+type Row = { readonly y: number; readonly cb: number; readonly cr: number; readonly zero: number };
+type YuvCodes = { readonly rows: readonly [Row, Row, Row]; readonly middle: number };
 
 function yuvCodes(bits: number, { matrix, range }: Colour): YuvCodes {
   const transform = toRgb(matrix);
   const luma = lumaCodes(bits, range);
   // With no matrix the "chroma" planes are B and R, coded as luma is.
-  const chroma: Quantisation = matrix === 'rgb' ? luma : chromaCodes(bits, range);
-  return [0, 3, 6].map((at) => {
+  const chroma = matrix === 'rgb' ? luma : chromaCodes(bits, range);
+  const rowAt = (at: number): Row => {
     const y = (transform[at]! / luma.scale) * 65535;
-    const cb = (transform[at + 1]! / chroma.scale) * 65535;
-    const cr = (transform[at + 2]! / chroma.scale) * 65535;
-    const zero = 0.5 - y * luma.zero - (cb + cr) * chroma.zero;
-    return { y, cb: cb / CHROMA_UNIT, cr: cr / CHROMA_UNIT, zero };
-  });
+    const cb = (transform[at + 1]! / chroma.scale / CHROMA_UNIT) * 65535;
+    const cr = (transform[at + 2]! / chroma.scale / CHROMA_UNIT) * 65535;
+    // The half is for rounding.
+    return { y, cb, cr, zero: 0.5 - y * luma.zero };
+  };
+  return { rows: [rowAt(0), rowAt(3), rowAt(6)], middle: chroma.zero * CHROMA_UNIT };
 }
 
 function yuvRow(
   luma: Int32Array,
   cb: Int32Array,
   cr: Int32Array,
-  codes: YuvCodes,
+  { rows: [r, g, b], middle }: YuvCodes,
   out: Uint16Array,
   start: number,
   channels: number,
 ): void {
-  const [r, g, b] = codes as [YuvCodes[number], YuvCodes[number], YuvCodes[number]];
   const { y: ry, cb: rb, cr: rr, zero: rz } = r;
   const { y: gy, cb: gb, cr: gr, zero: gz } = g;
   const { y: by, cb: bb, cr: br, zero: bz } = b;
   for (let x = 0, at = start; x < luma.length; x++, at += channels) {
     const l = luma[x]!;
-    const u = cb[x]!;
-    const v = cr[x]!;
-    const red = ry * l + rb * u + rr * v + rz;
-    const green = gy * l + gb * u + gr * v + gz;
-    const blue = by * l + bb * u + br * v + bz;
+    const u = cb[x]! - middle;
+    const v = cr[x]! - middle;
+    const red = ry * l + rz + rb * u + rr * v;
+    const green = gy * l + gz + gb * u + gr * v;
+    const blue = by * l + bz + bb * u + br * v;
     out[at] = red < 0 ? 0 : red > 65535 ? 65535 : red;
     out[at + 1] = green < 0 ? 0 : green > 65535 ? 65535 : green;
     out[at + 2] = blue < 0 ? 0 : blue > 65535 ? 65535 : blue;

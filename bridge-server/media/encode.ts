@@ -15,6 +15,7 @@ import type { Frame } from './frame.ts';
 import { writePng } from './image.ts';
 import type { Rational } from './rational.ts';
 import { formatRational } from './rational.ts';
+import { codesOf, colourOptions, writeColourAtom } from './tags.ts';
 
 /**
  * Takes finished frames, in order and without gaps. Nothing is at the output's place before `finish` has put it there whole;
@@ -92,7 +93,7 @@ export async function openMovie(path: string, options: MovieOptions, signal: Abo
         {
           options: [
             ...['-protocol_whitelist', 'pipe', '-f', 'rawvideo', '-pix_fmt', format, '-s', `${width}x${height}`],
-            ...['-r', formatRational(rate)],
+            ...['-r', formatRational(rate), ...colourOptions(colour)],
           ],
           source: input,
         },
@@ -141,6 +142,7 @@ export async function openMovie(path: string, options: MovieOptions, signal: Abo
       input.end();
       try {
         await running.ended;
+        await writeColourAtom(part, codesOf(colour));
         await rename(part, target);
       } catch (error) {
         await failed(error);
@@ -162,31 +164,13 @@ const CODECS: Record<MovieCodec, (channels: 3 | 4) => string[]> = {
     '-preset',
     'medium',
     '-crf',
-    '14',
+    '12',
     '-threads',
     '4',
     '-x264-params',
     'lookahead-threads=1',
   ],
 };
-
-const MATRIX_TAGS: Record<Matrix, string> = {
-  bt709: 'bt709',
-  bt601: 'smpte170m',
-  bt2020: 'bt2020nc',
-  smpte240m: 'smpte240m',
-  fcc: 'fcc',
-  ycgco: 'ycgco',
-  rgb: 'rgb',
-};
-
-function colourOptions({ matrix, range, primaries, transfer }: Colour): string[] {
-  return [
-    ...['-colorspace', MATRIX_TAGS[matrix], '-color_range', range === 'full' ? 'pc' : 'tv'],
-    ...(primaries === 'unknown' ? [] : ['-color_primaries', primaries]),
-    ...(transfer === 'unknown' ? [] : ['-color_trc', transfer]),
-  ];
-}
 
 /** Numbered 16-bit PNGs, six digits, each whole as soon as it is there. `abandon` removes those that this sink wrote. */
 export async function openImages(

@@ -6,6 +6,7 @@ import type { PixelFormat } from './pixel-format.ts';
 import type { Rational } from './rational.ts';
 import { parseRational, rational } from './rational.ts';
 import type { ProbedStream } from './streams.ts';
+import { primariesNamed, transferNamed } from './tags.ts';
 
 /** Which frames are woven of two fields, and which field comes first where the frames themselves do not say. */
 export type Interlacing = 'none' | 'marked-frames' | 'top-first' | 'bottom-first';
@@ -27,9 +28,6 @@ export function interlacingOf({ field_order: order, codec_name: codec }: ProbedS
   }
 }
 
-const known = (text: string | undefined): string =>
-  text === undefined || text === 'unspecified' || text === 'reserved' ? 'unknown' : text;
-
 const MATRICES: Record<string, Matrix> = {
   bt709: 'bt709',
   smpte170m: 'bt601',
@@ -46,13 +44,13 @@ const MATRICES: Record<string, Matrix> = {
 export function colourOf(video: ProbedStream, layout: PixelFormat, width: number, height: number): Colour {
   const usual: Matrix = width >= 1280 || height > 576 ? 'bt709' : 'bt601';
   const matrix = layout.model === 'rgb' ? 'rgb' : (MATRICES[video.color_space ?? ''] ?? usual);
-  const said = known(video.color_range);
-  const full = layout.fullRange || (said === 'unknown' ? layout.model !== 'yuv' : said === 'pc');
+  const said = video.color_range;
+  const full = layout.fullRange || (said === 'tv' || said === 'pc' ? said === 'pc' : layout.model !== 'yuv');
   return {
     matrix,
     range: full ? 'full' : 'limited',
-    primaries: known(video.color_primaries),
-    transfer: known(video.color_transfer),
+    primaries: primariesNamed(video.color_primaries),
+    transfer: transferNamed(video.color_transfer),
   };
 }
 

@@ -73,19 +73,23 @@ const RATES: readonly Rational[] = [
 ];
 
 /**
- * The rate at which frames are shown when it is one: each frame's time is within one tick of the timebase (containers that count
- * milliseconds round) of its place on that rate's grid. Null: variable. `hints` are the container's own claims, tried first.
+ * The rate at which frames are shown when it is one: every frame's time lies on that rate's grid, to one tick of the timebase
+ * (containers that count milliseconds round) or, failing that, to a tenth of a frame (some recorders' clocks tremble). Null:
+ * variable. `claims` are the container's own, tried first.
  */
-export function constantRate(line: Timeline, hints: readonly Rational[]): Rational | null {
-  if (line.pts.length < 2) return hints[0] ?? rational(25);
-  const measured = rateOfSpacing(line, (line.pts.at(-1) - line.pts[0]!) / (line.pts.length - 1));
-  return [...hints, ...RATES, ...(measured ? [measured] : [])].find((rate) => fits(line, rate)) ?? null;
+export function constantRate(line: Timeline, claims: readonly Rational[]): Rational | null {
+  const { pts, timebase } = line;
+  if (pts.length < 2) return claims[0] ?? rational(25);
+  const measured = rateOfSpacing(line, (pts.at(-1) - pts[0]!) / (pts.length - 1));
+  const rates = [...claims, ...RATES, ...(measured ? [measured] : [])];
+  const close = rates.filter((rate) => isOnGrid(line, rate, Math.max(1, ticksPerFrame(rate, timebase) / 10)));
+  return close.find((rate) => isOnGrid(line, rate, 1)) ?? close[0] ?? null;
 }
 
-function fits({ pts, timebase }: Timeline, rate: Rational): boolean {
+function isOnGrid({ pts, timebase }: Timeline, rate: Rational, tolerance: number): boolean {
   const step = ticksPerFrame(rate, timebase);
   const start = pts[0]!;
-  return pts.every((time, n) => Math.abs(time - start - n * step) <= 1);
+  return pts.every((time, n) => Math.abs(time - start - n * step) <= tolerance);
 }
 
 /** For a movie without one rate: the usual rate next to how most of its frames are spaced. */
