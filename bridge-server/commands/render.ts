@@ -1,7 +1,7 @@
 import { extname, resolve, sep } from 'node:path';
 import { Failure } from '../errors.ts';
 import { folders } from '../folders.ts';
-import { refuseOverwriting } from '../jobs/output.ts';
+import { refuseOutput } from '../jobs/output.ts';
 import { Jobs } from '../jobs/queue.ts';
 import type { Rational } from '../media/rational.ts';
 import type { RenderRequest } from '../protocol/request.ts';
@@ -30,7 +30,7 @@ const USUAL_LOOK = 'oil';
 /** Makes the clip, or goes on with it where the same command was interrupted, cancelled or failed before. */
 export async function render(input: string, options: RenderOptions): Promise<void> {
   const request = requestOf(input, options);
-  await refuseOverwriting(request);
+  await refuseOutput(request);
   const jobs = Jobs.open(folders(), options.workers);
   await finish(jobs, () => jobs.goOnOrSubmit(request), options.json);
 }

@@ -1,11 +1,12 @@
-import { realpath, stat } from 'node:fs/promises';
+import { access, constants, realpath, stat } from 'node:fs/promises';
 import { basename, dirname, join, sep } from 'node:path';
 import { Failure } from '../errors.ts';
+import { writeFailure } from '../media/destination.ts';
 import type { RenderRequest } from '../protocol/request.ts';
 import { outputPath } from './version.ts';
 
-/** Throws a Failure when the result would land on or among what it is made from, or on the wrong kind of thing. */
-export async function refuseOverwriting(request: RenderRequest): Promise<void> {
+/** Throws a Failure when the result would land on or among what it is made from, or where it cannot be written. */
+export async function refuseOutput(request: RenderRequest): Promise<void> {
   const { source, keys, mask, output } = request;
   const path = outputPath(request);
   const target = await real(path);
@@ -19,6 +20,12 @@ export async function refuseOverwriting(request: RenderRequest): Promise<void> {
   }
   if (there && output.kind === 'images' && !there.isDirectory()) throw new Failure('output-not-folder', { path });
   if (there?.isDirectory() && output.kind === 'movie') throw new Failure('output-not-file', { path });
+  if (output.kind === 'movie') {
+    const folder = dirname(target);
+    await access(folder, constants.W_OK).catch((error: unknown) => {
+      throw writeFailure(folder, error) ?? error;
+    });
+  }
 }
 
 /** With every link that exists followed. */

@@ -14,7 +14,7 @@ import { readFrame, resultName } from './frames.ts';
 import type { JobKey, RenderResult } from './job.ts';
 import { channelsOf, givenKeys, imagePictures, lookPictures, paintKeys, sourcePictures } from './keys.ts';
 import { framesIn, masksOf } from './masks.ts';
-import { refuseOverwriting } from './output.ts';
+import { refuseOutput } from './output.ts';
 import type { Pictures } from './pictures.ts';
 import { codeOf, lookKey, matchKey, resultKey, sourceKey, type Code, type Key } from './plan.ts';
 import { refuseSmallDisk } from './space.ts';
@@ -60,7 +60,7 @@ export async function render(request: RenderRequest, tools: Tools): Promise<Rend
 async function attempt(request: RenderRequest, tools: Tools): Promise<Omit<RenderResult, 'seconds' | 'peakRssBytes'>> {
   const { engine, cache, show, signal } = tools;
   const stages = new Stages(show, () => cache.writes);
-  await refuseOverwriting(request);
+  await refuseOutput(request);
   const code = await codeOf(engine.codeHash);
 
   const clip = await stages.fresh('probe', 'frames', 1).run(1, () => openClip(request.source, signal));
