@@ -101,8 +101,8 @@ async function follow(
       await load(n, guide, luma);
       await estimateFlow(engine, luma, lastLuma, { ...size, quality: 'fine', out: step });
       await engine.run('mapAlong', step.pointer, lastMap.pointer, width, height, map.pointer);
-      await estimateFlow(engine, luma, keyLuma, { ...size, quality: 'fine', initial: map, out: step });
       const both = [guide.pointer, keyGuide.pointer, width, height] as const;
+      await engine.run('mapBorrow', ...both, map.pointer, step.pointer);
       await engine.run('mapBetter', ...both, map.pointer, step.pointer, scratch.pointer, scratch.pointer + 4 * pixels);
       await engine.run('mapRefine', ...both, map.pointer, REFINEMENTS, scratch.pointer);
       await writing;

@@ -32,32 +32,54 @@ export function guide(
       store<u32>(out + ((line + x) << 2), r | (g << 8) | (b << 16));
       store<u8>(grey + line + x, <u8>((r * RED + g * GREEN + b * BLUE + 32768) >> 16));
     }
+    let sum: u32 = 0;
+    for (let i = -RADIUS; i < RADIUS; i++) sum += <u32>load<u8>(grey + line + max(0, min(width - 1, i)));
     for (let x = 0; x < width; x++) {
-      let sum: u32 = 0;
-      for (let i = x - RADIUS; i <= x + RADIUS; i++) sum += <u32>load<u8>(grey + line + max(0, min(width - 1, i)));
+      sum += <u32>load<u8>(grey + line + min(width - 1, x + RADIUS));
       store<u16>(sums + ((line + x) << 1), <u16>sum);
+      sum -= <u32>load<u8>(grey + line + max(0, x - RADIUS));
     }
   }
   barrier();
-  const area: i32 = (2 * RADIUS + 1) * (2 * RADIUS + 1);
   for (let y = top; y < bottom; y++) {
     const line = <usize>y * <usize>width;
-    for (let x = 0; x < width; x++) {
-      let sum: i32 = area >> 1;
-      for (let j = y - RADIUS; j <= y + RADIUS; j++) {
-        sum += <i32>load<u16>(sums + ((<usize>max(0, min(height - 1, j)) * <usize>width + <usize>x) << 1));
+    for (let x = 0; x < width; ) {
+      const at = sums + (<usize>x << 1);
+      if (x + 8 <= width) {
+        let total = i16x8.splat(0);
+        for (let j = y - RADIUS; j <= y + RADIUS; j++) total = i16x8.add(total, v128.load(at + rowOf(j, width, height)));
+        for (const end = x + 8; x < end; x++, total = i8x16.shuffle(total, total, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1)) {
+          putEdge(out, grey, line + x, <i32>i16x8.extract_lane_u(total, 0));
+        }
+      } else {
+        let total = 0;
+        for (let j = y - RADIUS; j <= y + RADIUS; j++) total += <i32>load<u16>(at + rowOf(j, width, height));
+        putEdge(out, grey, line + x, total);
+        x++;
       }
-      const edge = 128 + <i32>load<u8>(grey + line + x) - sum / area;
-      store<u8>(out + ((line + x) << 2), <u8>max(0, min(255, edge)), 3);
     }
   }
 }
 
 // @ts-ignore: decorator
 @inline
+function rowOf(y: i32, width: i32, height: i32): usize {
+  return (<usize>max(0, min(height - 1, y)) * <usize>width) << 1;
+}
+
+// @ts-ignore: decorator
+@inline
+function putEdge(out: usize, grey: usize, p: usize, sum: i32): void {
+  const AREA: i32 = (2 * RADIUS + 1) * (2 * RADIUS + 1);
+  const edge = 128 + <i32>load<u8>(grey + p) - (sum + (AREA >> 1)) / AREA;
+  store<u8>(out + (p << 2), <u8>max(0, min(255, edge)), 3);
+}
+
+// @ts-ignore: decorator
+@inline
 function eight(value: u32, alpha: u32): u32 {
   if (alpha != 65535) value = (value * alpha + 32767) / 65535;
-  return (value * 255 + 32767) / 65535;
+  return (value - (value >> 8) + 128) >> 8;
 }
 
 /** u16 RGB(A), straight, to four u16 a pixel, premultiplied: what is interpolated. */

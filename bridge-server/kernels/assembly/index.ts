@@ -9,5 +9,5 @@ export { lookDetail, lookImpasto } from './look-oil';
 export { lookPaper, lookAcross, lookStrength, lookInk } from './look-ink';
 export { lookNearest, lookTidy, lookPrint } from './look-poster';
 export { guide, premultiply } from './guide';
-export { mapAlong, mapBetter, mapExtent, mapPack, mapRefine, mapUnpack, refineMapBytes } from './track';
+export { mapAlong, mapBetter, mapBorrow, mapExtent, mapPack, mapRefine, mapUnpack, refineMapBytes } from './track';
 export { bands, coarseBytes, compose, miss, mix, relate } from './blend';

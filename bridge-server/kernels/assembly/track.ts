@@ -48,8 +48,12 @@ export function mapBetter(
   for (let y = top; y < bottom; y++) {
     for (let x = 0; x < width; x++) {
       const p = <usize>y * <usize>width + <usize>x;
-      const here = pixel(frame + (p << 2));
-      const gain = errorAt(here, key, width, height, x, y, map + (p << 3)) - errorAt(here, key, width, height, x, y, other + (p << 3));
+      let gain: f32 = 0;
+      if (load<u64>(map + (p << 3)) != load<u64>(other + (p << 3))) {
+        const here = pixel(frame + (p << 2));
+        gain = errorAt(here, key, width, height, x, y, map + (p << 3));
+        gain -= errorAt(here, key, width, height, x, y, other + (p << 3));
+      }
       store<f32>(plane + (p << 2), gain);
     }
   }
@@ -81,6 +85,125 @@ function errorAt(here: v128, key: usize, width: i32, height: i32, x: i32, y: i32
 function total(value: v128): f32 {
   const pairs = f32x4.add(value, i8x16.shuffle(value, value, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7));
   return f32x4.extract_lane(pairs, 0) + f32x4.extract_lane(pairs, 1);
+}
+
+/** An error of a window of 6x6 pixels (sum of squares over the channels) that is worth an alternative. */
+const TOLERABLE = 36 * 4 * 20;
+/** The nearest and the farthest neighbours that are asked, in pixels; each ring is twice the one before. */
+const NEAREST = 3;
+const FARTHEST = 24;
+
+/**
+ * A second opinion where the map matches badly, into `out`: the motion of a neighbour 3 to 24 pixels away, carried on by its own
+ * gradient, if windows agree clearly better; else the map's own. What came into sight since the neighbouring frame is found so: it
+ * moves like something beside it. Decided for cells of 2x2 pixels.
+ */
+export function mapBorrow(frame: usize, key: usize, width: i32, height: i32, map: usize, out: usize): void {
+  const cellsY = (height + 1) >> 1;
+  const bottom = bandTo(cellsY);
+  const line = <usize>width << 3;
+  for (let cy = bandFrom(cellsY); cy < bottom; cy++) {
+    const y = 2 * cy;
+    for (let x = 0; x < width; x += 2) {
+      const at = map + ((<usize>y * <usize>width + <usize>x) << 3);
+      const own = windowError(frame, key, width, height, x, y, load<f32>(at), load<f32>(at, 4), i32.MAX_VALUE);
+      let lender: usize = 0;
+      let lenderX = 0;
+      let lenderY = 0;
+      if (own > TOLERABLE) {
+        let least = own - (own >> 2);
+        for (let ring = NEAREST; ring <= FARTHEST; ring <<= 1) {
+          for (let side = 0; side < 8; side++) {
+            const qx = x + (side < 3 ? -ring : side < 5 ? 0 : ring);
+            const qy = y + (side == 0 || side == 3 || side == 5 ? -ring : side == 1 || side == 6 ? 0 : ring);
+            if (qx < 2 || qy < 2 || qx + 2 >= width || qy + 2 >= height) continue;
+            const q = map + ((<usize>qy * <usize>width + <usize>qx) << 3);
+            const vx = carriedOn(q, line, x - qx, y - qy);
+            const vy = carriedOn(q + 4, line, x - qx, y - qy);
+            const error = windowError(frame, key, width, height, x, y, vx, vy, least);
+            if (error < least) {
+              least = error;
+              lender = q;
+              lenderX = qx;
+              lenderY = qy;
+            }
+          }
+        }
+      }
+      const right = min(width, x + 2);
+      const below = min(height, y + 2);
+      for (let j = y; j < below; j++) {
+        for (let i = x; i < right; i++) {
+          const p = (<usize>j * <usize>width + <usize>i) << 3;
+          if (lender == 0) {
+            store<u64>(out + p, load<u64>(map + p));
+          } else {
+            store<f32>(out + p, carriedOn(lender, line, i - lenderX, j - lenderY));
+            store<f32>(out + p, carriedOn(lender + 4, line, i - lenderX, j - lenderY), 4);
+          }
+        }
+      }
+    }
+  }
+  barrier();
+}
+
+/** The component of a map at `at`, extrapolated by (x, y) pixels. `line`: bytes of a row. */
+// @ts-ignore: decorator
+@inline
+function carriedOn(at: usize, line: usize, x: i32, y: i32): f32 {
+  const alongX = (load<f32>(at + 16) - load<f32>(at - 16)) * <f32>(0.25);
+  const alongY = (load<f32>(at + 2 * line) - load<f32>(at - 2 * line)) * <f32>(0.25);
+  return max<f32>(-32000, min<f32>(32000, load<f32>(at) + <f32>x * alongX + <f32>y * alongY));
+}
+
+/**
+ * Sum of squared differences of the windows of 6x6 about the cells at (x, y) and, to the nearest pixel, at (x+vx, y+vy); rows are left out
+ * once `limit` is reached.
+ */
+function windowError(
+  frame: usize,
+  key: usize,
+  width: i32,
+  height: i32,
+  x: i32,
+  y: i32,
+  vx: f32,
+  vy: f32,
+  limit: i32,
+): i32 {
+  const kx = <i32>nearest<f32>(<f32>x + vx);
+  const ky = <i32>nearest<f32>(<f32>y + vy);
+  if (kx < -1 || ky < -1 || kx > width || ky > height) return i32.MAX_VALUE;
+  const inside = x >= 2 && kx >= 2 && x + 4 <= width && kx + 4 <= width;
+  let sum = 0;
+  for (let j = -2; j < 4; j++) {
+    const row = frame + ((<usize>max(0, min(height - 1, y + j)) * <usize>width) << 2);
+    const keyRow = key + ((<usize>max(0, min(height - 1, ky + j)) * <usize>width) << 2);
+    let squares = i32x4.splat(0);
+    if (inside) {
+      const a = row + (<usize>(x - 2) << 2);
+      const b = keyRow + (<usize>(kx - 2) << 2);
+      const here = v128.load(a);
+      const there = v128.load(b);
+      const one = i16x8.sub(i16x8.extend_low_i8x16_u(here), i16x8.extend_low_i8x16_u(there));
+      const two = i16x8.sub(i16x8.extend_high_i8x16_u(here), i16x8.extend_high_i8x16_u(there));
+      const three = i16x8.sub(v128.load8x8_u(a, 16), v128.load8x8_u(b, 16));
+      squares = i32x4.add(i32x4.dot_i16x8_s(one, one), i32x4.dot_i16x8_s(two, two));
+      squares = i32x4.add(squares, i32x4.dot_i16x8_s(three, three));
+    } else {
+      for (let i = -2; i < 4; i++) {
+        const a = i16x8.extend_low_i8x16_u(v128.load32_zero(row + (<usize>max(0, min(width - 1, x + i)) << 2)));
+        const b = i16x8.extend_low_i8x16_u(v128.load32_zero(keyRow + (<usize>max(0, min(width - 1, kx + i)) << 2)));
+        const off = i16x8.sub(a, b);
+        squares = i32x4.add(squares, i32x4.dot_i16x8_s(off, off));
+      }
+    }
+    const pairs = i32x4.add(squares, i8x16.shuffle(squares, squares, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7));
+    sum += i32x4.extract_lane(pairs, 0) + i32x4.extract_lane(pairs, 1);
+    if (sum >= limit) return sum;
+  }
+  return sum;
 }
 
 /** Squared difference over the channels at which a pixel counts half in the refinement: it may belong to something else. */
