@@ -26,7 +26,8 @@ export type EncodeText = (prompt: string, signal: AbortSignal) => Promise<Condit
 export async function openTextEncoders(
   model: Model,
   runtime: Runtime,
-  { clipSkip, learned = [] }: { clipSkip: number; learned?: readonly LearnedVectors[] },
+  clipSkip: number,
+  learned: readonly LearnedVectors[],
 ): Promise<EncodeText> {
   const family = model.identity.family ?? 'sd15';
   const parts = family === 'sd15' || family === 'sd21' ? [requirePart(model, 'textEncoder')] : sdxlParts(model);

@@ -52,6 +52,10 @@ export class RuntimeProcess {
     return this.#ended;
   }
 
+  get pid(): number | null {
+    return this.#child.pid ?? null;
+  }
+
   /**
    * One call. Rejects with Refusal, with Crash when the process ends first, or with the signal's reason: then the process has either
    * finished the call or was killed.

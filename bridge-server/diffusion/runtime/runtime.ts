@@ -58,6 +58,16 @@ export class Runtime {
     return this.#entries.flatMap(({ source, placement }) => (placement ? [{ name: source.name, placement }] : []));
   }
 
+  /** The names of the networks that are loaded now, the longest unused first. */
+  loaded(): string[] {
+    return this.#process?.ended ? [] : [...this.#loaded].map(({ source }) => source.name);
+  }
+
+  /** The child process, for measuring it; null while there is none. */
+  get pid(): number | null {
+    return this.#process?.ended === false ? this.#process.pid : null;
+  }
+
   /** Ends the child process; the runtime can be used again afterwards and starts a new one. */
   close(): void {
     this.#process?.close();

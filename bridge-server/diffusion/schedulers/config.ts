@@ -110,7 +110,7 @@ const DEFAULTS: Json = {
 const DEFAULTS_OF: Record<SchedulerKind, Json> = {
   ddim: { timestep_spacing: 'leading', clip_sample: true, set_alpha_to_one: true },
   ddpm: { timestep_spacing: 'leading', clip_sample: true },
-  pndm: { timestep_spacing: 'leading', skip_prk_steps: false },
+  pndm: { timestep_spacing: 'leading' },
   lcm: {
     timestep_spacing: 'leading',
     set_alpha_to_one: true,

@@ -1,0 +1,60 @@
+import { Failure } from '../errors.ts';
+import type { Storage } from '../onnx/model.ts';
+import type { RenderRequest } from '../protocol/request.ts';
+import type { Part } from '../weights/model.ts';
+import { bytesOf } from './networks/memory.ts';
+import type { GuidanceCalls } from './networks/unet.ts';
+import type { Size } from './picture/size.ts';
+
+export type Profile = RenderRequest['profile'];
+
+/**
+ * How the networks are run. It follows from the request alone, never from what the machine happens to have free or what is already
+ * done: other kernels round differently, and the same request gives the same frames.
+ */
+export type Plan = {
+  readonly unet: Storage;
+  readonly autoencoder: Storage;
+  readonly guidance: GuidanceCalls;
+  /** Side of the VAE's tiles in pixels; null: pictures are worked whole. */
+  readonly tilePixels: number | null;
+  readonly budgetBytes: number;
+};
+
+/** From how many calls of the UNet on folding and packing its weights costs less time than it saves. */
+const FOLDING_PAYS = 40;
+
+/** Beyond this many pixels the VAE works in tiles: its memory grows with the area. */
+const WHOLE_AREA = 1280 * 1280;
+const TILE_PIXELS = 512;
+
+/**
+ * fast: begins at once, weights mapped. quality: the same for a few pictures, weights folded for many. small: one network at a time,
+ * mapped, one side of the guidance at a time, the VAE in tiles.
+ *
+ * @param unetCalls of the whole request, with both sides of the guidance counted once
+ */
+export function planFor(profile: Profile, { unetCalls, size }: { unetCalls: number; size: Size }): Plan {
+  const isLarge = size.width * size.height > WHOLE_AREA;
+  switch (profile) {
+    case 'fast':
+    case 'quality': {
+      const storage = profile === 'quality' && unetCalls >= FOLDING_PAYS ? 'folded' : 'mapped';
+      const tilePixels = isLarge ? TILE_PIXELS : null;
+      return { unet: storage, autoencoder: storage, guidance: 'batched', tilePixels, budgetBytes: Infinity };
+    }
+    case 'small':
+      return { unet: 'mapped', autoencoder: 'mapped', guidance: 'split', tilePixels: TILE_PIXELS, budgetBytes: 0 };
+  }
+}
+
+/** Bytes that a UNet's and a VAE's intermediate results take for each pixel of the picture; measured at 512x512. */
+const ACTIVATION_BYTES = 5000;
+
+/** Refuses a plan that this machine has no memory for. Mapped weights need none: the system drops their pages and reads them again. */
+export function checkMemory(profile: Profile, plan: Plan, parts: readonly Part[], size: Size, freeBytes: number): void {
+  const folded = plan.unet === 'folded' ? parts.reduce((sum, part) => sum + bytesOf(part, 'folded'), 0) : 0;
+  const area = plan.tilePixels === null ? size.width * size.height : plan.tilePixels ** 2;
+  const neededBytes = folded + area * ACTIVATION_BYTES;
+  if (neededBytes > freeBytes) throw new Failure('memory-short', { profile, neededBytes, freeBytes });
+}
