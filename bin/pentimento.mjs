@@ -1,18 +1,5 @@
 #!/usr/bin/env node
-// What `npx pentimento` runs: the same command line under the Node 24 that the `node` package brought, whatever Node started this.
-import { spawn } from 'node:child_process';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+// What `npx pentimento` runs.
+import { run } from './run.mjs';
 
-const root = join(dirname(fileURLToPath(import.meta.url)), '..');
-const node = join(root, 'node_modules', 'node', 'bin', process.platform === 'win32' ? 'node.exe' : 'node');
-const child = spawn(node, [join(root, 'bridge-server', 'main.ts'), ...process.argv.slice(2)], {
-  // The channel tells the child when this process has gone, however it ended.
-  stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
-});
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
-child.on('error', () => {
-  console.error('Pentimento is not installed yet.\nRun `npm start` once in its folder.');
-  process.exit(1);
-});
-child.on('exit', (code, signal) => process.exit(signal ? 1 : code));
+run('bridge-server/main.ts', process.argv.slice(2));

@@ -1,0 +1,23 @@
+// Runs a TypeScript file of this repository under the Node 24 that the `node` package brought, whatever Node started this:
+// node bin/run.mjs bench/main.ts ARGUMENTS
+import { spawn } from 'node:child_process';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '..');
+const node = join(root, 'node_modules', 'node', 'bin', process.platform === 'win32' ? 'node.exe' : 'node');
+
+export function run(file, args) {
+  const child = spawn(node, [join(root, file), ...args], {
+    // The channel tells the child when this process has gone, however it ended.
+    stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
+  });
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
+  child.on('error', () => {
+    console.error('Pentimento is not installed yet.\nRun `npm start` once in its folder.');
+    process.exit(1);
+  });
+  child.on('exit', (code, signal) => process.exit(signal ? 1 : code));
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) run(process.argv[2], process.argv.slice(3));
