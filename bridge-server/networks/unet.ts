@@ -114,7 +114,7 @@ function expand(p: Scope, middle: Value, skips: readonly Value[], conditions: Co
       x = block(m, layer, x, levels - 1 - level, conditions);
     }
     if (m.has('upsamplers.0.conv.weight')) {
-      const [, , height, width] = (rest.at(-1) as Value).shape as [Dimension, Dimension, Dimension, Dimension];
+      const [, , height, width] = rest.at(-1).shape as [Dimension, Dimension, Dimension, Dimension];
       x = conv(m.at('upsamplers.0.conv'), f.resize(x, height, width));
     }
   }

@@ -3,7 +3,7 @@ import { Failure } from '../errors.ts';
 import type { Dtype } from '../weights/dtype.ts';
 import type { Shape } from './dimension.ts';
 import type { Constant, Graph, Initializer, Node, Value } from './graph.ts';
-import { type Attribute, OPERATORS, type Operator } from './operators.ts';
+import { type Attribute, type AttributeType, OPERATORS, type Operator } from './operators.ts';
 import { Message } from './protobuf.ts';
 
 /**
@@ -81,7 +81,7 @@ function nodeMessage({ operator, name, inputs, outputs, attributes }: Node, name
   return domain === '' ? message : message.text(7, domain);
 }
 
-function attributeMessage(name: string, value: Attribute, type: string | undefined, operator: string): Message {
+function attributeMessage(name: string, value: Attribute, type: AttributeType | undefined, operator: string): Message {
   const message = new Message().text(1, name);
   switch (type) {
     case 'float':
@@ -95,7 +95,7 @@ function attributeMessage(name: string, value: Attribute, type: string | undefin
     case 'ints':
       for (const item of value as readonly number[]) message.int(8, item);
       return message.int(20, 7);
-    default:
+    case undefined:
       throw new RangeError(`${operator} has no attribute ${name}`);
   }
 }

@@ -3,6 +3,7 @@ import { type Dimension, product, type Shape, shapeText, sum, windows } from './
 import type { Inferred, Value } from './graph.ts';
 
 export type Attribute = number | string | readonly number[];
+export type AttributeType = 'int' | 'ints' | 'float' | 'string' | 'dtype';
 export type Attributes = Readonly<Record<string, Attribute>>;
 type Fail = (reason: string) => never;
 type Inputs = readonly (Value | null)[];
@@ -13,7 +14,7 @@ export type Operator = {
   /** '' is the ONNX standard, 'com.microsoft' what the runtime adds to it. */
   readonly domain: '' | 'com.microsoft';
   /** Every attribute that may be given, and its type in the file. */
-  readonly attributes: Readonly<Record<string, 'int' | 'ints' | 'float' | 'string' | 'dtype'>>;
+  readonly attributes: Readonly<Record<string, AttributeType>>;
   /** Types and shapes of the outputs; calls `fail` when the inputs do not fit. */
   readonly infer: Rule;
 };
@@ -169,7 +170,7 @@ export const OPERATORS = {
       if (width !== key.shape[2]) return fail(`queries are ${width} wide, keys ${key.shape[2]}`);
       if (key.shape[1] !== value.shape[1]) return fail(`${key.shape[1]} keys have ${value.shape[1]} values`);
       if (typeof width !== 'number' || width % Number(heads) !== 0)
-        return fail(`${width} does not divide into ${heads} heads`);
+        return fail(`${width} does not divide into ${Number(heads)} heads`);
       return [
         {
           dtype: query.dtype,
@@ -233,7 +234,8 @@ export const OPERATORS = {
       const x = first(inputs, fail);
       const cut = axisOf(axis, x.shape.length);
       const size = x.shape[cut];
-      if (typeof size !== 'number' || size % Number(count) !== 0) return fail(`${size} does not divide into ${count}`);
+      if (typeof size !== 'number' || size % Number(count) !== 0)
+        return fail(`${size} does not divide into ${Number(count)}`);
       const shape = x.shape.map((other, i) => (i === cut ? size / Number(count) : other));
       return Array.from({ length: Number(count) }, () => ({ dtype: x.dtype, shape }));
     },

@@ -20,8 +20,8 @@ export type SessionOptions = {
 
 /** A model that is loaded. `run` and opening block the thread for as long as they take. */
 export type Session = {
-  run(feeds: Tensors): Promise<Record<string, Tensor>>;
-  release(): Promise<void>;
+  readonly run: (feeds: Tensors) => Promise<Record<string, Tensor>>;
+  readonly release: () => Promise<void>;
 };
 
 /** Loads a recorded graph. Failure: graph-refused. */
@@ -41,11 +41,7 @@ export async function openSession(recording: Recording, options: SessionOptions 
   const names = recording.outputs.map(({ name }) => name);
   return {
     async run(feeds) {
-      const inputs = Object.entries(feeds).map(([name, { dtype, data, shape }]) => [
-        name,
-        new RuntimeTensor(dtype, data, shape),
-      ]);
-      const results = await refusing(() => session.run(Object.fromEntries(inputs), names));
+      const results = await refusing(() => session.run(runtimeTensors(feeds), names));
       return Object.fromEntries(names.map((name) => [name, plain(results[name] as RuntimeTensor)]));
     },
     release: () => session.release(),
@@ -71,6 +67,14 @@ const MEMORY: Readonly<Record<Storage, { enableCpuMemArena: boolean; enableMemPa
   mapped: { enableCpuMemArena: false, enableMemPattern: false },
   folded: { enableCpuMemArena: true, enableMemPattern: true },
 };
+
+function runtimeTensors(tensors: Tensors): Record<string, RuntimeTensor> {
+  const result: Record<string, RuntimeTensor> = {};
+  for (const [name, { dtype, data, shape }] of Object.entries(tensors)) {
+    result[name] = new RuntimeTensor(dtype, data, shape);
+  }
+  return result;
+}
 
 function plain({ type, dims, data }: RuntimeTensor): Tensor {
   if (type === 'float32') return { dtype: type, shape: dims, data: data as Float32Array };

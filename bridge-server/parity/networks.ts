@@ -177,7 +177,8 @@ function network(record: () => Recording, golden: Golden, uses: readonly Use[]):
     id: name,
     tolerance: ONE_CALL,
     async measure() {
-      session ??= openSession(record());
+      // Networks this small gain nothing from threads.
+      session ??= openSession(record(), { threads: 1 });
       const { run, release } = await session;
       try {
         const results = await run(typeof feeds === 'function' ? await feeds() : await fromGolden(golden, feeds));

@@ -63,7 +63,7 @@ export async function readConfig(file: string): Promise<Json | null> {
 /** Whether a config.json describes this part (a folder of models may hold one that belongs to something else). */
 export function describes(config: Json, part: PartKind): boolean {
   const { _class_name: own, architectures } = config;
-  const classes = [own, ...(Array.isArray(architectures) ? architectures : [])];
+  const classes = [own, ...(Array.isArray(architectures) ? (architectures as unknown[]) : [])];
   const component = COMPONENTS.find((row) => row.part === part);
   return classes.some((name) => typeof name === 'string' && component?.classes.test(name) === true);
 }

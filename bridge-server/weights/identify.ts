@@ -94,7 +94,13 @@ export function worksWith({ kind, family, adapter }: Identity): string {
       return models ?? 'Stable Diffusion 1.5, 2.1 and SDXL models, if it was made for the same latents';
     case 'upscaler':
       return 'every clip';
-    default:
+    case 'text-encoder':
+    case 'controlnet':
+    case 'lora':
+    case 'textual-inversion':
+    case 'motion-module':
+    case 'ip-adapter':
+    case 't2i-adapter':
       return models ?? 'models of the family it was made for, which the file does not tell';
   }
 }
@@ -158,7 +164,15 @@ function familyOf(kind: Kind, parts: ReadonlyMap<PartKind, Weights>, tensors: re
       return find(/(^|\.)down_blocks\.3\.motion_modules\./) ? 'sd15' : 'sdxl';
     case 'text-encoder':
       return parts.has('textEncoder2') ? 'sdxl' : null;
-    default:
+    // Networks have been told above; nothing tells the others.
+    case 'checkpoint':
+    case 'unet':
+    case 'controlnet':
+    case 'lora':
+    case 'vae':
+    case 'taesd':
+    case 'upscaler':
+    case 't2i-adapter':
       return null;
   }
 }

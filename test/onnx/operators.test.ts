@@ -38,25 +38,31 @@ async function run(sizes: Sizes, build: (x: Value) => Value): Promise<Tensor[]> 
   return results;
 }
 
-/** A symbolic size as the number that it is for these names. */
+/** A symbolic size as the number that it is for these names: sums of products of numbers, names, floor(…) and sum(…). */
 function evaluate(size: string, names: ReadonlyMap<unknown, number>): number {
-  const numbers = size.replace(/\b[bhw]\b/g, (name) => `${names.get(name)}`);
-  const inner = /(floor|sum)\(([^()]*(?:\([^()]*\)[^()]*)*)\)/;
-  const solve = (text: string): number => {
-    const match = inner.exec(text);
-    if (match) {
-      const value = match[1] === 'floor' ? Math.floor(arithmetic(match[2]!)) : arithmetic(match[2]!);
-      return solve(text.replace(match[0], `${value}`));
-    }
-    return arithmetic(text);
+  const words = size.match(/[a-z]+|\d+|[-+*/()]/g) ?? [];
+  let at = 0;
+  const total = (): number => {
+    let value = term();
+    while (words[at] === '+' || words[at] === '-') value += (words[at++] === '+' ? 1 : -1) * term();
+    return value;
   };
-  return solve(numbers);
-}
-
-/** Only digits and + - * / ( ), which is checked before it is computed. */
-function arithmetic(text: string): number {
-  if (!/^[\d+\-*/(). ]+$/.test(text)) throw new Error(`not arithmetic: ${text}`);
-  return Number(new Function(`return ${text}`)());
+  const term = (): number => {
+    let value = factor();
+    while (words[at] === '*' || words[at] === '/') value = words[at++] === '*' ? value * factor() : value / factor();
+    return value;
+  };
+  const factor = (): number => {
+    const word = words[at++] ?? '';
+    const named = names.get(word);
+    if (named !== undefined) return named;
+    if (/^\d+$/.test(word)) return Number(word);
+    if (word !== '(') at++;
+    const value = total();
+    at++;
+    return word === 'floor' ? Math.floor(value) : value;
+  };
+  return total();
 }
 
 const sizes: fc.Arbitrary<Sizes> = fc.record({

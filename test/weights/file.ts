@@ -12,7 +12,7 @@ export type Contents = Readonly<
 /** A file in the format, written independently of what reads it. */
 export function safetensorsBytes(contents: Contents, metadata?: Record<string, string>): Buffer {
   let at = 0;
-  const entries = Object.entries(contents).map(([name, { dtype, shape, data }]) => {
+  const entries = Object.entries(contents).map(([name, { dtype, shape, data }]): [string, unknown] => {
     const from = at;
     at += data.length;
     return [name, { dtype: DTYPES[dtype].safetensors, shape, data_offsets: [from, at] }];
@@ -46,7 +46,7 @@ export const float32 = (shape: readonly number[], values: readonly number[]): Co
 /** A folder that is gone after the tests of the file. */
 export async function scratch(): Promise<{
   folder: string;
-  write(name: string, bytes: Uint8Array | string): Promise<string>;
+  write: (name: string, bytes: Uint8Array | string) => Promise<string>;
 }> {
   const folder = await mkdtemp(path.join(os.tmpdir(), 'pentimento-weights-'));
   afterAll(() => rm(folder, { recursive: true, force: true }));

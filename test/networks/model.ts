@@ -1,0 +1,44 @@
+import path from 'node:path';
+import type { Family } from '../../bridge-server/weights/family.ts';
+import { type Model, openModel, type Part } from '../../bridge-server/weights/model.ts';
+import type { Tensor } from '../../bridge-server/onnx/session.ts';
+
+const GOLDENS = path.join(import.meta.dirname, '..', 'goldens');
+
+export const tiny = (family: 'sd15' | 'sdxl'): Promise<Model> =>
+  openModel(path.join(GOLDENS, `tiny-${family}`, 'diffusers'));
+
+/** A part as large as the real one, of which only the header exists. */
+export function partOfShapes(kind: Part['kind'], family: Family, shapes: ReadonlyMap<string, readonly number[]>): Part {
+  const weights = [...shapes].map(
+    ([name, shape], i) =>
+      [
+        name,
+        {
+          path: '/nowhere/real.safetensors',
+          dtype: 'float16',
+          shape,
+          offset: 1000 + i,
+          length: 0,
+          transposed: false,
+        } as const,
+      ] as const,
+  );
+  return { kind, family, path: '/nowhere/real.safetensors', weights: new Map(weights), config: null };
+}
+
+/** Numbers in [-1, 1), the same for the same seed. */
+export function noise(shape: readonly number[], seed = 1): Tensor & { dtype: 'float32' } {
+  let state = seed * 2654435761;
+  const next = (): number => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return state / 2 ** 31 - 1;
+  };
+  return { dtype: 'float32', shape, data: Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, next) };
+}
+
+export const constant = (value: number, shape: readonly number[]): Tensor => ({
+  dtype: 'float32',
+  shape,
+  data: new Float32Array(shape.reduce((a, b) => a * b, 1)).fill(value),
+});
