@@ -24,7 +24,7 @@ export type Limits = {
   readonly silenceMs: number;
   /** The least time between two progress events of one job to one client. */
   readonly eventMs: number;
-  /** Sent but not yet taken by the client: above this the bridge sends no events and reads nothing more from it. */
+  /** Sent but not yet taken by the client: above this the bridge answers nothing more and sends no events until it reads. */
   readonly unsentBytes: number;
   /** How long a pairing code holds, and how many guesses it survives. */
   readonly pairingMs: number;

@@ -32,7 +32,7 @@ export class Line {
     socket.on('ping', (data) => {
       this.#lastSign = performance.now();
       if (!this.#rate.take()) onExcess();
-      else if (this.open) socket.pong(data, false, () => this.#relieve());
+      else if (this.open && !this.#congested) socket.pong(data);
     });
     socket.on('pong', () => (this.#lastSign = performance.now()));
     socket.on('close', () => {
@@ -53,8 +53,6 @@ export class Line {
     if (this.#congested || this.#socket.bufferedAmount <= this.#limits.unsentBytes) return;
     this.#congested = true;
     this.#drained = Promise.withResolvers();
-    // Whoever does not read is not read: nothing new can make the heap of answers grow.
-    this.#socket.pause();
   }
 
   /** Resolves as soon as the client has read most of what it was sent, or is gone. */
@@ -71,7 +69,6 @@ export class Line {
   #relieve(): void {
     if (!this.#congested || this.#socket.bufferedAmount > this.#limits.unsentBytes / 2) return;
     this.#congested = false;
-    this.#socket.resume();
     this.#drained.resolve();
   }
 
