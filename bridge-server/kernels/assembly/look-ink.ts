@@ -109,8 +109,8 @@ export function lookInk(strokes: usize, strength: usize, target: usize, width: i
     const line = load<f32>(strokes + at);
     const tone: f32 = <f32>0.35 * load<f32>(strokes + at, 8) + <f32>0.65 * load<f32>(strength + at, 8);
     // Lines are drawn against a floor: film grain is below it, a faint crease above.
-    const drawn: f32 = smoothstep(0.006, 0.02, -line);
-    const stroke: f32 = load<f32>(strokes + at, 4) / (load<f32>(strength + at, 4) + 0.006);
+    const drawn: f32 = smoothstep(0.0042, 0.0155, -line);
+    const stroke: f32 = load<f32>(strokes + at, 4) / (load<f32>(strength + at, 4) + <f32>0.008);
     // Strokes close up as the tone falls: none in the light, half the paper in the half-tones, nearly all in the dark.
     const dark: f32 = 1 - tone;
     const hatched: f32 =
