@@ -65,7 +65,7 @@ function aligned(clip: Clip, source: Clip, needed: FrameRange): Aligned {
     const size = ({ width, height }: Clip): string => `${width} x ${height}`;
     throw new Failure('measure-size', { path, size: size(clip), source: source.info.path, sourceSize: size(source) });
   }
-  if (clip.time === null) {
+  if (clip.info.kind === 'images') {
     const { from, to } = clip.range;
     const whole = needed === source.range ? source.range : null;
     const inside = whole ? from >= whole.from && to <= whole.to : from <= needed.from && to >= needed.to;
