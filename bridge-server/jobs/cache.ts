@@ -54,7 +54,7 @@ export class Cache {
       write: async (entry, bytes) => {
         await folder.write(entry, bytes).catch(async (error: NodeJS.ErrnoException) => {
           if (error.code !== 'ENOSPC' && error.code !== 'EDQUOT') throw error;
-          await this.keeper.makeRoom(ROOM_BYTES);
+          await this.keeper.makeRoom(ROOM_BYTES).catch(() => undefined);
           await folder.write(entry, bytes);
         });
         this.#writes++;

@@ -195,8 +195,8 @@ export class Jobs {
         if (!(error instanceof Failure)) this.#dropEngine();
       }
     }
-    await evict(this.#cacheRoot, this.#store).catch(() => undefined);
     this.#save(job.id, state);
+    await evict(this.#cacheRoot, this.#store).catch(() => undefined);
   }
 
   #dropEngine(): void {

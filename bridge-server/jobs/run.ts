@@ -31,8 +31,8 @@ export type Tools = {
   readonly signal: AbortSignal;
 };
 
-/** Frames of the source that are kept decoded, for whoever asks for one at random. */
-const WINDOW_BYTES = 512 * 2 ** 20;
+/** What frames of the source may take that are kept decoded, for whoever asks for one at random. */
+const WINDOW_BYTES = { fast: 256 * 2 ** 20, quality: 256 * 2 ** 20, small: 64 * 2 ** 20 };
 
 /**
  * The story of a request: the clip is opened, its motion analysed, its keys chosen and painted, every frame between them made from
@@ -64,7 +64,7 @@ async function attempt(request: RenderRequest, tools: Tools): Promise<Omit<Rende
   const code = await codeOf(engine.codeHash);
 
   const clip = await stages.fresh('probe', 'frames', 1).run(1, () => openClip(request.source, signal));
-  const source = new FrameWindow(clip, WINDOW_BYTES);
+  const source = new FrameWindow(clip, WINDOW_BYTES[request.profile]);
   try {
     const job: Job = { ...tools, request, clip, source, code, stages };
     const images = request.keys.kind === 'images' ? await givenKeys(request.keys.folder, clip, signal) : null;

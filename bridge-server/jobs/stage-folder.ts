@@ -69,7 +69,8 @@ export function openStageFolder(path: string): StageFolder {
         await rename(part, place);
       } catch (error) {
         await rm(part, { force: true }).catch(() => undefined);
-        throw error;
+        // Node names no path where a write fails.
+        throw Object.assign(error as NodeJS.ErrnoException, { path: place });
       }
     },
     names: async () => (await readdir(path)).filter((name) => !name.startsWith('.')).sort(),

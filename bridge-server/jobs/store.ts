@@ -48,44 +48,47 @@ type Row = Record<string, SQLOutputValue>;
  */
 export class Store {
   readonly owner = randomUUID();
+  readonly #path: string;
   readonly #db: DatabaseSync;
-  #depth = 0;
 
   /** Makes the file and its folder when missing. Throws Failure 'store-unusable' or 'store-newer'. */
   constructor(path: string) {
+    this.#path = path;
     try {
       mkdirSync(dirname(path), { recursive: true });
       this.#db = new DatabaseSync(path, { timeout: 10_000 });
       this.#db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL');
-      this.transaction(() => this.#prepare(path));
+      this.transaction(() => this.#prepare());
     } catch (error) {
-      if (error instanceof Failure) throw error;
-      throw new Failure('store-unusable', { path, reason: (error as Error).message }, error);
+      throw this.#worded(error);
     }
   }
 
-  #prepare(path: string): void {
+  #prepare(): void {
     const version = Number(this.#one('PRAGMA user_version')?.['user_version'] ?? 0);
-    if (version > SCHEMA_VERSION) throw new Failure('store-newer', { path });
+    if (version > SCHEMA_VERSION) throw new Failure('store-newer', { path: this.#path });
     if (version === 0) this.#db.exec(`${SCHEMA}; PRAGMA user_version = ${SCHEMA_VERSION}`);
     this.#run('INSERT INTO owners VALUES (?, ?, ?)', this.owner, process.pid, Date.now());
   }
 
   /** Runs `work` alone among all processes, whole or not at all. */
   transaction<T>(work: () => T): T {
-    if (this.#depth > 0) return work();
-    this.#db.exec('BEGIN IMMEDIATE');
-    this.#depth++;
+    if (this.#db.isTransaction) return work();
     try {
+      this.#db.exec('BEGIN IMMEDIATE');
       const result = work();
       this.#db.exec('COMMIT');
       return result;
     } catch (error) {
       if (this.#db.isTransaction) this.#db.exec('ROLLBACK');
-      throw error;
-    } finally {
-      this.#depth--;
+      throw this.#worded(error);
     }
+  }
+
+  #worded(error: unknown): unknown {
+    const { code, message } = error as NodeJS.ErrnoException;
+    const ours = typeof code === 'string' && /^(ERR_SQLITE_ERROR|E[A-Z]+)$/.test(code);
+    return ours ? new Failure('store-unusable', { path: this.#path, reason: message }, error) : error;
   }
 
   // Owners
@@ -284,7 +287,11 @@ export class Store {
   }
 
   #run(sql: string, ...values: SQLInputValue[]): { changes: number | bigint; lastInsertRowid: number | bigint } {
-    return this.#db.prepare(sql).run(...values);
+    try {
+      return this.#db.prepare(sql).run(...values);
+    } catch (error) {
+      throw this.#worded(error);
+    }
   }
   #one(sql: string, ...values: SQLInputValue[]): Row | undefined {
     return this.#db.prepare(sql).get(...values);

@@ -28,7 +28,7 @@ export type Running = {
   readonly child: ChildProcess;
   readonly ended: Promise<Ran>;
   /** Resolves when it has said that; rejects when it ended without. */
-  said(what: (progress: Progress) => boolean): Promise<void>;
+  readonly said: (what: (progress: Progress) => boolean) => Promise<void>;
 };
 
 /** Starts the command line as a user of the install would, in the desk. */

@@ -1,10 +1,10 @@
-import { readFile, readdir, stat } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { randomFrom } from '../media/random.ts';
 import type { Progress } from '../../bridge-server/progress.ts';
 import { sceneFolder, sceneKeys, sceneMovie } from './footage.ts';
-import { hashOf, newInstall, progressIn, rendered, run, start, type Install } from './install.ts';
+import { hashOf, newInstall, rendered, run, start, type Install } from './install.ts';
 
 const FRAMES = 17;
 const KEYS = [0, 8, 16];
