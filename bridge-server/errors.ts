@@ -304,6 +304,10 @@ const WORDS = {
     remedy: 'Run the same command again; if it stays, please report it with this sentence.',
   }),
   // propagation
+  'key-budget-small': ({ budget, shots }: { budget: number; shots: number }) => ({
+    sentence: `The range has ${shots} shots and each needs a key of its own, but the budget is ${budget}.`,
+    remedy: `Allow at least ${shots} keys, or render the shots one by one.`,
+  }),
   'shot-without-key': ({ from, last }: { from: number; last: number }) => ({
     sentence: `Frames ${from} to ${last} are a shot of their own, and none of them is a key frame.`,
     remedy: 'Add a key frame in that shot, or let the key frames be chosen.',
