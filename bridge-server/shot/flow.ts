@@ -22,25 +22,26 @@ export async function lumaOf(engine: Engine, frame: Frame): Promise<Luma> {
 }
 
 type Effort = {
-  /** The finest level at which motion is searched, and at which the flow lives: 0 is full size. */
+  /** The finest level of the pyramid at which motion is searched, and at which the flow lives: 0 is full size, 1 half. */
   readonly finest: number;
   /** Pixels between patches. */
   readonly step: number;
   /** Gauss-Newton steps of a patch in each of two passes. */
   readonly iterations: number;
-  /** Fixed-point iterations of the variational refinement, and SOR iterations in each. */
+  /** Fixed-point iterations of the variational refinement on each level, on the finest, and SOR iterations in each. */
   readonly outer: number;
+  readonly outerFinest: number;
   readonly inner: number;
 };
 
 const EFFORT = {
-  fast: { finest: 2, step: 4, iterations: 8, outer: 5, inner: 5 },
-  fine: { finest: 0, step: 4, iterations: 8, outer: 5, inner: 5 },
+  fast: { finest: 1, step: 4, iterations: 8, outer: 3, outerFinest: 0, inner: 5 },
+  fine: { finest: 0, step: 4, iterations: 8, outer: 3, outerFinest: 3, inner: 5 },
 } as const satisfies Record<string, Effort>;
 
 /**
- * `fast` for analysis: about the effort and quality of OpenCV's DIS FAST; the flow lives on a grid of a quarter of the size.
- * `fine` for propagation: to full size.
+ * `fast`, for analysis: to half size, refined above it only; about the effort of OpenCV's DIS FAST, with less warp error.
+ * `fine`, for propagation: to full size, refined there too; less warp error than DIS MEDIUM.
  */
 export type FlowQuality = keyof typeof EFFORT;
 
@@ -50,7 +51,7 @@ export type FlowOptions = {
   readonly quality: FlowQuality;
   /**
    * A full-size flow, laid out as `out`, that is tried besides what the coarser level says, patch by patch, on every level:
-   * for example the accumulated flow towards a key many frames away. It may be wrong in places, but must be finite.
+   * for example the accumulated flow towards a key many frames away. It may be wrong in places.
    */
   readonly initial?: Block;
   /** width*height*8 bytes: f32 (dx, dy) in pixels, interleaved, row-major. Pixel p of A is found at p + flow(p) of B. */
@@ -60,23 +61,22 @@ export type FlowOptions = {
 /** Dense optical flow from A to B (Dense Inverse Search with variational refinement). Bit-equal for any number of workers. */
 export async function estimateFlow(engine: Engine, a: Luma, b: Luma, options: FlowOptions): Promise<void> {
   const { width, height, quality, initial, out } = options;
-  const { finest, step, iterations, outer, inner } = EFFORT[quality];
+  const { finest, step, iterations, outer, outerFinest, inner } = EFFORT[quality];
   const levels = levelsOf(width, height, finest);
   const pyramidBytes = (await engine.run('pyramidBytes', width, height, levels)) >>> 0;
   const scratchBytes = (await engine.run('flowBytes', width, height, finest, step)) >>> 0;
   const blocks = [engine.alloc(pyramidBytes), engine.alloc(pyramidBytes), engine.alloc(scratchBytes)] as const;
   const [pyramidA, pyramidB, scratch] = blocks;
   try {
-    const runs = [
+    await Promise.all([
       engine.run('buildPyramid', a.pointer, width, height, levels, pyramidA.pointer),
       engine.run('buildPyramid', b.pointer, width, height, levels, pyramidB.pointer),
       engine.run(
         'flow',
-        ...[pyramidA.pointer, pyramidB.pointer, width, height, levels, finest],
-        ...[step, iterations, outer, inner, initial?.pointer ?? 0, out.pointer, scratch.pointer],
+        ...[pyramidA.pointer, pyramidB.pointer, width, height, levels, finest, finest, step, iterations],
+        ...[outer, outerFinest, inner, initial?.pointer ?? 0, out.pointer, scratch.pointer],
       ),
-    ];
-    await Promise.all(runs);
+    ]);
   } finally {
     engine.free(...blocks);
   }

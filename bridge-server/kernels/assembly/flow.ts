@@ -1,5 +1,5 @@
 // Dense optical flow from coarse to fine: on each level inverse search of patches, densification, variational refinement.
-import { bandFrom, bandTo, barrier, worker, workers } from './team';
+import { barrier, worker, workers } from './team';
 import { levelAt, pyramidBytes, sizeAt, strideAt } from './pyramid';
 import {
   PATCH_BYTES,
@@ -10,16 +10,20 @@ import {
   searchFromNeighbours,
   useLevel,
 } from './patches';
+import { enlarge, enlargeBytes, interleave } from './enlarge';
 import { planeBytes, planeStride, refine, refineBytes } from './refine';
 
-export { buildPyramid, pyramidBytes } from './pyramid';
+export { buildPyramid, pyramidBytes, takeLevel } from './pyramid';
 
 /** Bytes of scratch that `flow` needs for pictures of this size when it ends at level `finest`. */
 export function flowBytes(width: i32, height: i32, finest: i32, step: i32): usize {
   const w = sizeAt(finest, width);
   const h = sizeAt(finest, height);
   return (
-    6 * planeBytes(w, h) + 2 * patchBytes(w, h, step) + <usize>workers * TEMPLATE_BYTES + refineBytes(w, h, workers)
+    5 * planeBytes(w, h) +
+    2 * patchBytes(w, h, step) +
+    <usize>workers * (TEMPLATE_BYTES + enlargeBytes(w)) +
+    refineBytes(w, h, workers)
   );
 }
 
@@ -29,10 +33,10 @@ function patchBytes(width: i32, height: i32, step: i32): usize {
 
 /**
  * The flow from A to B: vectors (dx, dy) in pixels, f32 interleaved, row-major, into `out`, such that A(p) is found at
- * B(p + flow(p)). `a` and `b` are pyramids of `levels` levels; the search begins at the coarsest and ends at `finest`, whose
- * flow is then enlarged bilinearly. `step`: pixels between patches. `iterations`: Gauss-Newton steps in each of two passes.
- * `outer`, `inner`: fixed-point iterations of the refinement, and SOR iterations in each. `given`: a full-size flow to start
- * from as well, or 0.
+ * B(p + flow(p)). `a` and `b` are pyramids of `levels` levels, of which the coarsest is the first. Patches are searched down
+ * to level `searched`, `step` pixels apart, with `iterations` Gauss-Newton steps in each of two passes; from there down to
+ * level `finest` the flow is enlarged and refined. Every level is refined by `outer` fixed-point iterations, the finest by
+ * `outerFinest`, each of `inner` SOR iterations. `given`: a full-size flow to start from as well, or 0.
  */
 export function flow(
   a: usize,
@@ -40,57 +44,57 @@ export function flow(
   width: i32,
   height: i32,
   levels: i32,
+  searched: i32,
   finest: i32,
   step: i32,
   iterations: i32,
   outer: i32,
+  outerFinest: i32,
   inner: i32,
   given: usize,
   out: usize,
   scratch: usize,
 ): void {
-  const largest = planeBytes(sizeAt(finest, width), sizeAt(finest, height));
+  const finestW = sizeAt(finest, width);
+  const finestH = sizeAt(finest, height);
+  const plane = planeBytes(finestW, finestH);
   let u = scratch;
-  let v = u + largest;
-  let coarseU = v + largest;
-  let coarseV = coarseU + largest;
-  const weight = coarseV + largest;
-  const patches = weight + 2 * largest;
-  const morePatches = patches + patchBytes(sizeAt(finest, width), sizeAt(finest, height), step);
-  const templates = morePatches + patchBytes(sizeAt(finest, width), sizeAt(finest, height), step);
-  const refinement = templates + <usize>workers * TEMPLATE_BYTES;
+  let v = u + plane;
+  let coarseU = v + plane;
+  let coarseV = coarseU + plane;
+  const weight = coarseV + plane;
+  const patches = weight + plane;
+  const morePatches = patches + patchBytes(finestW, finestH, step);
+  const templates = morePatches + patchBytes(finestW, finestH, step);
+  const rows = templates + <usize>workers * TEMPLATE_BYTES;
+  const refinement = rows + <usize>workers * enlargeBytes(finestW);
 
   for (let level = levels - 1; level >= finest; level--) {
     const w = sizeAt(level, width);
     const h = sizeAt(level, height);
     const stride = strideAt(level, width);
+    const coarseW = sizeAt(level + 1, width);
+    const coarseH = sizeAt(level + 1, height);
     const levelA = levelAt(a, width, height, level);
     const levelB = levelAt(b, width, height, level);
-    useLevel(levelA, levelB, stride, w, h, step, templates);
     const coarsest = level == levels - 1;
-    searchFromFlow(
-      level,
-      coarsest ? 0 : coarseU,
-      coarseV,
-      planeStride(sizeAt(level + 1, width)),
-      sizeAt(level + 1, width),
-      sizeAt(level + 1, height),
-      given,
-      width,
-      height,
-      iterations,
-      patches,
-    );
+    useLevel(levelA, levelB, stride, w, h, step, templates);
+    if (level >= searched) {
+      const start: usize = coarsest ? 0 : coarseU;
+      searchFromFlow(level, start, coarseV, coarseW, coarseH, given, width, height, iterations, patches);
+      barrier();
+      searchFromNeighbours(patches, iterations, morePatches);
+      barrier();
+      densify(morePatches, u, v, weight);
+    } else {
+      enlarge(coarseU, coarseV, coarseW, coarseH, u, v, w, h, rows);
+    }
     barrier();
-    searchFromNeighbours(patches, iterations, morePatches);
-    barrier();
-    densify(morePatches, u, v, weight, planeStride(w));
-    barrier();
-    if (outer > 0) refine(levelA, levelB, stride, w, h, u, v, outer, inner, refinement);
+    const fixedPoints = level == finest ? outerFinest : outer;
+    if (fixedPoints > 0) refine(levelA, levelB, stride, w, h, u, v, fixedPoints, inner, refinement);
     clearSpareRow(u, w, h);
     clearSpareRow(v, w, h);
     barrier();
-    if (level == finest) enlarge(u, v, w, h, finest, width, height, out, weight);
     let swap = u;
     u = coarseU;
     coarseU = swap;
@@ -98,51 +102,19 @@ export function flow(
     v = coarseV;
     coarseV = swap;
   }
-  barrier();
+  handOut(coarseU, coarseV, finest, width, height, rows, out);
 }
 
 /** What is read below the last row has weight 0, and must be finite. */
 function clearSpareRow(plane: usize, width: i32, height: i32): void {
-  if (worker == 0) {
-    const line = (<usize>planeStride(width)) << 2;
-    memory.fill(plane + <usize>height * line, 0, line);
-  }
+  if (worker != 0) return;
+  const line = (<usize>planeStride(width)) << 2;
+  memory.fill(plane + <usize>height * line, 0, line);
 }
 
-/** The planes of level `level`, enlarged bilinearly and interleaved. `rows`: a plane of scratch. */
-function enlarge(
-  u: usize,
-  v: usize,
-  w: i32,
-  h: i32,
-  level: i32,
-  width: i32,
-  height: i32,
-  out: usize,
-  rows: usize,
-): void {
-  const stride = planeStride(w);
-  const size = <f32>(1 << level);
-  const bottom = bandTo(height);
-  for (let y = bandFrom(height); y < bottom; y++) {
-    const cy = max<f32>(0, min<f32>(<f32>(h - 1), (<f32>y + 0.5) / size - 0.5));
-    const iy = <i32>cy;
-    const fy = cy - <f32>iy;
-    const rowU = u + ((<usize>(iy * stride)) << 2);
-    const rowV = v + ((<usize>(iy * stride)) << 2);
-    const line = (<usize>stride) << 2;
-    let to = out + ((<usize>y * <usize>width) << 3);
-    for (let x = 0; x < width; x++, to += 8) {
-      const cx = max<f32>(0, min<f32>(<f32>(w - 1), (<f32>x + 0.5) / size - 0.5));
-      const ix = <i32>cx;
-      const fx = cx - <f32>ix;
-      const at = (<usize>ix) << 2;
-      const upper = load<f32>(rowU + at) * (1 - fx) + load<f32>(rowU + at, 4) * fx;
-      const lower = load<f32>(rowU + at + line) * (1 - fx) + load<f32>(rowU + at + line, 4) * fx;
-      store<f32>(to, size * (upper * (1 - fy) + lower * fy));
-      const upperV = load<f32>(rowV + at) * (1 - fx) + load<f32>(rowV + at, 4) * fx;
-      const lowerV = load<f32>(rowV + at + line) * (1 - fx) + load<f32>(rowV + at + line, 4) * fx;
-      store<f32>(to, size * (upperV * (1 - fy) + lowerV * fy), 4);
-    }
-  }
+/** The finest level's planes at full size, interleaved. */
+function handOut(u: usize, v: usize, finest: i32, width: i32, height: i32, rows: usize, out: usize): void {
+  if (finest == 0) interleave(u, v, width, height, out);
+  else enlarge(u, v, sizeAt(1, width), sizeAt(1, height), out, 0, width, height, rows);
+  barrier();
 }

@@ -1,7 +1,8 @@
 // The table of contents of kernels.wasm: what engine.run can name.
 export { join } from './team';
 export { luma } from './luma';
-export { buildPyramid, flow, flowBytes, pyramidBytes } from './flow';
+export { buildPyramid, flow, flowBytes, pyramidBytes, takeLevel } from './flow';
+export { compareAlong, expandFlow, occlusion, pictureSums, reduceFlow } from './consistency';
 export { lookLoad, lookStore, lookBlur } from './look-picture';
 export { lookTensor, lookTangents, lookAlong } from './look-tangents';
 export { lookKuwahara } from './look-kuwahara';

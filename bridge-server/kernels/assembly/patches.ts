@@ -6,6 +6,7 @@
 // each other's current vectors, only those of the pass before: the order in which workers take them cannot matter.
 import { bandFrom, bandTo, worker } from './team';
 import { PAD } from './pyramid';
+import { planeStride } from './refine';
 
 const PATCH: i32 = 8;
 const NEAREST: f32 = -(<f32>(PAD - 1)); // first position in the border at which a patch may be read
@@ -215,7 +216,6 @@ export function searchFromFlow(
   level: i32,
   u: usize,
   v: usize,
-  planeStride: i32,
   coarseWidth: i32,
   coarseHeight: i32,
   given: usize,
@@ -241,12 +241,7 @@ export function searchFromFlow(
       else {
         const cx = max<f32>(0, min<f32>(<f32>(coarseWidth - 1), centreX * 0.5 - 0.5));
         const cy = max<f32>(0, min<f32>(<f32>(coarseHeight - 1), centreY * 0.5 - 0.5));
-        consider(
-          x,
-          y,
-          2 * sample(u, planeStride, coarseWidth, cx, cy),
-          2 * sample(v, planeStride, coarseWidth, cx, cy),
-        );
+        consider(x, y, 2 * sample(u, coarseWidth, cx, cy), 2 * sample(v, coarseWidth, cx, cy));
       }
       if (given != 0) {
         const gx = min(<i32>(centreX * <f32>(1 << level)), fullWidth - 1);
@@ -285,15 +280,15 @@ export function searchFromNeighbours(from: usize, iterations: i32, patches: usiz
 }
 
 /** Bilinear; (x, y) lies within the plane. */
-function sample(plane: usize, planeStride: i32, planeWidth: i32, x: f32, y: f32): f32 {
+function sample(plane: usize, planeWidth: i32, x: f32, y: f32): f32 {
   const ix = <i32>x;
   const iy = <i32>y;
   const fx = x - <f32>ix;
   const fy = y - <f32>iy;
   const right: usize = ix + 1 < planeWidth ? 4 : 0;
-  const upper = plane + ((<usize>(iy * planeStride + ix)) << 2);
+  const upper = plane + ((<usize>(iy * planeStride(planeWidth) + ix)) << 2);
   // A row that does not exist below the last is read with weight 0: planes have one spare, finite row.
-  const lower = upper + ((<usize>planeStride) << 2);
+  const lower = upper + ((<usize>planeStride(planeWidth)) << 2);
   const above = load<f32>(upper) * (1 - fx) + load<f32>(upper + right) * fx;
   const below = load<f32>(lower) * (1 - fx) + load<f32>(lower + right) * fx;
   return above * (1 - fy) + below * fy;
@@ -301,16 +296,17 @@ function sample(plane: usize, planeStride: i32, planeWidth: i32, x: f32, y: f32)
 
 /**
  * The dense flow of the level: every pixel the weighted mean of the patches over it, weight 1 / max(1, |difference| in grey
- * levels). Planes of f32, `planeStride` >= width + 8.
+ * levels).
  */
-export function densify(patches: usize, u: usize, v: usize, weight: usize, planeStride: i32): void {
+export function densify(patches: usize, u: usize, v: usize, weight: usize): void {
+  const floats = planeStride(width);
   const columns = patchesAlong(width, step);
   const rows = patchesAlong(height, step);
   const top = bandFrom(height);
   const bottom = bandTo(height);
   if (top == bottom) return;
-  const begin = (<usize>(top * planeStride)) << 2;
-  const length = (<usize>((bottom - top) * planeStride)) << 2;
+  const begin = (<usize>(top * floats)) << 2;
+  const length = (<usize>((bottom - top) * floats)) << 2;
   memory.fill(u + begin, 0, length);
   memory.fill(v + begin, 0, length);
   memory.fill(weight + begin, 0, length);
@@ -324,27 +320,27 @@ export function densify(patches: usize, u: usize, v: usize, weight: usize, plane
     for (let column = 0; column < columns; column++) {
       const x = column * step;
       const at = patches + <usize>(row * columns + column) * PATCH_BYTES;
-      const place = (<usize>(from * planeStride + x)) << 2;
-      addPatch(x, y, from - y, to - y, at, u + place, v + place, weight + place, planeStride << 2);
+      const place = (<usize>(from * floats + x)) << 2;
+      addPatch(x, y, from - y, to - y, at, u + place, v + place, weight + place, floats << 2);
     }
   }
 
   for (let y = top; y < bottom; y++) {
-    const row = (<usize>(y * planeStride)) << 2;
+    const row = (<usize>(y * floats)) << 2;
     for (let x = 0; x < width; x += 4) {
       const at = row + ((<usize>x) << 2);
       const w = v128.load(weight + at);
       v128.store(u + at, f32x4.div(v128.load(u + at), w));
       v128.store(v + at, f32x4.div(v128.load(v + at), w));
     }
-    repeatLast(u + row, planeStride);
-    repeatLast(v + row, planeStride);
+    repeatLast(u + row, floats);
+    repeatLast(v + row, floats);
   }
 }
 
-function repeatLast(row: usize, planeStride: i32): void {
+function repeatLast(row: usize, floats: i32): void {
   const value = load<f32>(row + ((<usize>(width - 1)) << 2));
-  for (let x = width; x < planeStride; x++) store<f32>(row + ((<usize>x) << 2), value);
+  for (let x = width; x < floats; x++) store<f32>(row + ((<usize>x) << 2), value);
 }
 
 /** Adds rows [from, to) of one patch to the sums. */

@@ -46,6 +46,16 @@ export function buildPyramid(plane: usize, width: i32, height: i32, levels: i32,
   }
 }
 
+/** One level without its border, packed. */
+export function takeLevel(pyramid: usize, width: i32, height: i32, level: i32, out: usize): void {
+  const w = sizeAt(level, width);
+  const from = levelAt(pyramid, width, height, level);
+  const last = bandTo(sizeAt(level, height));
+  for (let y = bandFrom(sizeAt(level, height)); y < last; y++) {
+    memory.copy(out + <usize>(y * w), from + <usize>(y * strideAt(level, width)), w);
+  }
+}
+
 function copyLevel(plane: usize, width: i32, height: i32, to: usize, stride: i32): void {
   const last = bandTo(height);
   for (let y = bandFrom(height); y < last; y++) {
