@@ -304,7 +304,7 @@ const WORDS = {
     remedy: 'Run the same command again; if it stays, please report it with this sentence.',
   }),
   // propagation
-  'key-budget-small': ({ budget, shots }: { budget: number; shots: number }) => ({
+  'key-budget': ({ budget, shots }: { budget: number; shots: number }) => ({
     sentence: `The range has ${shots} shots and each needs a key of its own, but the budget is ${budget}.`,
     remedy: `Allow at least ${shots} keys, or render the shots one by one.`,
   }),
