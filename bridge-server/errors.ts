@@ -325,14 +325,8 @@ const WORDS = {
     sentence: `${facts.path} has ${facts.frames} frames, but the source ${facts.source} has ${facts.sourceFrames}.`,
     remedy: 'Give the part of the source that it shows by --from and --to.',
   }),
-  'measure-outside': (facts: {
-    path: string;
-    first: number;
-    last: number;
-    neededFirst: number;
-    neededLast: number;
-  }) => ({
-    sentence: `${facts.path} has the frames ${facts.first} to ${facts.last}, which do not fit the frames ${facts.neededFirst} to ${facts.neededLast} they are measured against.`,
+  'measure-outside': (facts: { path: string; first: number; last: number; otherFirst: number; otherLast: number }) => ({
+    sentence: `${facts.path} has the frames ${facts.first} to ${facts.last}, which do not fit the frames ${facts.otherFirst} to ${facts.otherLast} they are measured against.`,
     remedy: "Name the images by the source's frame numbers.",
   }),
   // everything else

@@ -38,7 +38,7 @@ export async function openFootage(paths: MeasuredPaths, signal: AbortSignal): Pr
   const open = (path: string, from = 0, to: number | null = null): Promise<Clip> =>
     openClip({ path, from, to, rate: null, alpha: 'straight' }, signal);
   const source = await open(paths.source, paths.from ?? 0, paths.to);
-  const result = aligned(await open(paths.result), source, source.range);
+  const result = aligned(await open(paths.result), source, null);
   const truth = paths.truth === null ? null : aligned(await open(paths.truth), source, result.range);
   const { range } = result;
 
@@ -58,25 +58,19 @@ export async function openFootage(paths: MeasuredPaths, signal: AbortSignal): Pr
 
 type Aligned = Pick<Clip, 'range' | 'read'>;
 
-/** The clip in the source's frame numbers. `needed`: frames of the source that it must cover, if it is to have them all. */
-function aligned(clip: Clip, source: Clip, needed: FrameRange): Aligned {
+/** The clip in the source's frame numbers. It must cover `needed`; null: any part of the source will do. */
+function aligned(clip: Clip, source: Clip, needed: FrameRange | null): Aligned {
   const { path } = clip.info;
   if (clip.width !== source.width || clip.height !== source.height) {
     const size = ({ width, height }: Clip): string => `${width} x ${height}`;
     throw new Failure('measure-size', { path, size: size(clip), source: source.info.path, sourceSize: size(source) });
   }
-  if (clip.info.kind === 'images') {
-    const { from, to } = clip.range;
-    const whole = needed === source.range ? source.range : null;
-    const inside = whole ? from >= whole.from && to <= whole.to : from <= needed.from && to >= needed.to;
-    if (!inside) {
-      throw new Failure('measure-outside', {
-        path,
-        first: from,
-        last: to - 1,
-        neededFirst: needed.from,
-        neededLast: needed.to - 1,
-      });
+  if (clip.start === null) {
+    const fits = needed ? contains(clip.range, needed) : contains(source.range, clip.range);
+    const [own, other] = [clip.range, needed ?? source.range];
+    if (!fits) {
+      const facts = { first: own.from, last: own.to - 1, otherFirst: other.from, otherLast: other.to - 1 };
+      throw new Failure('measure-outside', { path, ...facts });
     }
     return clip;
   }
@@ -90,3 +84,5 @@ function aligned(clip: Clip, source: Clip, needed: FrameRange): Aligned {
     read: ({ from, to }, abort) => clip.read({ from: from - shift, to: to - shift }, abort),
   };
 }
+
+const contains = (outer: FrameRange, inner: FrameRange): boolean => inner.from >= outer.from && inner.to <= outer.to;

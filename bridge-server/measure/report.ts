@@ -47,25 +47,28 @@ const COLUMNS: readonly Column[] = [
   { measure: 'sourceFlicker', title: '(source)', digits: 2 },
 ];
 
+/** Where there is nothing to tell. */
+const NONE = '–';
+
 /** A line for each frame, then the means and the worst frames. */
 export function inWords(frames: readonly FrameMeasures[]): string {
   const all = overall(frames);
-  const columns = COLUMNS.filter(
-    ({ measure }) => all[measure] !== null || frames.some((frame) => frame[measure] !== null),
-  );
+  const value = (frame: FrameMeasures, { measure, digits }: Column): string => {
+    if (measure === 'psnr' && frame.squaredError === 0) return 'same';
+    return frame[measure]?.toFixed(digits) ?? NONE;
+  };
+  const columns = COLUMNS.filter((column) => frames.some((frame) => value(frame, column) !== NONE));
   const cell = ({ title }: Column, text: string): string => text.padStart(Math.max(title.length, 7));
   const row = (label: string, text: (column: Column) => string): string =>
     `${label.padStart(7)}  ${columns.map((column) => cell(column, text(column))).join('  ')}`;
-  const number = (value: number | null | undefined, { digits }: Column): string => value?.toFixed(digits) ?? '–';
-  const value = (frame: FrameMeasures, column: Column): string =>
-    column.measure === 'psnr' && frame.squaredError === 0 ? 'same' : number(frame[column.measure], column);
+  const number = (value: number | undefined, { digits }: Column): string => value?.toFixed(digits) ?? NONE;
   return [
     row('frame', ({ title }) => title),
     ...frames.map((frame) => row(String(frame.frame), (column) => value(frame, column))),
     '',
     row('mean', (column) => number(all[column.measure]?.mean, column)),
     row('worst', (column) => number(all[column.measure]?.worst.value, column)),
-    row('at', ({ measure }) => String(all[measure]?.worst.frame ?? '–')),
+    row('at', ({ measure }) => String(all[measure]?.worst.frame ?? NONE)),
     '',
     'Warp error and flicker are in 8-bit levels, along the source’s motion. Read them beside the source’s own.',
     '',
