@@ -2,8 +2,10 @@ import { mkdir, realpath } from 'node:fs/promises';
 import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { once } from 'node:events';
+import { networkInterfaces } from 'node:os';
 import { expect, onTestFinished, test } from 'vitest';
 import { Jobs } from '../../bridge-server/jobs/queue.ts';
+import { BRIDGE_PORTS } from '../../bridge-server/protocol/messages.ts';
 import type { RenderRequest } from '../../bridge-server/protocol/request.ts';
 import { openBridge, type Bridge } from '../../bridge-server/server/bridge.ts';
 import { Bucket } from '../../bridge-server/server/bucket.ts';
@@ -15,20 +17,25 @@ import { Client } from './client.ts';
 /** The bridge in this process, on real sockets, so that its patience can be made short. */
 const TOKEN = 'a'.repeat(43);
 
-async function bridgeWith(limits: Partial<Limits>): Promise<Bridge & { jobs: Jobs; answered: () => number }> {
+async function bridgeWith(
+  limits: Partial<Limits>,
+  ports = [0],
+): Promise<Bridge & { jobs: Jobs; answered: () => number }> {
   const install = await newInstall();
   const data = join(install.home, 'data');
   const jobs = Jobs.open({ data, cache: join(install.home, 'cache') });
   await mkdir(join(install.home, 'config'), { recursive: true });
   const desk = new Desk(jobs, join(install.home, 'config'), [await realpath(data)]);
+  onTestFinished(async () => {
+    await jobs.close();
+    await removeInstall(install);
+  });
   const bridge = await openBridge({
-    ...{ version: '0.0.0', token: TOKEN, desk, ports: [0] },
+    ...{ version: '0.0.0', token: TOKEN, desk, ports },
     limits: { ...LIMITS, ...limits },
   });
   onTestFinished(async () => {
     await bridge.close();
-    await jobs.close();
-    await removeInstall(install);
   });
   let lists = 0;
   const list = desk.list.bind(desk);
@@ -57,6 +64,21 @@ const gone = async (socket: Socket): Promise<void> => {
   socket.resume();
   if (!socket.closed) await once(socket, 'close');
 };
+
+test('the bridge takes the first free of its ports, and none that another program has', async () => {
+  expect(BRIDGE_PORTS).toEqual([41741, 41742, 41743, 41744]);
+  const first = await bridgeWith({});
+  const second = await bridgeWith({}, [first.port, 0]);
+  expect(second.port).not.toBe(first.port);
+  await Promise.all([first, second].map(expectServed));
+  await expect(bridgeWith({}, [first.port, second.port])).rejects.toMatchObject({ code: 'port-taken' });
+  // Nobody outside this machine reaches it.
+  const outward = Object.values(networkInterfaces()).flatMap((list) => list ?? []);
+  for (const { address } of outward.filter(({ internal, family }) => !internal && family === 'IPv4')) {
+    const socket = connect(first.port, address);
+    await expect(once(socket, 'connect')).rejects.toMatchObject({ code: 'ECONNREFUSED' });
+  }
+});
 
 test('a socket that says no hello is closed', async () => {
   const { port } = await bridgeWith({ helloMs: 500 });

@@ -160,5 +160,9 @@ test('the close of a bridge that ends says so', async () => {
   expect(await ending.end('SIGTERM')).toBe(0);
   expect(await client.closed).toEqual({ code: 1001, reason: 'shutting-down' });
   expect((await stranger.closed).code).toBe(1001);
+  // A terminal's Ctrl-C comes twice, from the terminal and from the launcher; it is one request all the same.
+  const twice = await serve(own);
+  twice.child.kill('SIGINT');
+  expect(await twice.end('SIGINT')).toBe(0);
   await removeInstall(own);
 });
