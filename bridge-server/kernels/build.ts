@@ -3,7 +3,6 @@ import { existsSync } from 'node:fs';
 import { mkdir, readFile, readdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { main as compile } from 'assemblyscript/asc';
 
 const assembly = fileURLToPath(new URL('./assembly', import.meta.url));
 const build = fileURLToPath(new URL('../../build', import.meta.url));
@@ -26,6 +25,8 @@ export async function buildKernels(): Promise<void> {
   const sources = hash.digest('hex');
   if (existsSync(kernelsPath) && existsSync(stamp) && (await readFile(stamp, 'utf8')) === sources) return;
 
+  // Loaded only when it is needed: the compiler takes a second, and every command would wait for it.
+  const { main: compile } = await import('assemblyscript/asc');
   await mkdir(build, { recursive: true });
   const part = `${kernelsPath}.${process.pid}.part`;
   const { error } = await compile(
