@@ -9,13 +9,14 @@ import type { Luma } from './flow.ts';
 import { estimateFlow, lumaOf } from './flow.ts';
 import type { Thumbnail } from './likeness.ts';
 import { likeness, thumbnailOf } from './likeness.ts';
-import { packFlow, packedSize } from './packed-flow.ts';
 
 /** What the analysis says of one frame. Everything that compares is about the frame before it; the first frame has 0 there. */
 export type FrameScore = {
   readonly frame: number;
   /** Mean length of the motion since the frame before, in pixels. */
   readonly motionPx: number;
+  /** The same as a share of the picture's diagonal. */
+  readonly motion: number;
   /** Mean absolute difference of luma that is left once the motion is taken out, 0..255. */
   readonly change: number;
   /** Share of the frame before that cannot be seen any more, 0..1. */
@@ -32,25 +33,20 @@ export type FrameScore = {
 
 export type ShotAnalysis = {
   readonly range: FrameRange;
-  readonly width: number;
-  readonly height: number;
   /** Frames that begin a new shot, in order; the first frame of the range is none. */
   readonly cuts: readonly number[];
   /** One a frame, in order. */
   readonly scores: readonly FrameScore[];
 };
 
-const digits = (frame: number): string => String(frame).padStart(6, '0');
-/** The flows between a frame and the one before it, forth and back. */
-const flowName = (frame: number): string => `${digits(frame)}.flow`;
 /** A frame's score (JSON, its length before it) and its thumbnail. */
-const scoreName = (frame: number): string => `${digits(frame)}.score`;
+const scoreName = (frame: number): string => `${String(frame).padStart(6, '0')}.score`;
 const ANALYSIS = 'analysis.json';
 
 /**
  * Looks at every frame of the clip once, in order: motion to the frame before and back, what appears and disappears, light and
- * sharpness, and then where the cuts are. The folder keeps a frame's flows and scores as soon as they are there; a later call
- * goes on with what is missing. Holds two frames, whatever the clip's length. Reports a frame when it is kept.
+ * sharpness, and then where the cuts are. The folder, which belongs to this clip and range, keeps a frame's score as soon as it is
+ * there; a later call goes on with what is missing. Holds two frames, whatever the clip's length. Reports a frame when it is kept.
  */
 export async function analyse(
   engine: Engine,
@@ -59,10 +55,10 @@ export async function analyse(
   report: Report,
   signal: AbortSignal,
 ): Promise<ShotAnalysis> {
-  const { range, width, height } = clip;
+  const { range } = clip;
   const total = range.to - range.from;
   const kept = new Set(await folder.names());
-  const isKept = (n: number): boolean => kept.has(scoreName(n)) && (n === range.from || kept.has(flowName(n)));
+  const isKept = (n: number): boolean => kept.has(scoreName(n));
 
   let done = 0;
   for (let n = range.from; n < range.to; n++) {
@@ -84,7 +80,7 @@ export async function analyse(
   }
   const thumbnail = async (n: number): Promise<Thumbnail> => (await readScore(folder, n)).thumbnail;
   const cuts = await findCuts(engine, scores, thumbnail, signal);
-  const analysis: ShotAnalysis = { range, width, height, cuts, scores };
+  const analysis: ShotAnalysis = { range, cuts, scores };
   await folder.write(ANALYSIS, new TextEncoder().encode(JSON.stringify(analysis)));
   return analysis;
 }
@@ -137,7 +133,7 @@ async function keep(
 ): Promise<void> {
   const picture = await lookAt(engine, now.luma, size);
   if (!before) {
-    const nothing = { motionPx: 0, change: 0, occluded: 0, disoccluded: 0, likeness: 1 };
+    const nothing = { motionPx: 0, motion: 0, change: 0, occluded: 0, disoccluded: 0, likeness: 1 };
     await writeScore(folder, { frame: n, ...nothing, ...picture }, now.thumbnail);
     return;
   }
@@ -154,11 +150,8 @@ async function keep(
     await occlusionOf(engine, previous, next, { ...size, out: hidden });
     const disoccluded = share(engine, hidden, pixels);
     const alike = await likeness(engine, before.thumbnail, now.thumbnail);
-    await folder.write(
-      flowName(n),
-      Buffer.concat([await packFlow(engine, next, size), await packFlow(engine, previous, size)]),
-    );
-    const compared = { motionPx: length, change: difference, occluded, disoccluded, likeness: alike };
+    const motion = length / Math.hypot(size.width, size.height);
+    const compared = { motionPx: length, motion, change: difference, occluded, disoccluded, likeness: alike };
     await writeScore(folder, { frame: n, ...compared, ...picture }, now.thumbnail);
   } finally {
     engine.free(next, previous, hidden);
@@ -169,20 +162,6 @@ function share(engine: Engine, hidden: Block, pixels: number): number {
   let count = 0;
   for (const value of engine.u8(hidden, pixels)) if (value) count++;
   return count / pixels;
-}
-
-/** The adjacent flows that the analysis kept, packed; `unpackFlow` spreads them to full size. */
-export function flowsOf(folder: StageFolder): {
-  /** From frame n to the one before it, or after it. Throws CacheDamage where the analysis kept none (at the ends of its range). */
-  get(n: number, towards: 'previous' | 'next'): Promise<Uint8Array>;
-} {
-  return {
-    async get(n, towards) {
-      const pair = await folder.read(flowName(towards === 'previous' ? n : n + 1));
-      const { end } = packedSize(pair);
-      return towards === 'next' ? pair.subarray(0, end) : pair.subarray(end);
-    },
-  };
 }
 
 async function writeScore(folder: StageFolder, score: FrameScore, thumbnail: Thumbnail): Promise<void> {

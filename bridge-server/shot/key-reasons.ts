@@ -3,7 +3,7 @@ import type { KeyChoice } from './keys.ts';
 import { partsOf, type LossPart } from './loss.ts';
 
 /** Why a frame is a key: chosen first in its shot, or because of what happened most since the key before it, or counted off. */
-export type Reason = 'shot' | LossPart | 'step' | 'shot-end';
+export type KeyReason = 'shot' | LossPart | 'step';
 
 export const explain = {
   first(frame: number, shotFrom: number, length: number, only: boolean, severalShots: boolean): KeyChoice {
@@ -15,10 +15,10 @@ export const explain = {
   },
 
   /** `scores`: those of the frames after the key before, up to this one. */
-  since(frame: number, previous: number, scores: readonly FrameScore[], diagonal: number): KeyChoice {
+  since(frame: number, previous: number, scores: readonly FrameScore[]): KeyChoice {
     const sums: Record<LossPart, number> = { motion: 0, disocclusion: 0, change: 0, distance: 0 };
     for (const score of scores) {
-      const parts = partsOf(score, diagonal);
+      const parts = partsOf(score);
       for (const part of Object.keys(sums) as LossPart[]) sums[part] += parts[part];
     }
     const reason = (Object.keys(sums) as LossPart[]).reduce((a, b) => (sums[b] > sums[a] ? b : a));
@@ -34,14 +34,13 @@ export const explain = {
     return { frame, reason, explanation: `Frame ${frame} is a key because ${words[reason]()}.` };
   },
 
-  step(frame: number, step: number, first: boolean, last: boolean): KeyChoice {
-    if (first) return { frame, reason: 'shot', explanation: `Frame ${frame} is the first of its shot.` };
-    if (last) return { frame, reason: 'shot-end', explanation: `Frame ${frame} is the last of its shot.` };
-    return {
-      frame,
-      reason: 'step',
-      explanation: step === 1 ? 'Every frame is a key.' : `One frame in ${step} is a key.`,
-    };
+  step(frame: number, step: number): KeyChoice {
+    const explanation = step === 1 ? 'Every frame is a key.' : `One frame in ${step} is a key.`;
+    return { frame, reason: 'step', explanation };
+  },
+
+  begins(frame: number): KeyChoice {
+    return { frame, reason: 'shot', explanation: `Frame ${frame} begins a shot that would have no key.` };
   },
 };
 

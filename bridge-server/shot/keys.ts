@@ -1,12 +1,13 @@
 import { Failure } from '../errors.ts';
-import type { RenderRequest } from '../protocol/request.ts';
 import type { FrameScore, ShotAnalysis } from './analyse.ts';
-import type { Reason } from './key-reasons.ts';
+import type { KeyReason } from './key-reasons.ts';
 import { explain } from './key-reasons.ts';
 import { lossOf } from './loss.ts';
 
+export type { KeyReason } from './key-reasons.ts';
+
 /** A key frame and why it is one: a stable word, and one sentence for the editor. */
-export type KeyChoice = { readonly frame: number; readonly reason: Reason; readonly explanation: string };
+export type KeyChoice = { readonly frame: number; readonly reason: KeyReason; readonly explanation: string };
 
 /**
  * Expected error at which a frame needs a key nearer by, in the unit of loss.ts: a key frame's worth of change lies between
@@ -23,33 +24,31 @@ const MOST_CANDIDATES = 1500;
 const SHARPNESS_REACH = 6;
 
 /**
- * The key frames, in order, at least one in each shot. `auto` expects an error for every frame from how much moved, appeared,
- * vanished and changed between it and the keys on both sides (none across a cut) and finds by dynamic programming the keys
- * with the least: without a budget the fewest that keep every frame under a threshold, which for ordinary motion is one in 10 to 30
- * frames; with a budget at most that many, for the least error in sum. Blurred frames are avoided. `every` takes each
- * shot's first frame, every step-th after it, and the shot's last, so that every frame lies between two keys. Throws
+ * The key frames by content, in order, at least one in each shot. Expects an error for every frame from how much moved,
+ * appeared, vanished and changed between it and the keys on both sides (none across a cut) and finds by dynamic programming
+ * the keys with the least: without a budget the fewest that keep every frame under a threshold, which for ordinary motion is
+ * one in 10 to 30 frames; with a budget at most that many, for the least error in sum. Blurred frames are avoided. Throws
  * Failure('key-budget') when the budget is smaller than the number of shots.
  */
-export function chooseKeys(
-  analysis: ShotAnalysis,
-  how: Extract<RenderRequest['keys'], { kind: 'auto' | 'every' }>,
-): KeyChoice[] {
+export function chooseKeys(analysis: ShotAnalysis, budget: number | null): KeyChoice[] {
   if (analysis.scores.length === 0) return [];
   const shots = shotsOf(analysis);
-  switch (how.kind) {
-    case 'every':
-      return shots.flatMap((shot) => everyStep(shot, how.step));
-    case 'auto': {
-      if (how.budget === null)
-        return explained(
-          analysis,
-          shots,
-          shots.flatMap((shot) => fewest(shot)),
-        );
-      if (how.budget < shots.length) throw new Failure('key-budget', { budget: how.budget, shots: shots.length });
-      return explained(analysis, shots, withinBudget(shots, how.budget));
-    }
+  if (budget === null) return explained(shots, shots.flatMap(fewest));
+  if (budget < shots.length) throw new Failure('key-budget', { budget, shots: shots.length });
+  return explained(shots, withinBudget(shots, budget));
+}
+
+/** Every step-th frame from the range's first, and the first frame of each shot that would have none. Needs no scores. */
+export function keysEvery({ range, cuts }: ShotAnalysis, step: number): KeyChoice[] {
+  const keys: KeyChoice[] = [];
+  for (let frame = range.from; frame < range.to; frame += step) keys.push(explain.step(frame, step));
+  const starts = cuts.filter((cut) => cut > range.from && cut < range.to);
+  for (const [i, start] of starts.entries()) {
+    const end = starts[i + 1] ?? range.to;
+    const next = start + ((step - ((start - range.from) % step)) % step);
+    if (next >= end) keys.push(explain.begins(start));
   }
+  return keys.sort((a, b) => a.frame - b.frame);
 }
 
 /** A shot as the choice sees it: its frames, and prefix sums of the loss from one to the next. */
@@ -62,7 +61,7 @@ export type Shot = {
   readonly squares: readonly number[];
 };
 
-function shotsOf({ cuts, scores, width, height }: ShotAnalysis): Shot[] {
+function shotsOf({ cuts, scores }: ShotAnalysis): Shot[] {
   const first = scores[0]!.frame;
   const starts = [0, ...cuts.map((cut) => cut - first).filter((at) => at > 0 && at < scores.length)];
   return starts.map((start, i) => {
@@ -72,7 +71,7 @@ function shotsOf({ cuts, scores, width, height }: ShotAnalysis): Shot[] {
     const squares = [0];
     let total = 0;
     for (const [at, score] of own.entries()) {
-      if (at > 0) total += lossOf(score, Math.hypot(width, height));
+      if (at > 0) total += lossOf(score);
       loss.push(total);
       sum.push(sum[at]! + total);
       squares.push(squares[at]! + total * total);
@@ -212,21 +211,14 @@ function bestByCount(shot: Shot, most: number): { cost: number; keys: number[] }
   return plans;
 }
 
-function everyStep({ scores }: Shot, step: number): KeyChoice[] {
-  return scores
-    .filter((_, i) => i % step === 0 || i === scores.length - 1)
-    .map(({ frame }, i, all) => explain.step(frame, step, i === 0, i === all.length - 1));
-}
-
-function explained(analysis: ShotAnalysis, shots: readonly Shot[], keys: readonly number[]): KeyChoice[] {
-  const diagonal = Math.hypot(analysis.width, analysis.height);
+function explained(shots: readonly Shot[], keys: readonly number[]): KeyChoice[] {
   return shots.flatMap(({ scores }) => {
     const first = scores[0]!.frame;
     const own = keys.filter((key) => key >= first && key < first + scores.length);
     return own.map((frame, i) => {
       const previous = own[i - 1];
       if (previous === undefined) return explain.first(frame, first, scores.length, own.length === 1, shots.length > 1);
-      return explain.since(frame, previous, scores.slice(previous - first + 1, frame - first + 1), diagonal);
+      return explain.since(frame, previous, scores.slice(previous - first + 1, frame - first + 1));
     });
   });
 }

@@ -17,16 +17,16 @@ export const LOSS = {
 
 export type LossPart = keyof typeof LOSS;
 
-export function partsOf(score: FrameScore, diagonal: number): Record<LossPart, number> {
+export function partsOf(score: FrameScore): Record<LossPart, number> {
   return {
     distance: LOSS.distance,
-    motion: (LOSS.motion * 100 * score.motionPx) / diagonal,
+    motion: LOSS.motion * 100 * score.motion,
     disocclusion: (LOSS.disocclusion * (score.occluded + score.disoccluded)) / 2,
     change: LOSS.change * score.change,
   };
 }
 
-export function lossOf(score: FrameScore, diagonal: number): number {
-  const { distance, motion, disocclusion, change } = partsOf(score, diagonal);
+export function lossOf(score: FrameScore): number {
+  const { distance, motion, disocclusion, change } = partsOf(score);
   return distance + motion + disocclusion + change;
 }

@@ -2,7 +2,7 @@
 export { join } from './team';
 export { luma } from './luma';
 export { buildPyramid, flow, flowBytes, pyramidBytes, takeLevel } from './flow';
-export { compareAlong, expandFlow, occlusion, pictureSums, reduceFlow } from './consistency';
+export { compareAlong, occlusion, pictureSums } from './consistency';
 export { lookLoad, lookStore, lookBlur } from './look-picture';
 export { lookTensor, lookTangents, lookAlong } from './look-tangents';
 export { lookKuwahara } from './look-kuwahara';
@@ -12,3 +12,5 @@ export { lookNearest, lookTidy, lookPrint } from './look-poster';
 export { guide, premultiply } from './guide';
 export { mapAlong, mapBetter, mapBorrow, mapExtent, mapPack, mapRefine, mapUnpack, refineMapBytes } from './track';
 export { bands, coarseBytes, compose, miss, mix, relate } from './blend';
+export { guideHalf, nnfCount, nnfRefine, nnfSearch, patchSums } from './nnf';
+export { doubt, vote } from './vote';
