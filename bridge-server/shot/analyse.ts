@@ -10,6 +10,9 @@ import { estimateFlow, lumaOf } from './flow.ts';
 import type { Thumbnail } from './likeness.ts';
 import { likeness, thumbnailOf } from './likeness.ts';
 
+/** What the analysis needs of a clip. */
+export type Footage = Pick<Clip, 'range' | 'width' | 'height' | 'read'>;
+
 /** What the analysis says of one frame. Everything that compares is about the frame before it; the first frame has 0 there. */
 export type FrameScore = {
   readonly frame: number;
@@ -50,7 +53,7 @@ const ANALYSIS = 'analysis.json';
  */
 export async function analyse(
   engine: Engine,
-  clip: Clip,
+  clip: Footage,
   folder: StageFolder,
   report: Report,
   signal: AbortSignal,
@@ -68,7 +71,7 @@ export async function analyse(
     }
     let to = n;
     while (to < range.to && !isKept(to)) to++;
-    for await (const _ of analyseRun(engine, clip, { from: n, to }, folder, signal)) report(++done, total);
+    await analyseRun(engine, clip, { from: n, to }, folder, () => report(++done, total), signal);
     n = to - 1;
   }
 
@@ -85,14 +88,15 @@ export async function analyse(
   return analysis;
 }
 
-/** Analyses [from, to), yielding each frame's number once it is kept. */
-async function* analyseRun(
+/** Analyses [from, to); `kept` is called after each frame that is. */
+async function analyseRun(
   engine: Engine,
-  clip: Clip,
+  clip: Footage,
   { from, to }: FrameRange,
   folder: StageFolder,
+  kept: () => void,
   signal: AbortSignal,
-): AsyncGenerator<number> {
+): Promise<void> {
   let before: Looked | null = null;
   try {
     let n = Math.max(clip.range.from, from - 1);
@@ -102,7 +106,7 @@ async function* analyseRun(
       try {
         if (n >= from) {
           await keep(engine, folder, n, before, now, frame);
-          yield n;
+          kept();
         }
       } finally {
         if (before) engine.free(before.luma);

@@ -64,7 +64,7 @@ export async function findCuts(
       continue;
     }
     const strongest = run.reduce((a, b) => (frames[b]!.likeness < frames[a]!.likeness ? b : a));
-    if (!(await alike(frames[run[0]! - 1]!, frames[run.at(-1)!]!))) cuts.push(strongest);
+    if (!(await alike(frames[run[0]! - 1]!, frames[run.at(-1)]!))) cuts.push(strongest);
   }
   return cuts.map((at) => frames[at]!.frame);
 }

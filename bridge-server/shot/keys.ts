@@ -1,5 +1,6 @@
 import { Failure } from '../errors.ts';
 import type { FrameScore, ShotAnalysis } from './analyse.ts';
+import type { RenderRequest } from '../protocol/request.ts';
 import type { KeyReason } from './key-reasons.ts';
 import { explain } from './key-reasons.ts';
 import { lossOf } from './loss.ts';
@@ -24,13 +25,29 @@ const MOST_CANDIDATES = 1500;
 const SHARPNESS_REACH = 6;
 
 /**
- * The key frames by content, in order, at least one in each shot. Expects an error for every frame from how much moved,
- * appeared, vanished and changed between it and the keys on both sides (none across a cut) and finds by dynamic programming
- * the keys with the least: without a budget the fewest that keep every frame under a threshold, which for ordinary motion is
- * one in 10 to 30 frames; with a budget at most that many, for the least error in sum. Blurred frames are avoided. Throws
- * Failure('key-budget') when the budget is smaller than the number of shots.
+ * The key frames, in order.
+ *
+ * `auto`: by content, at least one in each shot. Expects an error for every frame from how much moved, appeared, vanished and
+ * changed between it and the keys on both sides (none across a cut) and finds by dynamic programming the keys with the least:
+ * without a budget the fewest that keep every frame under a threshold, which for ordinary motion is one in 10 to 30 frames;
+ * with a budget at most that many, for the least error in sum. Blurred frames are avoided. Throws Failure('key-budget') when
+ * the budget is smaller than the number of shots.
+ *
+ * `every`: every step-th frame from the range's first, and the first frame of each shot that would have none. Needs no scores.
  */
-export function chooseKeys(analysis: ShotAnalysis, budget: number | null): KeyChoice[] {
+export function chooseKeys(
+  analysis: ShotAnalysis,
+  how: Extract<RenderRequest['keys'], { kind: 'auto' | 'every' }>,
+): KeyChoice[] {
+  switch (how.kind) {
+    case 'every':
+      return everyStep(analysis, how.step);
+    case 'auto':
+      return byContent(analysis, how.budget);
+  }
+}
+
+function byContent(analysis: ShotAnalysis, budget: number | null): KeyChoice[] {
   if (analysis.scores.length === 0) return [];
   const shots = shotsOf(analysis);
   if (budget === null) return explained(shots, shots.flatMap(fewest));
@@ -38,8 +55,7 @@ export function chooseKeys(analysis: ShotAnalysis, budget: number | null): KeyCh
   return explained(shots, withinBudget(shots, budget));
 }
 
-/** Every step-th frame from the range's first, and the first frame of each shot that would have none. Needs no scores. */
-export function keysEvery({ range, cuts }: ShotAnalysis, step: number): KeyChoice[] {
+function everyStep({ range, cuts }: ShotAnalysis, step: number): KeyChoice[] {
   const keys: KeyChoice[] = [];
   for (let frame = range.from; frame < range.to; frame += step) keys.push(explain.step(frame, step));
   const starts = cuts.filter((cut) => cut > range.from && cut < range.to);
@@ -160,7 +176,7 @@ function withinBudget(shots: readonly Shot[], budget: number): number[] {
   for (const plan of plans) {
     const next: { cost: number; counts: number[] }[] = [];
     for (let k = 0; k <= spare; k++) {
-      let least = { cost: Infinity, counts: [] as number[] };
+      let least = { cost: Infinity, counts: new Array<number>() };
       for (const [own, { cost }] of plan.entries()) {
         const before = spent[Math.min(k - own, spent.length - 1)];
         if (own > k || !before) continue;
@@ -172,7 +188,7 @@ function withinBudget(shots: readonly Shot[], budget: number): number[] {
     }
     spent = next;
   }
-  return spent.at(-1)!.counts.flatMap((count, i) => plans[i]![count]!.keys);
+  return spent.at(-1).counts.flatMap((count, i) => plans[i]![count]!.keys);
 }
 
 /** For 1, 2, … `most` keys the best choice in one shot. */
