@@ -27,8 +27,8 @@ export type Clip = {
   readonly channels: 3 | 4;
   /** Hash of the content and of how it is decoded: part of cache keys. Does not depend on the range. */
   readonly identity: string;
-  /** The range in the source's own time, for what belongs to it (sound): seconds from the start of the file's own clock. Null for images. */
-  readonly time: { readonly start: number; readonly end: number } | null;
+  /** When the first frame is shown on the file's own clock, in seconds, for what goes along with it (sound). Null for images. */
+  readonly start: number | null;
   /** In order, exactly the frames of `range` (which must lie in the clip's), or a Failure. Frames are not to be written to. */
   read(range: FrameRange, signal: AbortSignal): AsyncIterable<Frame>;
 };
@@ -66,7 +66,6 @@ async function openMovieFile(source: RenderRequest['source'], signal: AbortSigna
     `${version} ${source.alpha} ${formatRational(rate)} ${movie.video.index}`,
   ]);
   const sourceOf = (n: number): number => (shown ? shown[n - range.from]! : n);
-  const seconds = (pts: number): number => pts * toNumber(timeline.timebase);
 
   async function* read({ from, to }: FrameRange, abort: AbortSignal): AsyncGenerator<Frame> {
     checkInside({ from, to }, range);
@@ -82,10 +81,7 @@ async function openMovieFile(source: RenderRequest['source'], signal: AbortSigna
 
   return {
     ...{ info, notes, range, rate, width: info.width, height: info.height, channels: info.channels, identity, read },
-    time: {
-      start: seconds(timeline.pts[wanted.from]!),
-      end: seconds(timeline.pts[wanted.to] ?? timeline.end),
-    },
+    start: timeline.pts[0]! * toNumber(timeline.timebase) + range.from / toNumber(rate),
   };
 }
 
@@ -114,7 +110,7 @@ async function openFolder(source: RenderRequest['source']): Promise<Clip> {
 
   const { width, height, channels } = info;
   const rate = source.rate ?? info.rate;
-  return { info, notes: [], range, rate, width, height, channels, identity, time: null, read };
+  return { info, notes: [], range, rate, width, height, channels, identity, start: null, read };
 }
 
 function straighten(frame: Frame, alpha: 'straight' | 'premultiplied'): void {

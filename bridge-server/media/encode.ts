@@ -1,8 +1,8 @@
-import { access, constants, mkdir, rename, rm, stat } from 'node:fs/promises';
-import { dirname, join, resolve } from 'node:path';
+import { access, constants, rename, rm, stat } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { Failure } from '../errors.ts';
-import { premultiply } from './alpha.ts';
+import { premultiplied } from './alpha.ts';
 import type { AudioCut } from './audio.ts';
 import { audioOptions } from './audio.ts';
 import type { Clip } from './clip.ts';
@@ -10,12 +10,14 @@ import type { Colour, Matrix } from './colour.ts';
 import { writeFailure, writing } from './destination.ts';
 import type { EncoderFormat } from './encode-pixels.ts';
 import { pixelEncoder } from './encode-pixels.ts';
-import { ffmpeg, fileUrl } from './ffmpeg.ts';
+import { ToolError, ffmpeg, fileUrl } from './ffmpeg.ts';
 import type { Frame } from './frame.ts';
-import { writePng } from './image.ts';
+import { partBeside } from './part.ts';
 import type { Rational } from './rational.ts';
 import { formatRational } from './rational.ts';
 import { codesOf, colourOptions, writeColourAtom } from './tags.ts';
+
+export { openImages } from './image-sink.ts';
 
 /**
  * Takes finished frames, in order and without gaps. Nothing is at the output's place before `finish` has put it there whole;
@@ -47,10 +49,12 @@ export type MovieOptions = {
 
 /** The options for a movie that lies exactly over a clip. */
 export function movieLike(clip: Clip, codec: MovieCodec, alpha: 'straight' | 'premultiplied'): MovieOptions {
-  const { width, height, channels, rate, info, time } = clip;
+  const { width, height, channels, rate, info, range, start } = clip;
+  // Rounded up to what ffmpeg counts; the last frame's own time is well before it.
+  const seconds = Math.ceil((((range.to - range.from) * rate.den) / rate.num) * 1e6) / 1e6;
   const audio =
-    time && info.audio.length > 0
-      ? { path: info.path, format: info.format, streams: info.audio, start: time.start, end: time.end }
+    start !== null && info.audio.length > 0
+      ? { path: info.path, format: info.format, streams: info.audio, start, seconds }
       : null;
   const { colour, pixelAspect } = info;
   return { codec, width, height, channels, rate, colour, pixelAspect, alpha, audio };
@@ -66,9 +70,7 @@ export function storedColour({ matrix, primaries, transfer }: Colour): Colour {
 export async function openMovie(path: string, options: MovieOptions, signal: AbortSignal): Promise<FrameSink> {
   const target = resolve(path);
   await checkTarget(target);
-  const part = `${target}.part`;
-  // A link under that name would be written through, to wherever it points.
-  await rm(part, { force: true });
+  const part = await writing(target, () => partBeside(target));
   const { codec, rate, channels, alpha, pixelAspect, audio } = options;
   const colour = storedColour(options.colour);
   const format: EncoderFormat = codec === 'h264' ? 'yuv420p' : channels === 4 ? 'yuva444p10le' : 'yuv444p10le';
@@ -92,7 +94,18 @@ export async function openMovie(path: string, options: MovieOptions, signal: Abo
       inputs: [
         {
           options: [
-            ...['-protocol_whitelist', 'pipe', '-f', 'rawvideo', '-pix_fmt', format, '-s', `${width}x${height}`],
+            ...[
+              '-loglevel',
+              'error',
+              '-protocol_whitelist',
+              'pipe',
+              '-f',
+              'rawvideo',
+              '-pix_fmt',
+              format,
+              '-s',
+              `${width}x${height}`,
+            ],
             ...['-r', formatRational(rate), ...colourOptions(colour)],
           ],
           source: input,
@@ -112,42 +125,60 @@ export async function openMovie(path: string, options: MovieOptions, signal: Abo
     signal,
   );
 
+  /** Set once ffmpeg has gone, of its own accord or not. */
+  let gone: Error | null = null;
+  let onGone: (error: Error) => void = () => undefined;
+  void running.ended
+    .then(
+      (log) => new ToolError('ffmpeg', log),
+      (error: Error) => error,
+    )
+    .then((error) => {
+      gone = error;
+      onGone(error);
+    });
   const abandon = async (): Promise<void> => {
     running.kill();
     input.destroy();
     await running.ended.catch(() => undefined);
     await rm(part, { force: true });
   };
-  const failed = async (error: unknown): Promise<never> => {
-    await abandon();
-    signal.throwIfAborted();
-    throw writeFailure(target, error) ?? error;
+  const orAbandon = async (work: () => Promise<void>): Promise<void> => {
+    try {
+      signal.throwIfAborted();
+      await work();
+    } catch (error) {
+      await abandon();
+      signal.throwIfAborted();
+      throw writeFailure(target, error) ?? error;
+    }
   };
   let next: number | null = null;
 
   return {
     notes,
-    async write(n, frame) {
-      if (next !== null && n !== next) throw new RangeError(`frame ${n} where ${next} was due`);
-      next = n + 1;
-      checkSize(frame, options);
-      const ready = alpha === 'premultiplied' ? premultiplied(frame) : frame;
-      const bytes = encoder.encode(padded(ready, width, height));
-      await Promise.race([
-        new Promise<void>((done, refuse) => input.write(bytes, (error) => (error ? refuse(error) : done()))),
-        running.ended.then(() => Promise.reject(new Error('ffmpeg ended early'))),
-      ]).catch(failed);
-    },
-    async finish() {
-      input.end();
-      try {
-        await running.ended;
+    write: (n, frame) =>
+      orAbandon(async () => {
+        if (next !== null && n !== next) throw new RangeError(`frame ${n} where ${next} was due`);
+        next = n + 1;
+        checkSize(frame, options);
+        const picture = padded(alpha === 'premultiplied' ? premultiplied(frame) : frame, width, height);
+        await new Promise<void>((done, refuse) => {
+          onGone = refuse;
+          if (gone) refuse(gone);
+          else input.write(encoder.encode(picture), (error) => (error ? refuse(error) : done()));
+        });
+      }),
+    finish: () =>
+      orAbandon(async () => {
+        input.end();
+        const log = await running.ended;
+        // Some versions end well although the disk was full at the very end.
+        const failure = writeFailure(target, new ToolError('ffmpeg', log));
+        if (failure) throw failure;
         await writeColourAtom(part, codesOf(colour));
         await rename(part, target);
-      } catch (error) {
-        await failed(error);
-      }
-    },
+      }),
     abandon,
   };
 }
@@ -172,33 +203,6 @@ const CODECS: Record<MovieCodec, (channels: 3 | 4) => string[]> = {
   ],
 };
 
-/** Numbered 16-bit PNGs, six digits, each whole as soon as it is there. `abandon` removes those that this sink wrote. */
-export async function openImages(
-  folder: string,
-  options: { readonly alpha: 'straight' | 'premultiplied' },
-  signal: AbortSignal,
-): Promise<FrameSink> {
-  const target = resolve(folder);
-  await writing(target, async () => {
-    await mkdir(target, { recursive: true });
-    await access(target, constants.W_OK);
-  });
-  const written: string[] = [];
-  return {
-    notes: [],
-    async write(n, frame) {
-      signal.throwIfAborted();
-      const path = join(target, `${String(n).padStart(6, '0')}.png`);
-      await writePng(path, options.alpha === 'premultiplied' ? premultiplied(frame) : frame);
-      written.push(path);
-    },
-    finish: () => Promise.resolve(),
-    async abandon() {
-      for (const path of written.splice(0)) await rm(path, { force: true });
-    },
-  };
-}
-
 async function checkTarget(target: string): Promise<void> {
   const folder = dirname(target);
   await writing(target, () => access(folder, constants.W_OK));
@@ -212,13 +216,6 @@ function checkSize(frame: Frame, { width, height, channels }: MovieOptions): voi
       `a frame of ${frame.width}x${frame.height}x${frame.channels} for a movie of ${width}x${height}x${channels}`,
     );
   }
-}
-
-function premultiplied(frame: Frame): Frame {
-  if (frame.channels === 3) return frame;
-  const data = frame.data.slice();
-  premultiply(data);
-  return { ...frame, data };
 }
 
 /** The frame at a size that is at most one column and one row larger, those repeated. */

@@ -74,16 +74,18 @@ const RATES: readonly Rational[] = [
 
 /**
  * The rate at which frames are shown when it is one: every frame's time lies on that rate's grid, to one tick of the timebase
- * (containers that count milliseconds round) or, failing that, to a tenth of a frame (some recorders' clocks tremble). Null:
- * variable. `claims` are the container's own, tried first.
+ * (containers that count milliseconds round) or, for the usual rates, to a quarter of a frame (clocks tremble; film in 60 fields
+ * limps): then one frame a tick is what was meant. Null: variable. `claims` are the container's own.
  */
 export function constantRate(line: Timeline, claims: readonly Rational[]): Rational | null {
   const { pts, timebase } = line;
   if (pts.length < 2) return claims[0] ?? rational(25);
   const measured = rateOfSpacing(line, (pts.at(-1) - pts[0]!) / (pts.length - 1));
-  const rates = [...claims, ...RATES, ...(measured ? [measured] : [])];
-  const close = rates.filter((rate) => isOnGrid(line, rate, Math.max(1, ticksPerFrame(rate, timebase) / 10)));
-  return close.find((rate) => isOnGrid(line, rate, 1)) ?? close[0] ?? null;
+  return (
+    [...claims, ...RATES, ...(measured ? [measured] : [])].find((rate) => isOnGrid(line, rate, 1)) ??
+    RATES.find((rate) => isOnGrid(line, rate, ticksPerFrame(rate, timebase) / 4)) ??
+    null
+  );
 }
 
 function isOnGrid({ pts, timebase }: Timeline, rate: Rational, tolerance: number): boolean {

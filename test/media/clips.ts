@@ -24,6 +24,14 @@ export function numberedPicture(n: number, width = WIDTH, height = HEIGHT): Uint
   return picture;
 }
 
+/** The same picture as a working frame. */
+export function numberedFrame(n: number, width = WIDTH, height = HEIGHT): Frame {
+  const grey = numberedPicture(n, width, height);
+  const data = new Uint16Array(3 * grey.length);
+  for (let i = 0; i < data.length; i++) data[i] = grey[Math.floor(i / 3)]! * 257;
+  return { width, height, channels: 3, data };
+}
+
 const bits = (n: number): number[] => Array.from({ length: BITS }, (_, bit) => (n >> bit) & 1);
 
 /** The number in a frame; null when there is none to be read for certain. */

@@ -72,6 +72,12 @@ describe('a timeline', () => {
     expect(nearestRate(line)).toEqual(rational(25));
   });
 
+  it('takes film in sixty fields for film', () => {
+    const times = Array.from({ length: 100 }, (_, n) => Math.floor(n * 2.5) * 1501.5);
+    const line = timelineOfPictures(times, rational(1, 90000), rational(25));
+    expect(constantRate(line, [rational(60000, 1001)])).toEqual(rational(24000, 1001));
+  });
+
   it('takes a trembling clock for a constant rate', () => {
     const times = Array.from({ length: 100 }, (_, n) => n * 3753 + ((n * 7919) % 11));
     const line = timelineOfPictures(times, rational(1, 90000), rational(25));
