@@ -2,8 +2,9 @@ import { mkdir, readdir, realpath, rm, symlink, writeFile } from 'node:fs/promis
 import { dirname, join, sep } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { z } from 'zod';
 import { Failure } from '../../bridge-server/errors.ts';
-import type { RenderRequest } from '../../bridge-server/protocol/request.ts';
+import { renderRequestSchema, type RenderRequest } from '../../bridge-server/protocol/request.ts';
 import { confine, contains, windowsTrap, type Bounds } from '../../bridge-server/server/confine.ts';
 import { allowRoot, allowedRoots } from '../../bridge-server/server/roots.ts';
 import { newInstall, pentimento, removeInstall, serveForTest, type Install } from './bridge.ts';
@@ -67,6 +68,20 @@ const refusal = async (asked: RenderRequest, within = bounds): Promise<string> =
     return (error as Failure).code;
   }
 };
+
+test('every path that a request can hold is among those tried here', () => {
+  const paths = new Set<string>();
+  const visit = (schema: unknown, name: string): void => {
+    if (typeof schema !== 'object' || schema === null) return;
+    const { type, const: constant, enum: words, pattern, properties, ...rest } = schema as Record<string, unknown>;
+    // Free text is a path unless proven otherwise.
+    if (type === 'string' && constant === undefined && words === undefined && pattern === undefined) paths.add(name);
+    for (const [key, value] of Object.entries(properties ?? {})) visit(value, name ? `${name}.${key}` : key);
+    for (const value of Object.values(rest)) visit(value, name);
+  };
+  visit(z.toJSONSchema(renderRequestSchema), '');
+  expect([...paths].sort()).toEqual(['keys.folder', 'mask.folder', 'output.folder', 'output.path', 'source.path']);
+});
 
 describe.each(Object.keys(SLOTS))('the path of %s', (slot) => {
   const at = SLOTS[slot]!;
