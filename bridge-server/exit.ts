@@ -5,6 +5,7 @@ export const EXIT = { done: 0, failed: 1, unusable: 2, cancelled: 130 } as const
 const UNUSABLE: ReadonlySet<string> = new Set([
   'arguments-unusable',
   'range-outside',
+  'key-budget',
   'output-unknown',
   'output-is-input',
   'output-is-folder',

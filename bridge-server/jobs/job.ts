@@ -1,11 +1,13 @@
 import type { RenderRequest } from '../protocol/request.ts';
+import type { FrameScore } from '../shot/analyse.ts';
+import type { KeyChoice } from '../shot/keys.ts';
 import type { Progress, Stage } from '../progress.ts';
 
 /** What one stage of a job did: wall seconds, and how many of its units (frames or keys) it made or found in the cache. */
 export type StageAccount = { readonly seconds: number; readonly computed: number; readonly cached: number };
 
-/** Why a frame is a key. `reason` is a stable word, `explanation` a sentence for the user. */
-export type JobKey = { readonly frame: number; readonly reason: string; readonly explanation: string };
+/** Why a frame is a key; `explanation` is a sentence for the user. */
+export type JobKey = Omit<KeyChoice, 'reason'> & { readonly reason: KeyChoice['reason'] | 'given' };
 
 export type RenderResult = {
   /** The finished movie, or the folder of images. */
@@ -17,6 +19,9 @@ export type RenderResult = {
   /** Highest resident memory of this process so far, its worker threads included, ffmpeg not. */
   readonly peakRssBytes: number;
   readonly keys: readonly JobKey[];
+  /** Frames that begin a new shot, and what the analysis says of every frame; empty where nothing depended on it. */
+  readonly cuts: readonly number[];
+  readonly scores: readonly FrameScore[];
   /** What the user should know about how the source was read or the request understood. */
   readonly notes: readonly string[];
 };

@@ -1,6 +1,7 @@
 import { mkdir, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { Failure } from '../errors.ts';
+import type { Clip } from '../media/clip.ts';
 import type { RenderRequest } from '../protocol/request.ts';
 import type { Cache } from './cache.ts';
 import { freeBytes } from './eviction.ts';
@@ -13,16 +14,17 @@ import { outputPath } from './version.ts';
 const KEPT = 1;
 const STORED = { prores4444: 0.1, h264: 0.001, images: 0.3 };
 
-/** Throws Failure 'disk-small' when the frames still to be made, or the output, cannot fit where they go. */
+/** Throws Failure 'disk-small' when the `missing` frames between keys, or the output, cannot fit where they go. */
 export async function refuseSmallDisk(
   request: RenderRequest,
   cache: Cache,
-  pixels: number,
-  { missing, frames }: { readonly missing: number; readonly frames: number },
+  { width, height, range }: Clip,
+  missing: number,
 ): Promise<void> {
+  const pixels = width * height;
   const kept = missing * pixels * KEPT;
   const { output } = request;
-  const stored = frames * pixels * (output.kind === 'movie' ? STORED[output.codec] : STORED.images);
+  const stored = (range.to - range.from) * pixels * (output.kind === 'movie' ? STORED[output.codec] : STORED.images);
 
   await mkdir(cache.root, { recursive: true });
   const target = await nearest(dirname(outputPath(request)));

@@ -40,6 +40,9 @@ const SCHEMA = `
 /** An owner that has not shown a sign of life for this long has lost its jobs, even if a process with its number runs. */
 const SILENCE_MS = 5000;
 
+/** Thousands of numbers for a long clip, of which lists show nothing. */
+const WITHOUT_SCORES = "json_replace(state, '$.result.scores', json('[]')) AS state";
+
 type Row = Record<string, SQLOutputValue>;
 
 /**
@@ -164,10 +167,10 @@ export class Store {
     );
   }
 
-  /** Newest first; those before `before`, if given. */
+  /** Newest first; those before `before`, if given; without the scores of their frames. */
   list(limit: number, before: string | null): JobRecord[] {
     const rows = this.#all(
-      'SELECT * FROM jobs WHERE id < ? ORDER BY id DESC LIMIT ?',
+      `SELECT *, ${WITHOUT_SCORES} FROM jobs WHERE id < ? ORDER BY id DESC LIMIT ?`,
       before === null ? Number.MAX_SAFE_INTEGER : Number(before),
       limit,
     );
@@ -242,8 +245,9 @@ export class Store {
     return Number(this.#one('SELECT max(revision) AS last FROM jobs')?.['last'] ?? 0);
   }
 
+  /** Without the scores of their frames. */
   changedSince(revision: number): JobRecord[] {
-    return readable(this.#all('SELECT * FROM jobs WHERE revision > ? ORDER BY revision', revision));
+    return readable(this.#all(`SELECT *, ${WITHOUT_SCORES} FROM jobs WHERE revision > ? ORDER BY revision`, revision));
   }
 
   #nextRevision = (): number => this.revision() + 1;

@@ -8,7 +8,7 @@ import { hashOf, newInstall, rendered, run, start, type Install } from './instal
 
 const FRAMES = 17;
 const KEYS = [0, 8, 16];
-const STAGES = ['probe', 'look', 'match', 'propagate', 'deliver'] as const;
+const STAGES = ['probe', 'analyse', 'look', 'match', 'propagate', 'deliver'] as const;
 
 /** What an uninterrupted run of the command writes. */
 async function undisturbed(install: Install, args: readonly string[], out: string): Promise<string> {

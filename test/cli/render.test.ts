@@ -57,6 +57,8 @@ describe('render', () => {
       frames: 9,
       keys: [{ frame: 0 }, { frame: 4 }, { frame: 8 }],
       stages: {
+        analyse: { computed: 9, cached: 0 },
+        keys: { computed: 3, cached: 0 },
         look: { computed: 3, cached: 0 },
         match: { computed: 6, cached: 0 },
         propagate: { computed: 6, cached: 0 },
@@ -77,6 +79,19 @@ describe('render', () => {
       unit: 'frames',
       etaSeconds: 0,
     });
+  });
+
+  it('chooses keys by content within a budget, and says why', async () => {
+    const install = await newInstall();
+    await sceneFolder(join(install.desk, 'shot'), 13);
+    const result = await rendered(install, 'shot', '--out', 'a.mov', '--look', 'none', '--key-budget', '3');
+    expect(result.keys.length).toBeGreaterThan(0);
+    expect(result.keys.length).toBeLessThanOrEqual(3);
+    for (const { explanation } of result.keys) expect(explanation).toMatch(/^[A-Z].*\.$/);
+    expect(result.scores.map(({ frame }) => frame)).toEqual(Array.from({ length: 13 }, (_, n) => n));
+    expect(result.cuts).toEqual([]);
+    const again = await rendered(install, 'shot', '--out', 'a.mov', '--look', 'poster', '--key-budget', '3');
+    expect(again.stages).toMatchObject({ analyse: { computed: 0, cached: 13 }, match: { computed: 0 } });
   });
 
   it('makes again only what depends on what changed', async () => {

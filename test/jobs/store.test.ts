@@ -51,7 +51,17 @@ describe('the store', () => {
     store.setState(job.id, { state: 'cancelled' });
     expect(store.unfinished(request)?.id).toBe(job.id);
     store.requeue(job.id);
-    const result = { output: '/out/a.mov', frames: 1, seconds: 1, stages: {}, peakRssBytes: 1, keys: [], notes: [] };
+    const result = {
+      output: '/out/a.mov',
+      frames: 1,
+      seconds: 1,
+      stages: {},
+      peakRssBytes: 1,
+      keys: [],
+      cuts: [],
+      scores: [],
+      notes: [],
+    };
     store.setState(job.id, { state: 'done', result });
     expect(store.unfinished(request)).toBeNull();
   });
@@ -107,7 +117,17 @@ describe('the store', () => {
     store.hold(open, 'look/let go');
     store.release(open, 'look/let go');
     store.setState(halted, { state: 'cancelled' });
-    const result = { output: '/out/a.mov', frames: 1, seconds: 1, stages: {}, peakRssBytes: 1, keys: [], notes: [] };
+    const result = {
+      output: '/out/a.mov',
+      frames: 1,
+      seconds: 1,
+      stages: {},
+      peakRssBytes: 1,
+      keys: [],
+      cuts: [],
+      scores: [],
+      notes: [],
+    };
     store.setState(done, { state: 'done', result });
     expect(store.held()).toEqual({ open: new Set(['look/both']), unfinished: new Set(['look/halted']) });
   });
