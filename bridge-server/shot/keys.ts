@@ -205,8 +205,11 @@ function bestByCount(shot: Shot, most: number): { cost: number; keys: number[] }
       layers.push(
         candidates.map((at, j) => {
           let least = { cost: Infinity, previous: -1 };
-          for (let i = k - 1; i < j; i++) {
-            const cost = last[i]!.cost + between(shot, candidates[i]!, at);
+          for (let i = j - 1; i >= k - 1; i--) {
+            // Grows with the distance: when it alone is too much, so is everything further off.
+            const span = between(shot, candidates[i]!, at);
+            if (span >= least.cost) break;
+            const cost = last[i]!.cost + span;
             if (cost < least.cost) least = { cost, previous: i };
           }
           return { cost: least.cost + blur[j]!, previous: least.previous };

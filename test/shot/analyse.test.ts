@@ -1,0 +1,165 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { openStageFolder, type StageFolder } from '../../bridge-server/jobs/stage-folder.ts';
+import { Engine } from '../../bridge-server/kernels/engine.ts';
+import type { Frame } from '../../bridge-server/media/frame.ts';
+import { analyse, type ShotAnalysis } from '../../bridge-server/shot/analyse.ts';
+import { makeScene } from '../media/scene.ts';
+import { footage, lit } from './footage.ts';
+
+const signal = new AbortController().signal;
+const folders: string[] = [];
+let engine: Engine;
+let arms: Frame[];
+let pan: Frame[];
+
+beforeAll(async () => {
+  engine = await Engine.start(2);
+  const size = { width: 192, height: 108, frames: 20 };
+  arms = await framesOf({ kind: 'arms', seed: 3, ...size });
+  pan = await framesOf({ kind: 'pan', seed: 8, ...size });
+});
+
+afterAll(async () => {
+  await engine.close();
+  for (const path of folders) await rm(path, { recursive: true });
+});
+
+async function framesOf(options: Parameters<typeof makeScene>[0]): Promise<Frame[]> {
+  const scene = await makeScene(options);
+  return Promise.all(Array.from({ length: options.frames }, (_, n) => scene.frame(n)));
+}
+
+async function folder(): Promise<StageFolder> {
+  folders.push(await mkdtemp(join(tmpdir(), 'pentimento-analyse-')));
+  return openStageFolder(folders.at(-1)!);
+}
+
+const analysed = async (frames: readonly Frame[], first = 0): Promise<ShotAnalysis> =>
+  analyse(engine, footage(frames, first), await folder(), () => undefined, signal);
+
+describe('cuts', () => {
+  test('are found at the exact frame, whatever number the clip begins with', async () => {
+    const { cuts } = await analysed([...arms.slice(0, 9), ...pan.slice(0, 8), ...arms.slice(9, 15)], 100);
+    expect(cuts).toEqual([109, 117]);
+  });
+
+  test('are found right after the start and right before the end', async () => {
+    expect((await analysed([arms[0]!, ...pan.slice(0, 6), arms[5]!])).cuts).toEqual([1, 7]);
+  });
+
+  test('are found to and from black', async () => {
+    const black = lit(arms[0]!, 0, 0);
+    expect((await analysed([...arms.slice(0, 5), black, black, black, black, ...pan.slice(0, 5)])).cuts).toEqual([
+      5, 9,
+    ]);
+  });
+
+  test('are not seen in motion, in changing light, or in a flash', async () => {
+    expect((await analysed(arms)).cuts).toEqual([]);
+    expect((await analysed(pan)).cuts).toEqual([]);
+    const flicker = arms.map((frame, n) => (n % 2 === 0 ? frame : lit(frame, 0.6, 9000)));
+    expect((await analysed(flicker)).cuts).toEqual([]);
+    const flash = arms.map((frame, n) => (n === 7 || n === 8 ? lit(frame, 9, 30000) : frame));
+    expect((await analysed(flash)).cuts).toEqual([]);
+  });
+
+  test('are not seen in a pan so fast that little is left of the frame before', async () => {
+    const fast = await framesOf({ kind: 'pan', seed: 4, width: 192, height: 108, frames: 5 });
+    expect((await analysed(fast)).cuts).toEqual([]);
+  });
+});
+
+describe('scores', () => {
+  test('of a still say that nothing moves, appears or changes', async () => {
+    const { scores } = await analysed([arms[0]!, arms[0]!, arms[0]!]);
+    for (const score of scores) {
+      expect(score.motionPx).toBeLessThan(0.01);
+      expect(score.disoccluded).toBe(0);
+      expect(score.occluded).toBe(0);
+      expect(score.change).toBeLessThan(0.1);
+      expect(score.likeness).toBeGreaterThan(0.99);
+    }
+  });
+
+  test('follow the motion that is there', async () => {
+    const scene = await makeScene({ kind: 'pan', seed: 8, width: 192, height: 108, frames: 20 });
+    const { scores } = await analysed(pan);
+    for (const n of [3, 10, 17]) {
+      const flow = scene.flow(n, n - 1);
+      let sum = 0;
+      for (let i = 0; i < flow.length; i += 2) sum += Math.hypot(flow[i]!, flow[i + 1]!);
+      const truth = sum / (flow.length / 2);
+      expect(Math.abs(scores[n]!.motionPx - truth)).toBeLessThan(0.25 * truth + 0.1);
+    }
+  });
+
+  test('tell a blurred frame from a sharp one', async () => {
+    const blurred = { ...arms[4]!, data: arms[4]!.data.slice() };
+    const { width, height, channels, data } = blurred;
+    for (let y = 0; y < height; y++) {
+      for (let i = 0; i < (width - 4) * channels; i++) {
+        let sum = 0;
+        for (let k = 0; k < 5; k++) sum += arms[4]!.data[y * width * channels + i + k * channels]!;
+        data[y * width * channels + i] = sum / 5;
+      }
+    }
+    const { scores } = await analysed([...arms.slice(0, 4), blurred, ...arms.slice(5, 9)]);
+    expect(scores[4]!.sharpness).toBeLessThan(0.8 * scores[3]!.sharpness);
+  });
+});
+
+test('a run that was stopped goes on where it was, and finds the same', async () => {
+  const whole = await analysed([...arms, ...pan]);
+  const place = await folder();
+  const stop = new AbortController();
+  const first = footage([...arms, ...pan]);
+  const done: number[] = [];
+  await expect(
+    analyse(
+      engine,
+      first,
+      place,
+      (n) => {
+        done.push(n);
+        if (n === 12) stop.abort();
+      },
+      stop.signal,
+    ),
+  ).rejects.toThrow();
+  expect(done.at(-1)).toBe(12);
+
+  const second = footage([...arms, ...pan]);
+  expect(await analyse(engine, second, place, () => undefined, signal)).toEqual(whole);
+  // What is missing, and the frame before it.
+  expect(second.reads).toBe(40 - 12 + 1);
+
+  const third = footage([...arms, ...pan]);
+  expect(await analyse(engine, third, place, () => undefined, signal)).toEqual(whole);
+  expect(third.reads).toBe(0);
+});
+
+test('the number of workers changes nothing', async () => {
+  const one = await Engine.start(1);
+  try {
+    const alone = await analyse(one, footage(arms.slice(0, 4)), await folder(), () => undefined, signal);
+    expect(alone).toEqual(await analysed(arms.slice(0, 4)));
+  } finally {
+    await one.close();
+  }
+});
+
+test('tiny and odd pictures are analysed', async () => {
+  for (const [width, height] of [
+    [33, 17],
+    [16, 16],
+    [17, 90],
+  ] as const) {
+    const frames = await framesOf({ kind: 'arms', seed: 1, width, height, frames: 3 });
+    const { scores, cuts } = await analysed(frames);
+    expect(scores).toHaveLength(3);
+    expect(cuts).toEqual([]);
+  }
+});
