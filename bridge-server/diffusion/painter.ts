@@ -13,8 +13,7 @@ import { resample } from './picture/resample.ts';
 import { type Size, workingSize } from './picture/size.ts';
 import { latentPreview } from './preview.ts';
 import { checkMemory, planFor, type Profile } from './profile.ts';
-import { platformProviders } from './runtime/providers.ts';
-import { Runtime } from './runtime/runtime.ts';
+import type { Runtime } from './runtime/runtime.ts';
 import { readSchedulerConfig, kindOf, type SchedulerConfig } from './schedulers/config.ts';
 import { makeScheduler, type SchedulerKind } from './schedulers/scheduler.ts';
 
@@ -56,18 +55,17 @@ export type PaintProgress = {
   readonly done: number;
   readonly total: number;
   /** What the picture will be, small and rough; computed when asked for. */
-  preview(): Frame;
+  readonly preview: () => Frame;
 };
 
 export type Painter = {
   /** The result has the size of the job and the alpha of its frame. Obeys the signal between steps, and within a second. */
   paint(job: PaintJob, signal: AbortSignal, onProgress?: (progress: PaintProgress) => void): Promise<Frame>;
-  /** Where each network runs, and why not elsewhere; empty before the first picture. */
-  placements: Runtime['placements'];
-  close(): void;
 };
 
 export type PainterOptions = {
+  /** See openRuntime; it stays the caller's, who closes it. */
+  readonly runtime: Runtime;
   readonly settings: PaintSettings;
   readonly profile: Profile;
   /** How many pictures the whole request paints, those that are done already included, and their size. */
@@ -76,13 +74,11 @@ export type PainterOptions = {
   readonly learned?: readonly LearnedVectors[];
   /** Instead of the model's own. */
   readonly vae?: Part;
-  /** CPU threads; null: one for each core. */
-  readonly threads?: number | null;
 };
 
 /** A model made ready to paint with; its networks are loaded when first needed and stay. Failures: weights-part, memory-short. */
 export async function openPainter(model: Model, options: PainterOptions): Promise<Painter> {
-  const { settings, profile } = options;
+  const { runtime, settings, profile } = options;
   const family = model.identity.family ?? 'sd15';
   const unetPart = requirePart(model, 'unet');
   const vaePart = options.vae ?? requirePart(model, 'vae');
@@ -94,11 +90,6 @@ export async function openPainter(model: Model, options: PainterOptions): Promis
   const plan = planFor(profile, { unetCalls: options.pictures * settings.steps, size: largest });
   checkMemory(profile, plan, [unetPart, vaePart], largest, process.availableMemory());
 
-  const runtime = new Runtime({
-    budgetBytes: plan.budgetBytes,
-    providers: platformProviders(),
-    threads: options.threads ?? null,
-  });
   const unet = openUNet(unetPart, runtime, plan.unet, plan.guidance);
   const autoencoder = openAutoencoder(vaePart, runtime, plan.autoencoder, { tilePixels: plan.tilePixels });
   const encodeText = await openTextEncoders(model, runtime, settings.clipSkip, options.learned ?? []);
@@ -149,8 +140,6 @@ export async function openPainter(model: Model, options: PainterOptions): Promis
       const painted = resample(picture!, size.width, size.height);
       return frameOf(given && mask ? keepOutside(painted, given, mask) : painted, frame);
     },
-    placements: () => runtime.placements(),
-    close: () => runtime.close(),
   };
 }
 

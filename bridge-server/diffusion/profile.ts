@@ -5,6 +5,8 @@ import type { Part } from '../weights/model.ts';
 import { bytesOf } from './networks/memory.ts';
 import type { GuidanceCalls } from './networks/unet.ts';
 import type { Size } from './picture/size.ts';
+import { platformProviders } from './runtime/providers.ts';
+import { Runtime } from './runtime/runtime.ts';
 
 export type Profile = RenderRequest['profile'];
 
@@ -18,7 +20,6 @@ export type Plan = {
   readonly guidance: GuidanceCalls;
   /** Side of the VAE's tiles in pixels; null: pictures are worked whole. */
   readonly tilePixels: number | null;
-  readonly budgetBytes: number;
 };
 
 /** From how many calls of the UNet on folding and packing its weights costs less time than it saves. */
@@ -41,11 +42,25 @@ export function planFor(profile: Profile, { unetCalls, size }: { unetCalls: numb
     case 'quality': {
       const storage = profile === 'quality' && unetCalls >= FOLDING_PAYS ? 'folded' : 'mapped';
       const tilePixels = isLarge ? TILE_PIXELS : null;
-      return { unet: storage, autoencoder: storage, guidance: 'batched', tilePixels, budgetBytes: Infinity };
+      return { unet: storage, autoencoder: storage, guidance: 'batched', tilePixels };
     }
     case 'small':
-      return { unet: 'mapped', autoencoder: 'mapped', guidance: 'split', tilePixels: TILE_PIXELS, budgetBytes: 0 };
+      return { unet: 'mapped', autoencoder: 'mapped', guidance: 'split', tilePixels: TILE_PIXELS };
   }
+}
+
+/** How much of the free memory loaded networks may take together, so that pictures fit beside them. */
+const LOADED_SHARE = 0.7;
+
+/**
+ * Where networks run, in this platform's order of providers. What is loaded stays for the next painter, within a budget; in the
+ * profile small one network at a time is loaded.
+ *
+ * @param threads CPU threads; null: one for each core. Another number rounds differently.
+ */
+export function openRuntime(profile: Profile, threads: number | null = null): Runtime {
+  const budgetBytes = profile === 'small' ? 0 : process.availableMemory() * LOADED_SHARE;
+  return new Runtime({ budgetBytes, providers: platformProviders(), threads });
 }
 
 /** Bytes that a UNet's and a VAE's intermediate results take for each pixel of the picture; measured at 512x512. */

@@ -13,7 +13,7 @@ export type ParityCase = {
   readonly tolerance: number;
   /** Which of the two differences counts; relativeL2 unless the reference data says otherwise. */
   readonly metric?: keyof Difference;
-  measure(signal: AbortSignal): Promise<Difference>;
+  readonly measure: (signal: AbortSignal) => Promise<Difference>;
 };
 
 /** One call of a network in 32-bit floats: a different order of summation stays below this, a different formula does not. */

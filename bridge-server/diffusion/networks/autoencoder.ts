@@ -33,12 +33,12 @@ export function openAutoencoder(
   const encoder = runtime.network({
     name: 'VAE encoder',
     bytes: bytesOf(part, storage, 'encoder.'),
-    record: () => recordVaeEncoder(part, sizes, { storage }),
+    recording: recordVaeEncoder(part, sizes, { storage }),
   });
   const decoder = runtime.network({
     name: 'VAE decoder',
     bytes: bytesOf(part, storage, 'decoder.'),
-    record: () => recordVaeDecoder(part, sizes, { storage }),
+    recording: recordVaeDecoder(part, sizes, { storage }),
   });
   /** Runs in tiles when the picture is larger than one. */
   const inTiles = (

@@ -45,17 +45,16 @@ export async function openTextEncoders(
     const network = runtime.network({
       name: part.kind === 'textEncoder2' ? 'second text encoder' : 'text encoder',
       bytes: bytesOf(part, 'mapped'),
-      record: () =>
-        recordTextEncoder(
-          part,
-          { batch: 'batch' },
-          {
-            ...textLayer(family, clipSkip),
-            storage: 'mapped',
-            pooled: part.kind === 'textEncoder2',
-            ...(rows > 0 ? { inversions: 'rows' } : {}),
-          },
-        ),
+      recording: recordTextEncoder(
+        part,
+        { batch: 'batch' },
+        {
+          ...textLayer(family, clipSkip),
+          storage: 'mapped',
+          pooled: part.kind === 'textEncoder2',
+          ...(rows > 0 ? { inversions: 'rows' } : {}),
+        },
+      ),
     });
     const words = vectors.map(({ name, count }) => ({ name, vectors: count }));
     const values = joined(...vectors.map(({ values }) => values));

@@ -33,7 +33,7 @@ export function openUNet(part: Part, runtime: Runtime, storage: Storage, calls: 
   const network = runtime.network({
     name: 'UNet',
     bytes: bytesOf(part, storage),
-    record: () => recordUNet(part, { batch: 'batch', height: 'height', width: 'width', tokens: 'tokens' }, { storage }),
+    recording: recordUNet(part, { batch: 'batch', height: 'height', width: 'width', tokens: 'tokens' }, { storage }),
   });
   const channels = part.weights.get('conv_in.weight')!.shape[1]!;
 

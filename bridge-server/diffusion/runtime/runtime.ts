@@ -1,16 +1,17 @@
+import { createHash } from 'node:crypto';
 import { Failure } from '../../errors.ts';
 import type { Recording } from '../../onnx/model.ts';
 import type { Provider, Tensors } from '../../onnx/session.ts';
 import type { Placement } from './messages.ts';
 import { Crash, Refusal, RuntimeProcess } from './process.ts';
 
-/** A network as the runtime knows it: how to record it, and what it takes in memory while it is loaded. */
+/** A network as the runtime knows it: its graph, and what it takes in memory while it is loaded. */
 export type NetworkSource = {
   /** For messages: "UNet". */
   readonly name: string;
   /** Estimated bytes of weights while loaded. */
   readonly bytes: number;
-  record(): Recording;
+  readonly recording: Recording;
 };
 
 export type Network = {
@@ -35,7 +36,8 @@ type Entry = { readonly id: number; readonly source: NetworkSource; placement: P
  */
 export class Runtime {
   readonly #options: RuntimeOptions;
-  readonly #entries: Entry[] = [];
+  /** By content: two that have the same graph over the same file are one. */
+  readonly #entries = new Map<string, Entry>();
   /** Loaded networks, the longest unused first. */
   readonly #loaded = new Set<Entry>();
   /** Providers that failed while they ran something, and how. */
@@ -48,14 +50,18 @@ export class Runtime {
   }
 
   network(source: NetworkSource): Network {
-    const entry: Entry = { id: this.#entries.length, source, placement: null };
-    this.#entries.push(entry);
+    const { bytes, storage } = source.recording;
+    const key = `${storage} ${createHash('sha256').update(bytes).digest('hex')}`;
+    const entry = this.#entries.get(key) ?? { id: this.#entries.size, source, placement: null };
+    this.#entries.set(key, entry);
     return { run: (feeds, signal) => this.#inTurn(() => this.#run(entry, feeds, signal)) };
   }
 
   /** Where each network runs that has been loaded so far, and why not elsewhere. */
   placements(): { name: string; placement: Placement }[] {
-    return this.#entries.flatMap(({ source, placement }) => (placement ? [{ name: source.name, placement }] : []));
+    return [...this.#entries.values()].flatMap(({ source, placement }) =>
+      placement ? [{ name: source.name, placement }] : [],
+    );
   }
 
   /** The names of the networks that are loaded now, the longest unused first. */
@@ -123,7 +129,7 @@ export class Runtime {
       {
         act: 'open',
         network: entry.id,
-        recording: entry.source.record(),
+        recording: entry.source.recording,
         providers: this.#providers(),
         threads: this.#options.threads,
       },
