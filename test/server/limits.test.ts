@@ -60,9 +60,10 @@ async function expectServed({ port }: Bridge): Promise<void> {
   await client.close();
 }
 
+/** Closed, by an error or not. */
 const gone = async (socket: Socket): Promise<void> => {
   socket.resume();
-  if (!socket.closed) await once(socket, 'close');
+  if (!socket.closed) await new Promise((resolve) => socket.once('close', resolve));
 };
 
 test('the bridge takes the first free of its ports, and none that another program has', async () => {
