@@ -68,6 +68,7 @@ describe('a network in the child process', () => {
     const one = network(runtime);
     await one.run(feeds(), signal);
     const running = one.run(feeds(), signal);
+    process.kill(runtime.pid!, 'SIGKILL');
     const killer = setInterval(() => runtime.pid !== null && process.kill(runtime.pid, 'SIGKILL'), 5);
     await expect(running).rejects.toMatchObject({ code: 'runtime-crashed', facts: { network: 'decoder' } });
     clearInterval(killer);
