@@ -2,9 +2,9 @@ import * as f from '../onnx/functions.ts';
 import type { Value } from '../onnx/graph.ts';
 import { finish, type Recording } from '../onnx/model.ts';
 import type { Part } from '../weights/model.ts';
-import { conv } from './layers.ts';
+import { conv, convOfDoubled } from './layers.ts';
 import { type RecordOptions, Scope } from './scope.ts';
-import { type PictureSizes, twice } from './vae.ts';
+import type { PictureSizes } from './vae.ts';
 
 /**
  * The tiny autoencoder (https://github.com/madebyollin/taesd), for previews. Its latents are the sampler's own: scaled as
@@ -40,7 +40,7 @@ export function recordTaesdDecoder(
   for (const { m, kind, isFirst } of layers(p)) {
     if (kind === 'block') x = block(m, x);
     else if (isFirst) x = f.relu(conv(m, x));
-    else x = conv(m, m.has('bias') ? x : twice(x));
+    else x = m.has('bias') ? conv(m, x) : convOfDoubled(m, x);
   }
   root.graph.output('image', f.sub(f.mul(x, 2), 1));
   return finish(root.graph, options.storage);

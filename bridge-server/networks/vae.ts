@@ -1,10 +1,10 @@
-import { type Dimension, product } from '../onnx/dimension.ts';
+import type { Dimension } from '../onnx/dimension.ts';
 import * as f from '../onnx/functions.ts';
 import type { Value } from '../onnx/graph.ts';
 import { finish, type Recording } from '../onnx/model.ts';
 import type { Part } from '../weights/model.ts';
 import { vaeConfig } from './config.ts';
-import { attention, conv, groupNorm, linear, picture, silu, tokens } from './layers.ts';
+import { attention, conv, convOfDoubled, groupNorm, linear, picture, silu, tokens } from './layers.ts';
 import { type RecordOptions, Scope } from './scope.ts';
 
 /** Sizes of the input: pixels for the encoder, latents for the decoder. */
@@ -61,7 +61,7 @@ export function recordVaeDecoder(
   for (let level = 0; level < p.count('up_blocks', 'resnets.0.conv1.weight'); level++) {
     const m = p.at(`up_blocks.${level}`);
     x = resnets(m, x, groups);
-    if (m.has('upsamplers.0.conv.weight')) x = conv(m.at('upsamplers.0.conv'), twice(x));
+    if (m.has('upsamplers.0.conv.weight')) x = convOfDoubled(m.at('upsamplers.0.conv'), x);
   }
   x = conv(p.at('conv_out'), silu(groupNorm(p.at('conv_norm_out'), x, groups, EPSILON)));
   root.graph.output('image', x);
@@ -70,10 +70,6 @@ export function recordVaeDecoder(
 
 /** What latents are multiplied by after encoding and divided by before decoding, to have about unit variance. */
 export const scalingFactor = (part: Part): number => vaeConfig(part).scalingFactor;
-
-/** Nearest neighbour to double the size. */
-export const twice = (x: Value): Value =>
-  f.resize(x, product(2, x.shape[2] as Dimension), product(2, x.shape[3] as Dimension));
 
 function middle(m: Scope, x: Value, groups: number): Value {
   const h = resnet(m.at('resnets.0'), x, groups);

@@ -82,6 +82,9 @@ export const pick = (x: Value, positions: Value): Value => one('GatherND', [x, p
 /** Where the first of the largest values of each row of [batch, tokens] is: [batch, 1]. */
 export const argmax = (x: Value): Value => one('ArgMax', [x], { axis: -1 });
 
+/** From four blocks of channels, [top left, top right, bottom left, bottom right], to a picture of double the size. */
+export const depthToSpace = (x: Value): Value => one('DepthToSpace', [x], { blocksize: 2, mode: 'DCR' });
+
 /** Nearest neighbour from [batch, channels, …] to the given height and width. */
 export const resize = (x: Value, height: Dimension, width: Dimension): Value =>
   one('Resize', [x, null, null, x.graph.sizes([height, width])], {

@@ -284,6 +284,21 @@ export const OPERATORS = {
     },
   },
 
+  /** Groups of blocksize x blocksize channel blocks, row by row, become squares of pixels. */
+  DepthToSpace: {
+    domain: '',
+    attributes: { blocksize: 'int', mode: 'string' },
+    infer: (inputs, { blocksize }, fail) => {
+      const { dtype, shape } = first(inputs, fail);
+      const [batch, channels, height, width] = shape;
+      const size = Number(blocksize);
+      if (typeof channels !== 'number' || channels % size ** 2 !== 0)
+        return fail(`${channels} channels make no squares`);
+      const [tall, wide] = [product(size, height as Dimension), product(size, width as Dimension)];
+      return [{ dtype, shape: [batch as Dimension, channels / size ** 2, tall, wide] }];
+    },
+  },
+
   /** Nearest neighbour, the left of two equals; the fourth input's `elements` are the sizes of the two last axes. */
   Resize: {
     domain: '',

@@ -110,6 +110,7 @@ const BUILDERS: Readonly<Record<string, (x: Value) => Value>> = {
     const half = f.conv(x, weights(x, [2, channels(x), 3, 3]), null, { stride: 2, pads: [1, 1, 1, 1] });
     return f.resize(half, x.shape[2]!, x.shape[3]!);
   },
+  'depth to space': f.depthToSpace,
   'fused attention': (x) => {
     const tokens = f.reshape(f.transpose(x, [0, 2, 3, 1]), [
       x.shape[0]!,
