@@ -80,9 +80,15 @@ const RATES: readonly Rational[] = [
 export function constantRate(line: Timeline, claims: readonly Rational[]): Rational | null {
   const { pts, timebase } = line;
   if (pts.length < 2) return claims[0] ?? rational(25);
+  const exact = (rate: Rational): boolean => isOnGrid(line, rate, 1);
+  const claimed = (rate: Rational): boolean => claims.some(({ num, den }) => num === rate.num && den === rate.den);
+  // In a short clip 24 and 23.976 both fit: then the container's word counts.
+  const usual = RATES.filter(exact);
   const measured = rateOfSpacing(line, (pts.at(-1) - pts[0]!) / (pts.length - 1));
   return (
-    [...claims, ...RATES, ...(measured ? [measured] : [])].find((rate) => isOnGrid(line, rate, 1)) ??
+    usual.find(claimed) ??
+    usual[0] ??
+    [...claims, ...(measured ? [measured] : [])].find(exact) ??
     RATES.find((rate) => isOnGrid(line, rate, ticksPerFrame(rate, timebase) / 4)) ??
     null
   );

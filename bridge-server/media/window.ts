@@ -1,6 +1,14 @@
 import type { Clip } from './clip.ts';
 import type { Frame, FrameRange } from './frame.ts';
 
+type Reading = {
+  /** The number of the frame that comes next, and the one before which it ends. */
+  next: number;
+  readonly end: number;
+  readonly frames: AsyncIterator<Frame>;
+  readonly abort: AbortController;
+};
+
 /**
  * Any frame of a clip, at any time, in bounded memory. Decoding only runs forwards and starts at a price, so a miss decodes a run
  * of frames: on from n when walking forwards, up to n when walking backwards. Frames are not to be written to.
@@ -10,7 +18,7 @@ export class FrameWindow {
   readonly #capacity: number;
   /** Least recently used first. */
   readonly #frames = new Map<number, Frame>();
-  #reading: { next: number; readonly end: number; readonly frames: AsyncIterator<Frame> } | null = null;
+  #reading: Reading | null = null;
   #lastAsked: number | null = null;
   #turn: Promise<unknown> = Promise.resolve();
 
@@ -44,15 +52,18 @@ export class FrameWindow {
       this.#keep(n, known);
       return known;
     }
-    const { next, end } = this.#reading ?? { next: 0, end: 0 };
-    if (n < next || n >= Math.min(end, next + this.#capacity)) {
+    const { next, end: limit } = this.#reading ?? { next: 0, end: 0 };
+    if (n < next || n >= Math.min(limit, next + this.#capacity)) {
       await this.#stop();
       const from = backwards ? Math.max(range.from, n - Math.floor(this.#capacity / 2)) : n;
-      this.#start({ from, to: backwards ? n + 1 : range.to }, signal);
+      this.#start({ from, to: backwards ? n + 1 : range.to });
     }
+    const reading = this.#reading!;
+    // A reading outlives the call that began it: each call ends it only while it waits for it.
+    const end = (): void => reading.abort.abort(signal.reason);
+    signal.addEventListener('abort', end, { once: true });
     try {
       for (;;) {
-        const reading = this.#reading!;
         const result = (await reading.frames.next()) as IteratorResult<Frame, undefined>;
         if (result.done) throw new Error(`frame ${n} did not come`);
         this.#keep(reading.next, result.value);
@@ -61,11 +72,15 @@ export class FrameWindow {
     } catch (error) {
       await this.#stop();
       throw error;
+    } finally {
+      signal.removeEventListener('abort', end);
     }
   }
 
-  #start(range: FrameRange, signal: AbortSignal): void {
-    this.#reading = { next: range.from, end: range.to, frames: this.#clip.read(range, signal)[Symbol.asyncIterator]() };
+  #start(range: FrameRange): void {
+    const abort = new AbortController();
+    const frames = this.#clip.read(range, abort.signal)[Symbol.asyncIterator]();
+    this.#reading = { next: range.from, end: range.to, frames, abort };
   }
 
   async #stop(): Promise<void> {
