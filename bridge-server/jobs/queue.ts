@@ -147,21 +147,23 @@ export class Jobs {
 
   #enqueue(job: JobRecord): JobRecord {
     this.#queue.push(job.id);
-    queueMicrotask(() => this.#next());
+    queueMicrotask(() => this.#tick());
     return job;
   }
 
+  /** Begins the next job of the queue, if none runs. What the store cannot take now is tried again at the next tick. */
   #next(): void {
-    if (this.#running || this.#closing) return;
-    const id = this.#queue.shift();
-    if (id === undefined) return;
+    const [id] = this.#queue;
+    if (id === undefined || this.#running || this.#closing) return;
     const job = this.get(id);
-    if (isSettled(job.state) || !this.#store.setState(id, { state: 'running', progress: null })) return this.#next();
+    const begun = !isSettled(job.state) && this.#store.setState(id, { state: 'running', progress: null });
+    this.#queue.shift();
+    if (!begun) return this.#next();
     const stop = new AbortController();
     this.#progress = this.#progressShown = null;
     const ended = this.#run(job, stop.signal).finally(() => {
       this.#running = null;
-      this.#next();
+      this.#tick();
     });
     this.#running = { id, stop, ended };
     this.#show();
@@ -218,6 +220,7 @@ export class Jobs {
         this.#store.setState(id, state);
         this.#unsaved.delete(id);
       }
+      this.#next();
       this.#showProgress();
       for (const id of this.#store.cancelRequests()) this.cancel(id);
       this.#show();

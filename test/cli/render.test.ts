@@ -168,6 +168,19 @@ describe('render', () => {
     }
   });
 
+  it('takes names that look like something else', async () => {
+    const install = await newInstall();
+    await sceneFolder(join(install.desk, '--json'), 2);
+    const options = ['--look', 'none', '--every-frame', '--json'];
+    for (const args of [
+      [...options, '--out=-o.mov', '--', '--json'],
+      ['./--json', '--out', "./it's 100% {odd} $(name) 🎞.mov", ...options],
+    ]) {
+      expect((await run(install, 'render', ...args)).code).toBe(0);
+    }
+    expect((await readdir(install.desk)).sort()).toEqual(['--json', '-o.mov', "it's 100% {odd} $(name) 🎞.mov"]);
+  });
+
   it('gives the same frames whatever the number of workers', async () => {
     const install = await newInstall();
     await sceneFolder(join(install.desk, 'shot'), 6);
