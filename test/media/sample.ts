@@ -11,7 +11,8 @@ import type { Frame } from '../../bridge-server/media/frame.ts';
 import type { Progress } from '../../bridge-server/progress.ts';
 import { makeScene } from './scene.ts';
 
-// What `npm start` shows: the sample shot, repainted by the same command line that everyone uses.
+// What `npm start` shows: the sample shot, repainted by the same command line that everyone uses. `npm start -- docs/sample.png`
+// also writes the sheet there, small enough for a README.
 
 const SCENE = { kind: 'arms', seed: 7, width: 640, height: 360, frames: 40 } as const;
 const RATE = { num: 24, den: 1 };
@@ -31,7 +32,9 @@ await Promise.all([source, clip, sheet].map((path) => rm(path, { force: true }))
 say('Drawing the sample shot');
 await drawShot();
 const result = await render();
-await drawSheet(result);
+await writeFile(sheet, await drawSheet(result, { cellWidth: 384 }));
+const readme = process.argv[2];
+if (readme !== undefined) await writeFile(readme, await drawSheet(result, { cellWidth: 236, colours: 96 }));
 const show = (path: string): string => relative(process.cwd(), path) || path;
 const seconds = (SCENE.frames * RATE.den) / RATE.num;
 process.stdout.write(`
@@ -83,35 +86,43 @@ async function render(): Promise<RenderResult> {
 }
 
 /** The shot, the key frames where they lie in it, the finished clip. */
-async function drawSheet({ keys }: RenderResult): Promise<void> {
+async function drawSheet({ keys }: RenderResult, options: Parameters<typeof contactSheet>[2]): Promise<Buffer> {
   const isKey = new Set(keys.map(({ frame }) => frame));
   const columns = columnsOf([...isKey]);
   const [before, after] = [await pick(source, columns), await pick(clip, columns)];
   const cells = (frames: ReadonlyMap<number, Frame>, shown: (n: number) => boolean): SheetCell[] =>
     columns.map((n) => (shown(n) ? { frame: frames.get(n)!, caption: `frame ${n}`, marked: isKey.has(n) } : null));
-  const png = await contactSheet(
+  return contactSheet(
     `Pentimento: ${SCENE.frames} frames from ${keys.length} keys`,
     [
       { label: 'The shot', cells: cells(before, () => true) },
       { label: 'Key frames, painted', cells: cells(after, (n) => isKey.has(n)) },
       { label: 'The finished clip', cells: cells(after, () => true) },
     ],
-    { cellWidth: 384 },
+    options,
   );
-  await writeFile(sheet, png);
 }
 
-/** Frames spread over the shot: key frames, and between each two of them one that is as far from every key as can be. */
+/** Frames spread over the shot: some of the key frames, and between them frames that are as far from every key as can be. */
 function columnsOf(keys: readonly number[]): number[] {
-  const toKey = (n: number): number => Math.min(...keys.map((key) => Math.abs(key - n)));
-  const even = Array.from({ length: COLUMNS }, (_, i) => Math.round((i * (SCENE.frames - 1)) / (COLUMNS - 1)));
-  const chosen = even.map((n) => keys.reduce((a, b) => (Math.abs(b - n) < Math.abs(a - n) ? b : a)));
-  for (let i = 1; i < COLUMNS - 1; i += 2) {
-    const [from, to] = [chosen[i - 1]! + 1, chosen[i + 1]!];
-    const between = Array.from({ length: Math.max(0, to - from) }, (_, k) => from + k);
-    chosen[i] = between.reduce((a, b) => (toKey(b) > toKey(a) ? b : a), even[i]!);
+  const step = (SCENE.frames - 1) / (COLUMNS - 1);
+  const columns = Array.from({ length: COLUMNS }, (_, i) => Math.round(i * step));
+  const free = new Set(columns.keys());
+  const most = Math.min(keys.length, Math.ceil(COLUMNS / 2));
+  for (let k = 0; k < most; k++) {
+    const key = keys[most > 1 ? Math.round((k * (keys.length - 1)) / (most - 1)) : 0]!;
+    const nearest = [...free].reduce((a, b) => (Math.abs(columns[b]! - key) < Math.abs(columns[a]! - key) ? b : a));
+    columns[nearest] = key;
+    free.delete(nearest);
   }
-  return chosen;
+  const toKey = (n: number): number => Math.min(...keys.map((key) => Math.abs(key - n)));
+  for (const i of free) {
+    const reach = Math.floor(step / 3);
+    const near = Array.from({ length: 2 * reach + 1 }, (_, k) => columns[i]! + k - reach);
+    const inside = near.filter((n) => n >= 0 && n < SCENE.frames);
+    columns[i] = inside.reduce((a, b) => (toKey(b) > toKey(a) ? b : a), columns[i]!);
+  }
+  return columns.sort((a, b) => a - b);
 }
 
 async function pick(path: string, numbers: readonly number[]): Promise<Map<number, Frame>> {
