@@ -2,7 +2,9 @@ import type { Block, Engine } from '../kernels/engine.ts';
 import type { StageFolder } from '../jobs/stage-folder.ts';
 import type { Report } from '../progress.ts';
 import { estimateFlow } from '../shot/flow.ts';
+import { PatchSearch, fillName } from './fill.ts';
 import { loadMap, mapName, storeMap } from './maps.ts';
+import { Mixture } from './mixture.ts';
 import { guideBytes, loadGuide, stagingBytes } from './pictures.ts';
 import type { Source } from './pictures.ts';
 import type { Span } from './spans.ts';
@@ -14,7 +16,7 @@ type Walk = { readonly key: number; readonly frames: readonly number[] };
 
 /**
  * Where every pixel of every frame of the span is found in its keys, by the source alone; and for two keys where the pixels of each are
- * found in the other. Entries `mapName(frame, key)` of `folder`; those that are there are kept, so that it goes on where it was
+ * found in the other; and patches for what is in neither. Entries `mapName(frame, key)` and `fillName(frame)` of `folder`; those that are there are kept, so that it goes on where it was
  * interrupted.
  */
 export async function matchSpan(
@@ -26,14 +28,15 @@ export async function matchSpan(
   signal: AbortSignal,
 ): Promise<void> {
   const walks = walksOf(span);
-  const total = walks.reduce((sum, { frames }) => sum + frames.length, 0);
+  const total = walks.reduce((sum, { frames }) => sum + frames.length, 0) + span.to - span.from;
   let done = 0;
   for (const walk of walks) {
     await follow(engine, walk, source, folder, () => report(++done, total), signal);
   }
+  await fillGaps(engine, span, source, folder, () => report(++done, total), signal);
 }
 
-export function walksOf({ before, after, from, to }: Span): Walk[] {
+function walksOf({ before, after, from, to }: Span): Walk[] {
   const frames = Array.from({ length: to - from }, (_, i) => from + i);
   const forward = before === null ? [] : [{ key: before, frames: after === null ? frames : [...frames, after] }];
   const backwards = frames.toReversed();
@@ -75,7 +78,7 @@ async function follow(
 
     const load = async (n: number, into: Block, lumaInto: Block): Promise<void> => {
       const frame = await source.get(n, signal);
-      await loadGuide(engine, frame, staging, scratch, into);
+      await loadGuide(engine, frame, staging, scratch, into.pointer);
       await engine.run('luma', staging.pointer, width, height, frame.channels, lumaInto.pointer);
     };
     let ready = false;
@@ -118,5 +121,32 @@ async function follow(
   } finally {
     await writing.catch(() => undefined);
     engine.free(...blocks);
+  }
+}
+
+/** Finds patches of the keys for what the maps do not explain, frame by frame. */
+async function fillGaps(
+  engine: Engine,
+  span: Span,
+  source: Source,
+  folder: StageFolder,
+  done: () => void,
+  signal: AbortSignal,
+): Promise<void> {
+  let mixture: Mixture | null = null;
+  let search: PatchSearch | null = null;
+  try {
+    for (let n = span.from; n < span.to; n++) {
+      signal.throwIfAborted();
+      if (!(await folder.has(fillName(n)))) {
+        mixture ??= await Mixture.open(engine, span, source, folder, signal);
+        search ??= await PatchSearch.open(mixture);
+        await mixture.load(n, signal);
+        await search.fill(n, folder);
+      }
+      done();
+    }
+  } finally {
+    mixture?.close();
   }
 }

@@ -16,24 +16,24 @@ export const stagingBytes = (width: number, height: number): number => width * h
 export const guideBytes = (width: number, height: number): number => width * height * 4;
 export const pictureBytes = (width: number, height: number): number => width * height * 8;
 
-/** Writes what frames are compared by (kernels/assembly/guide.ts) into `out`. `scratch`: width*height*3 bytes. */
+/** Writes what frames are compared by (kernels/assembly/guide.ts) to the address `out`. `scratch`: width*height*3 bytes. */
 export async function loadGuide(
   engine: Engine,
   frame: Frame,
   staging: Staging,
   scratch: Block,
-  out: Block,
+  out: number,
 ): Promise<void> {
   const { width, height, channels, data } = frame;
   engine.u16(staging, data.length).set(data);
   const sums = scratch.pointer;
   const grey = sums + 2 * width * height;
-  await engine.run('guide', staging.pointer, width, height, channels, grey, sums, out.pointer);
+  await engine.run('guide', staging.pointer, width, height, channels, grey, sums, out);
 }
 
-/** Writes the frame as four premultiplied u16 a pixel into `out`. */
-export async function loadPicture(engine: Engine, frame: Frame, staging: Staging, out: Block): Promise<void> {
+/** Writes the frame as four premultiplied u16 a pixel to the address `out`. */
+export async function loadPicture(engine: Engine, frame: Frame, staging: Staging, out: number): Promise<void> {
   const { width, height, channels, data } = frame;
   engine.u16(staging, data.length).set(data);
-  await engine.run('premultiply', staging.pointer, width, height, channels, out.pointer);
+  await engine.run('premultiply', staging.pointer, width, height, channels, out);
 }

@@ -1,7 +1,8 @@
 /** Residual features of a pixel: three colours in three bands (kernels/assembly/blend.ts). */
 const FEATURES = 9;
 const COLOURS = 3;
-const NUMBERS = (FEATURES * (FEATURES + 1)) / 2 + FEATURES * COLOURS;
+/** Numbers that `relate` sums for a row. */
+export const RELATION_NUMBERS = (FEATURES * (FEATURES + 1)) / 2 + FEATURES * COLOURS;
 /** Added to the diagonal for every sample: a squared difference of this many 8-bit levels is noise and teaches nothing. */
 const RIDGE = 0.1;
 
@@ -10,8 +11,8 @@ const RIDGE = 0.1;
  * in 16-bit levels for each 8-bit level. `rows` are the sums of `relate`, 72 numbers a row; `samples` the pixels they are of.
  */
 export function relationOf(rows: readonly Float64Array[], samples: number): Float32Array {
-  const sums = new Float64Array(NUMBERS);
-  for (const part of rows) for (let i = 0; i < part.length; i++) sums[i % NUMBERS]! += part[i]!;
+  const sums = new Float64Array(RELATION_NUMBERS);
+  for (const part of rows) for (let i = 0; i < part.length; i++) sums[i % RELATION_NUMBERS]! += part[i]!;
   const normal = Array.from({ length: FEATURES }, () => new Float64Array(FEATURES));
   const right = Array.from({ length: FEATURES }, () => new Float64Array(COLOURS));
   for (let i = 0, at = 0; i < FEATURES; i++) {

@@ -4,21 +4,19 @@ import type { StageFolder } from '../jobs/stage-folder.ts';
 import type { Block, Engine } from '../kernels/engine.ts';
 import type { Frame } from '../media/frame.ts';
 import type { Report } from '../progress.ts';
-import { loadMap, mapName } from './maps.ts';
-import { guideBytes, loadGuide, loadPicture, pictureBytes, stagingBytes } from './pictures.ts';
+import { loadFill } from './fill.ts';
+import { Mixture } from './mixture.ts';
+import { loadPicture, pictureBytes } from './pictures.ts';
 import type { Source } from './pictures.ts';
-import { relationOf } from './relation.ts';
+import { RELATION_NUMBERS, relationOf } from './relation.ts';
 import type { Span } from './spans.ts';
 
 /** The repainted key of a frame, of the source's size. */
 export type KeyPictures = { get(n: number, signal: AbortSignal): Promise<Frame> };
 
-/** One key in the engine's memory: its source as a guide, its repainting as a premultiplied picture, the map of the frame at hand to it. */
-type Side = { readonly key: number; readonly guide: Block; readonly picture: Block; readonly map: Block };
-
 /**
- * Makes the span's frames from its repainted keys along the maps of `matchSpan`, into entries `resultName(n)` of `results`; those that
- * are there are kept. Results have alpha when a key has. Throws Failure('key-size') for a key that is not of the source's size.
+ * Makes the span's frames from its repainted keys along the matches of `matchSpan`, into entries `resultName(n)` of `results`; those
+ * that are there are kept. Results have alpha when a key has. Throws Failure('key-size') for a key that is not of the source's size.
  */
 export async function synthesiseSpan(
   engine: Engine,
@@ -32,22 +30,23 @@ export async function synthesiseSpan(
   const total = span.to - span.from;
   let done = 0;
   let painter: Painter | null = null;
+  /** One frame is packed and written while the next is made. */
   let writing = Promise.resolve();
   try {
     for (let n = span.from; n < span.to; n++) {
       signal.throwIfAborted();
-      if (!(await results.has(resultName(n)))) {
-        painter ??= await Painter.open(engine, span, source, keys, matches, signal);
-        const frame = await painter.paint(n, signal);
-        await writing;
-        writing = writeFrame(frame)
-          .then((bytes) => results.write(resultName(n), bytes))
-          .then(() => report(++done, total));
-        writing.catch(() => undefined);
-      } else {
+      if (await results.has(resultName(n))) {
         await writing;
         report(++done, total);
+        continue;
       }
+      painter ??= await Painter.open(engine, span, source, keys, matches, signal);
+      const frame = await painter.paint(n, signal);
+      await writing;
+      writing = writeFrame(frame)
+        .then((bytes) => results.write(resultName(n), bytes))
+        .then(() => report(++done, total));
+      writing.catch(() => undefined);
     }
     await writing;
   } finally {
@@ -58,37 +57,27 @@ export async function synthesiseSpan(
 
 /** What stays in memory while a span's frames are made. */
 class Painter {
-  readonly #engine: Engine;
-  readonly #source: Source;
+  readonly #mixture: Mixture;
   readonly #matches: StageFolder;
-  readonly #blocks: Block[] = [];
-  readonly #staging: Block;
-  readonly #scratch: Block;
-  readonly #guide: Block;
-  readonly #residual: Block;
-  readonly #soft: Block;
-  readonly #between: Block;
-  readonly #planes: readonly Block[];
+  /** The repainted keys, premultiplied, one below the other in the order of the mixture's sides. */
+  readonly #pictures: Block;
   readonly #coarse: Block;
   readonly #relation: Block;
-  readonly #sides: Side[] = [];
+  readonly #filled: Block;
+  readonly #votes: Block;
+  readonly #plane: Block;
   #channels: 3 | 4 = 3;
 
-  private constructor(engine: Engine, source: Source, matches: StageFolder, coarseBytes: number) {
-    const { width, height } = source;
-    const pixels = width * height;
-    this.#engine = engine;
-    this.#source = source;
+  private constructor(mixture: Mixture, matches: StageFolder, coarseBytes: number) {
+    const { width, height } = mixture.source;
+    this.#mixture = mixture;
     this.#matches = matches;
-    this.#staging = this.#alloc(stagingBytes(width, height));
-    this.#scratch = this.#alloc(4 * pixels);
-    this.#guide = this.#alloc(guideBytes(width, height));
-    this.#residual = this.#alloc(8 * pixels);
-    this.#soft = this.#alloc(8 * pixels);
-    this.#between = this.#alloc(8 * pixels);
-    this.#planes = Array.from({ length: 5 }, () => this.#alloc(4 * pixels));
-    this.#coarse = this.#alloc(coarseBytes);
-    this.#relation = this.#alloc(9 * 4 * 4);
+    this.#pictures = mixture.alloc(mixture.sides.length * pictureBytes(width, height));
+    this.#coarse = mixture.alloc(coarseBytes);
+    this.#relation = mixture.alloc(9 * 4 * 4);
+    this.#filled = mixture.alloc(4 * width * height);
+    this.#votes = mixture.alloc(8 * width * height);
+    this.#plane = mixture.alloc(4 * width * height);
   }
 
   static async open(
@@ -99,80 +88,60 @@ class Painter {
     matches: StageFolder,
     signal: AbortSignal,
   ): Promise<Painter> {
-    const coarseBytes = await engine.run('coarseBytes', source.width, source.height);
-    const painter = new Painter(engine, source, matches, coarseBytes);
+    const mixture = await Mixture.open(engine, span, source, matches, signal);
     try {
-      for (const key of [span.before, span.after]) if (key !== null) await painter.#addSide(key, keys, signal);
+      const painter = new Painter(mixture, matches, await engine.run('coarseBytes', source.width, source.height));
+      for (const i of mixture.sides.keys()) await painter.#loadKey(i, keys, signal);
       await painter.#relate();
       return painter;
     } catch (error) {
-      painter.close();
+      mixture.close();
       throw error;
     }
   }
 
   close(): void {
-    this.#engine.free(...this.#blocks);
+    this.#mixture.close();
   }
 
-  #alloc(bytes: number): Block {
-    const block = this.#engine.alloc(bytes);
-    this.#blocks.push(block);
-    return block;
+  #picture(side: number): number {
+    const { width, height } = this.#mixture.source;
+    return this.#pictures.pointer + side * pictureBytes(width, height);
   }
 
-  async #addSide(key: number, keys: KeyPictures, signal: AbortSignal): Promise<void> {
-    const { width, height } = this.#source;
+  async #loadKey(side: number, keys: KeyPictures, signal: AbortSignal): Promise<void> {
+    const { engine, sides, source, staging } = this.#mixture;
+    const { width, height } = source;
+    const { key } = sides[side]!;
     const painted = await keys.get(key, signal);
     if (painted.width !== width || painted.height !== height) {
       const is = `${painted.width}x${painted.height}`;
       throw new Failure('key-size', { frame: key, is, wanted: `${width}x${height}` });
     }
     if (painted.channels === 4) this.#channels = 4;
-    const side: Side = {
-      key,
-      guide: this.#alloc(guideBytes(width, height)),
-      picture: this.#alloc(pictureBytes(width, height)),
-      map: this.#alloc(8 * width * height),
-    };
-    await loadPicture(this.#engine, painted, this.#staging, side.picture);
-    await loadGuide(this.#engine, await this.#source.get(key, signal), this.#staging, this.#scratch, side.guide);
-    this.#sides.push(side);
+    await loadPicture(engine, painted, staging, this.#picture(side));
   }
 
-  /** Learns from the keys how the repainting follows the source. */
+  /** Learns from the keys how the repainting follows the source: what moving one onto the other misses, in the sources and in the repaintings. */
   async #relate(): Promise<void> {
-    const { width, height } = this.#source;
-    const engine = this.#engine;
+    const { engine, sides, source, residual, spare } = this.#mixture;
+    const { width, height } = source;
     const lines = (height + 1) >> 1;
-    const rows = engine.alloc(lines * 72 * 8);
+    const rows = engine.alloc(lines * RELATION_NUMBERS * 8);
     try {
       const sums: Float64Array[] = [];
-      const [a, b] = this.#sides;
-      for (const [one, other] of a && b ? [[a, b] as const, [b, a] as const] : []) {
-        await this.#loadMap(one.key, other);
-        await engine.run(
-          'miss',
-          one.guide.pointer,
-          other.guide.pointer,
-          other.map.pointer,
-          width,
-          height,
-          this.#residual.pointer,
-        );
+      for (const [i, one] of sides.entries()) {
+        const other = sides[1 - i];
+        if (!other) break;
+        await this.#mixture.loadMap(one.key, other);
+        await engine.run('miss', one.guide, other.guide, other.map.pointer, width, height, residual.pointer);
         await this.#bands();
         await engine.run(
           'relate',
-          ...[
-            this.#residual.pointer,
-            this.#soft.pointer,
-            this.#coarse.pointer,
-            one.picture.pointer,
-            other.picture.pointer,
-          ],
+          ...[residual.pointer, spare[0].pointer, this.#coarse.pointer, this.#picture(i), this.#picture(1 - i)],
           ...[other.map.pointer, width, height, rows.pointer],
         );
-        sums.push(new Float64Array(engine.u8(rows, lines * 72 * 8).slice().buffer));
+        sums.push(new Float64Array(engine.u8(rows, lines * RELATION_NUMBERS * 8).slice().buffer));
       }
       const samples = sums.length * lines * ((width + 1) >> 1);
       engine.f32(this.#relation, 36).set(relationOf(sums, samples));
@@ -182,65 +151,51 @@ class Painter {
   }
 
   #bands(): Promise<number> {
-    const { width, height } = this.#source;
-    const blocks = [
-      this.#residual.pointer,
-      width,
-      height,
-      this.#soft.pointer,
-      this.#between.pointer,
-      this.#coarse.pointer,
-    ];
-    return this.#engine.run('bands', ...blocks);
+    const { engine, source, residual, spare } = this.#mixture;
+    const { width, height } = source;
+    const [soft, between] = spare;
+    return engine.run('bands', residual.pointer, width, height, soft.pointer, between.pointer, this.#coarse.pointer);
   }
 
-  #loadMap(n: number, { key, map }: Side): Promise<void> {
-    return loadMap(this.#engine, map, this.#source, this.#scratch, this.#matches, mapName(n, key));
+  /** Lets the patches found by the match stage vote on frame `n`, at hand. False where there are none. */
+  async #fill(n: number): Promise<boolean> {
+    const { engine, source, atlas, guide, residual, planes, spare } = this.#mixture;
+    const { width, height } = source;
+    const [doubts, between, field, errors] = planes;
+    if ((await loadFill(engine, this.#matches, n, field, errors)) === 0) return false;
+    await engine.run('doubt', residual.pointer, width, height, doubts.pointer, between.pointer);
+    await engine.run(
+      'vote',
+      ...[guide.pointer, atlas.pointer, this.#pictures.pointer, width, height, field.pointer, errors.pointer],
+      ...[doubts.pointer, residual.pointer, this.#filled.pointer, this.#votes.pointer],
+      ...[spare[0].pointer, this.#plane.pointer, between.pointer],
+    );
+    return true;
   }
 
   async paint(n: number, signal: AbortSignal): Promise<Frame> {
-    const { width, height } = this.#source;
-    const engine = this.#engine;
-    await loadGuide(engine, await this.#source.get(n, signal), this.#staging, this.#scratch, this.#guide);
-    for (const side of this.#sides) await this.#loadMap(n, side);
-    const [a, b] = this.#sides as [Side, Side | undefined];
-    const [share] = this.#planes as [Block];
-    if (b) {
-      const nearness = (b.key - n) / (b.key - a.key);
-      await engine.run(
-        'mix',
-        ...[
-          this.#guide.pointer,
-          a.guide.pointer,
-          a.map.pointer,
-          b.guide.pointer,
-          b.map.pointer,
-          width,
-          height,
-          nearness,
-        ],
-        ...[this.#residual.pointer, this.#soft.pointer, ...this.#planes.map((plane) => plane.pointer)],
-      );
-    } else {
-      await engine.run(
-        'miss',
-        this.#guide.pointer,
-        a.guide.pointer,
-        a.map.pointer,
-        width,
-        height,
-        this.#residual.pointer,
-      );
-    }
-    await this.#bands();
+    const { engine, sides, source, share, residual, spare, staging } = this.#mixture;
+    const { width, height } = source;
     const channels = this.#channels;
+    await this.#mixture.load(n, signal);
+    const filled = await this.#fill(n);
+    await this.#bands();
+    const [a, b] = sides;
     await engine.run(
       'compose',
-      ...[a.picture.pointer, a.map.pointer, b?.picture.pointer ?? 0, b?.map.pointer ?? 0, width, height, share.pointer],
-      ...[this.#residual.pointer, this.#soft.pointer, this.#coarse.pointer, this.#relation.pointer],
-      ...[channels, this.#staging.pointer],
+      ...[
+        this.#picture(0),
+        a!.map.pointer,
+        b ? this.#picture(1) : 0,
+        b?.map.pointer ?? 0,
+        width,
+        height,
+        share.pointer,
+      ],
+      ...[residual.pointer, spare[0].pointer, this.#coarse.pointer, this.#relation.pointer],
+      ...[filled ? this.#filled.pointer : 0, this.#votes.pointer, channels, staging.pointer],
     );
-    const data = new Uint16Array(engine.u16(this.#staging, width * height * channels));
+    const data = new Uint16Array(engine.u16(staging, width * height * channels));
     return { width, height, channels, data };
   }
 }

@@ -300,7 +300,8 @@ function feature(fine: v128, mild: v128, wide: v128, index: i32): f64 {
 /**
  * The finished frame, u16 straight RGB (channels 3) or RGBA: both repainted keys (premultiplied, four u16) moved along their maps
  * and mixed by `share`, plus the residual times `relation` (nine rows of four f32: what one 8-bit level of each feature adds in
- * 16-bit levels of red, green, blue, nothing). Where there is one key only, keyB is 0 and `share` unused.
+ * 16-bit levels of red, green, blue, nothing). Where there is one key only, keyB is 0 and `share` unused. `filled`, `votes`: what
+ * patches fill in (vote.ts), or 0.
  */
 export function compose(
   keyA: usize,
@@ -314,6 +315,8 @@ export function compose(
   soft: usize,
   coarse: usize,
   relation: usize,
+  filled: usize,
+  votes: usize,
   channels: i32,
   out: usize,
 ): void {
@@ -334,6 +337,11 @@ export function compose(
         const vector = mapB + (p << 3);
         const b = sampleWords(keyB, width, height, <f32>x + load<f32>(vector), <f32>y + load<f32>(vector, 4));
         value = f32x4.add(value, f32x4.mul(b, f32x4.splat(1 - weight)));
+      }
+      const patched: f32 = filled == 0 ? 0 : load<f32>(filled + (p << 2));
+      if (patched > 0) {
+        const voted = f32x4.convert_i32x4_u(v128.load16x4_u(votes + (p << 3)));
+        value = f32x4.add(f32x4.mul(value, f32x4.splat(1 - patched)), f32x4.mul(voted, f32x4.splat(patched)));
       }
       const alpha = max<f32>(0, min<f32>(65535, f32x4.extract_lane(value, 3)));
       const fine = words(residual + (p << 3));

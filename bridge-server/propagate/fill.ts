@@ -1,0 +1,266 @@
+import { constants, zstdCompress, zstdDecompress } from 'node:zlib';
+import { promisify } from 'node:util';
+import type { StageFolder } from '../jobs/stage-folder.ts';
+import type { Block, Engine } from '../kernels/engine.ts';
+import type { Mixture } from './mixture.ts';
+
+const compress = promisify(zstdCompress);
+const decompress = promisify(zstdDecompress);
+
+/** Mean squared residual (8-bit levels, blurred) from which on the maps have failed and patches are searched. */
+const FAILED = 150;
+/** The same for the mean over the 3x3 blocks of 8x8 pixels about it. */
+const FAILED_AROUND = 150;
+const BLOCK = 8;
+/** Pixels of the picture on which the search is exhaustive, at most. */
+const SEARCHED_PIXELS = 16000;
+/** A picture must have room for patches at the smallest size. */
+const SMALLEST_SIDE = 8;
+const RADIUS = 2;
+
+/** The entry that says which patches of the keys fill in frame `n`. */
+export const fillName = (n: number): string => `${String(n).padStart(6, '0')}.fill`;
+
+/** How well the keys explain a frame by its source alone. */
+export type Unsure = {
+  /** Mean squared residual over pixels and colours, in squared 8-bit levels. */
+  readonly residual: number;
+  /** Share of the pixels, 0..1, that the maps fail on. */
+  readonly failed: number;
+};
+
+type Level = {
+  readonly width: number;
+  readonly height: number;
+  readonly atlas: number;
+  readonly frame: number;
+  readonly field: Block;
+};
+
+/** Finds patches of a span's keys for what the maps fail on (kernels/assembly/nnf.ts). */
+export class PatchSearch {
+  readonly #mixture: Mixture;
+  readonly #levels: readonly Level[];
+  readonly #keys: number;
+  readonly #list: Block;
+  readonly #errors: Block;
+  readonly #scratch: Block;
+  readonly #taken: Block;
+  readonly #places: Block;
+  readonly #sums: Block;
+  #candidates = 0;
+
+  private constructor(mixture: Mixture) {
+    const { engine, sides, atlas, guide } = mixture;
+    this.#mixture = mixture;
+    this.#keys = sides.length;
+    let { width, height } = mixture.source;
+    const levels: Level[] = [];
+    for (;;) {
+      const first = levels.length === 0;
+      levels.push({
+        width,
+        height,
+        atlas: first ? atlas.pointer : mixture.alloc(this.#keys * width * height * 4).pointer,
+        frame: first ? guide.pointer : mixture.alloc(width * height * 4).pointer,
+        field: mixture.alloc(width * height * 4),
+      });
+      if (width * height <= SEARCHED_PIXELS) break;
+      width = (width + 1) >> 1;
+      height = (height + 1) >> 1;
+    }
+    this.#levels = levels;
+    const all = this.#keys * width * height * 4;
+    this.#places = mixture.alloc(all);
+    this.#sums = mixture.alloc(all);
+    this.#taken = mixture.alloc(all);
+    const pixels = mixture.source.width * mixture.source.height;
+    this.#list = mixture.alloc(pixels * 4);
+    this.#errors = mixture.alloc(pixels * 4);
+    this.#scratch = mixture.alloc(engine.workers * 256);
+  }
+
+  static async open(mixture: Mixture): Promise<PatchSearch> {
+    const search = new PatchSearch(mixture);
+    await search.#index();
+    return search;
+  }
+
+  /** Makes the smaller pictures of the keys, and the order of the smallest's patches by their sums. */
+  async #index(): Promise<void> {
+    const { engine } = this.#mixture;
+    await this.#halve((level, key) => level.atlas + key * level.width * level.height * 4, this.#keys);
+    const { width, height, atlas } = this.#levels.at(-1)!;
+    const pixels = width * height;
+    for (let key = 0; key < this.#keys; key++) {
+      await engine.run('patchSums', atlas + key * pixels * 4, width, height, this.#sums.pointer + key * pixels * 4);
+    }
+    const sums = engine.i32(this.#sums, this.#keys * pixels);
+    const known = Int32Array.from(sums);
+    const places = Int32Array.from(known.keys()).filter((place) => known[place]! >= 0);
+    places.sort((a, b) => known[a]! - known[b]! || a - b);
+    engine.i32(this.#places, places.length).set(places);
+    sums.set(places.map((place) => known[place]!));
+    this.#candidates = places.length;
+  }
+
+  async #halve(addressOf: (level: Level, key: number) => number, keys: number): Promise<void> {
+    for (const [i, level] of this.#levels.entries()) {
+      const next = this.#levels[i + 1];
+      if (!next) break;
+      for (let key = 0; key < keys; key++) {
+        const to = addressOf(next, key);
+        await this.#mixture.engine.run('guideHalf', addressOf(level, key), level.width, level.height, to);
+      }
+    }
+  }
+
+  /** Searches for the frame at hand of the mixture and writes the entry. */
+  async fill(n: number, folder: StageFolder): Promise<void> {
+    const { engine, source, residual, planes } = this.#mixture;
+    const { width, height } = source;
+    const [plane, between] = planes;
+    await engine.run('doubt', residual.pointer, width, height, plane.pointer, between.pointer);
+    const doubts = engine.f32(plane, width * height);
+    const failed = failedPixels(doubts, width);
+    const sum = doubts.reduce((a, b) => a + b, 0);
+    const { width: w, height: h } = this.#levels.at(-1)!;
+    const searched = Math.min(w, h) >= SMALLEST_SIDE && failed.length > 0 ? Int32Array.from(failed) : new Int32Array();
+    if (searched.length > 0) await this.#search(searched);
+    const places = Int32Array.from(searched, (p) => engine.i32(this.#levels[0]!.field)[p]!);
+    const errors = Int32Array.from(engine.i32(this.#errors, searched.length));
+    const unsure = { residual: sum / doubts.length, failed: failed.length / doubts.length };
+    await folder.write(fillName(n), await packFill(unsure, searched, places, errors));
+  }
+
+  /** Places of the listed pixels into the largest level's field, their distances into `errors`. */
+  async #search(listed: Int32Array): Promise<void> {
+    const { engine } = this.#mixture;
+    await this.#halve((level) => level.frame, 1);
+    const lists = [listed];
+    for (const { width } of this.#levels.slice(0, -1)) lists.push(parents(lists.at(-1), width));
+    for (const { field } of this.#levels) engine.i32(field).fill(-1);
+    for (let i = this.#levels.length - 1; i >= 0; i--) {
+      const { width, height, atlas, frame, field } = this.#levels[i]!;
+      const list = lists[i]!;
+      engine.i32(this.#list, list.length).set(list);
+      const asked = [this.#list.pointer, list.length] as const;
+      if (i === this.#levels.length - 1) {
+        const known = [this.#places.pointer, this.#sums.pointer, this.#candidates] as const;
+        const found = [field.pointer, this.#scratch.pointer] as const;
+        await engine.run('nnfSearch', frame, atlas, width, height, ...asked, ...known, 0, ...found);
+        engine.i32(this.#taken).fill(0);
+        await engine.run('nnfCount', ...asked, field.pointer, this.#taken.pointer);
+        await engine.run('nnfSearch', frame, atlas, width, height, ...asked, ...known, this.#taken.pointer, ...found);
+      }
+      const coarse = this.#levels[i + 1]?.field.pointer ?? 0;
+      await engine.run(
+        'nnfRefine',
+        ...[frame, atlas, width, height, this.#keys, ...asked, coarse, RADIUS],
+        ...[field.pointer, this.#errors.pointer, this.#scratch.pointer],
+      );
+    }
+  }
+}
+
+/**
+ * The pixels that the maps fail on: badly matched, amid a neighbourhood that is. A lone thin line a little out of place is better off
+ * with its map.
+ */
+function failedPixels(doubts: Float32Array, width: number): number[] {
+  const height = doubts.length / width;
+  const blocksX = Math.ceil(width / BLOCK);
+  const blocksY = Math.ceil(height / BLOCK);
+  const sums = new Float64Array(blocksX * blocksY);
+  const counts = new Float64Array(blocksX * blocksY);
+  for (let y = 0, p = 0; y < height; y++) {
+    const row = Math.floor(y / BLOCK) * blocksX;
+    for (let x = 0; x < width; x++, p++) {
+      const block = row + Math.floor(x / BLOCK);
+      sums[block]! += doubts[p]!;
+      counts[block]! += 1;
+    }
+  }
+  const bad = sums.map((_, block) => {
+    const [bx, by] = [block % blocksX, Math.floor(block / blocksX)];
+    let [sum, count] = [0, 0];
+    for (let y = Math.max(0, by - 1); y <= Math.min(blocksY - 1, by + 1); y++) {
+      for (let x = Math.max(0, bx - 1); x <= Math.min(blocksX - 1, bx + 1); x++) {
+        sum += sums[y * blocksX + x]!;
+        count += counts[y * blocksX + x]!;
+      }
+    }
+    return sum > FAILED_AROUND * count ? 1 : 0;
+  });
+  const failed: number[] = [];
+  for (let y = 0, p = 0; y < height; y++) {
+    const row = Math.floor(y / BLOCK) * blocksX;
+    for (let x = 0; x < width; x++, p++) {
+      if (doubts[p]! > FAILED && bad[row + Math.floor(x / BLOCK)]) failed.push(p);
+    }
+  }
+  return failed;
+}
+
+/** The pixels of the picture of half the size that hold the listed ones of the picture of this width, in order. */
+function parents(list: Int32Array, width: number): Int32Array {
+  const half = (width + 1) >> 1;
+  const all = new Set<number>();
+  for (const p of list) all.add((Math.floor(p / width) >> 1) * half + ((p % width) >> 1));
+  return Int32Array.from(all).sort();
+}
+
+/** Two f32 (residual, failed), the number of pixels, then zstd of three i32 arrays: pixels less the one before, places, distances. */
+async function packFill(
+  unsure: Unsure,
+  pixels: Int32Array,
+  places: Int32Array,
+  errors: Int32Array,
+): Promise<Uint8Array> {
+  const body = new Int32Array(3 * pixels.length);
+  pixels.forEach((p, i) => (body[i] = p - (i === 0 ? 0 : pixels[i - 1]!)));
+  body.set(places, pixels.length);
+  body.set(errors, 2 * pixels.length);
+  const packed = await compress(new Uint8Array(body.buffer), { params: { [constants.ZSTD_c_compressionLevel]: 1 } });
+  const bytes = new Uint8Array(12 + packed.length);
+  const header = new DataView(bytes.buffer);
+  header.setFloat32(0, unsure.residual, true);
+  header.setFloat32(4, unsure.failed, true);
+  header.setUint32(8, pixels.length, true);
+  bytes.set(packed, 12);
+  return bytes;
+}
+
+/**
+ * Reads an entry: the places of the pixels (i32, -1: none) into `field` and their squared distances a value (f32) into `errors`. Gives
+ * how many pixels there are.
+ */
+export async function loadFill(
+  engine: Engine,
+  folder: StageFolder,
+  n: number,
+  field: Block,
+  errors: Block,
+): Promise<number> {
+  const bytes = await folder.read(fillName(n));
+  const count = new DataView(bytes.buffer, bytes.byteOffset).getUint32(8, true);
+  if (count === 0) return 0;
+  const body = await decompress(bytes.subarray(12), { maxOutputLength: 12 * count });
+  const values = new Int32Array(new Uint8Array(body).buffer);
+  const places = engine.i32(field);
+  const distances = engine.f32(errors);
+  places.fill(-1);
+  for (let i = 0, p = 0; i < count; i++) {
+    p += values[i]!;
+    places[p] = values[count + i]!;
+    distances[p] = values[2 * count + i]! / 100;
+  }
+  return count;
+}
+
+/** How unsure frame `n` is, from its entry in the matches' folder. */
+export async function unsureOf(folder: StageFolder, n: number): Promise<Unsure> {
+  const bytes = await folder.read(fillName(n));
+  const header = new DataView(bytes.buffer, bytes.byteOffset);
+  return { residual: header.getFloat32(0, true), failed: header.getFloat32(4, true) };
+}

@@ -1,0 +1,113 @@
+import type { StageFolder } from '../jobs/stage-folder.ts';
+import type { Block, Engine } from '../kernels/engine.ts';
+import { loadMap, mapName } from './maps.ts';
+import { guideBytes, loadGuide, stagingBytes } from './pictures.ts';
+import type { Source } from './pictures.ts';
+import type { Span } from './spans.ts';
+
+/** One key of a span in the engine's memory. */
+export type Side = {
+  readonly key: number;
+  /** Address of its source's guide. */
+  readonly guide: number;
+  /** Where each pixel of the frame at hand is in this key. */
+  readonly map: Block;
+};
+
+/**
+ * How a span's keys make up its frames, as far as the sources tell: the guides of the keys, and for the frame at hand the share of each
+ * and the residual that they leave (kernels/assembly/blend.ts).
+ */
+export class Mixture {
+  readonly engine: Engine;
+  readonly source: Source;
+  readonly sides: readonly Side[];
+  /** The guides of the keys' sources, one below the other in the order of `sides`. */
+  readonly atlas: Block;
+  readonly guide: Block;
+  readonly residual: Block;
+  readonly share: Block;
+  /** width*height*8 bytes each, free between calls. */
+  readonly staging: Block;
+  readonly spare: readonly [Block, Block];
+  /** width*height*4 bytes each, free between calls. */
+  readonly planes: readonly [Block, Block, Block, Block];
+  readonly #matches: StageFolder;
+  readonly #blocks: Block[] = [];
+
+  private constructor(engine: Engine, span: Span, source: Source, matches: StageFolder) {
+    const { width, height } = source;
+    const pixels = width * height;
+    this.engine = engine;
+    this.source = source;
+    this.#matches = matches;
+    const keys = [span.before, span.after].filter((key) => key !== null);
+    this.atlas = this.alloc(keys.length * guideBytes(width, height));
+    this.sides = keys.map((key, i) => ({
+      key,
+      guide: this.atlas.pointer + i * guideBytes(width, height),
+      map: this.alloc(8 * pixels),
+    }));
+    this.guide = this.alloc(guideBytes(width, height));
+    this.residual = this.alloc(8 * pixels);
+    this.share = this.alloc(4 * pixels);
+    this.staging = this.alloc(stagingBytes(width, height));
+    this.spare = [this.alloc(8 * pixels), this.alloc(8 * pixels)];
+    this.planes = [this.alloc(4 * pixels), this.alloc(4 * pixels), this.alloc(4 * pixels), this.alloc(4 * pixels)];
+  }
+
+  static async open(
+    engine: Engine,
+    span: Span,
+    source: Source,
+    matches: StageFolder,
+    signal: AbortSignal,
+  ): Promise<Mixture> {
+    const mixture = new Mixture(engine, span, source, matches);
+    try {
+      for (const { key, guide } of mixture.sides) await mixture.#loadGuide(key, guide, signal);
+      return mixture;
+    } catch (error) {
+      mixture.close();
+      throw error;
+    }
+  }
+
+  /** Memory that lasts until `close`. */
+  alloc(bytes: number): Block {
+    const block = this.engine.alloc(bytes);
+    this.#blocks.push(block);
+    return block;
+  }
+
+  close(): void {
+    this.engine.free(...this.#blocks);
+  }
+
+  /** Makes `n` the frame at hand. */
+  async load(n: number, signal: AbortSignal): Promise<void> {
+    const { engine, guide, residual, share, spare, planes } = this;
+    const { width, height } = this.source;
+    await this.#loadGuide(n, guide.pointer, signal);
+    for (const side of this.sides) await this.loadMap(n, side);
+    const [a, b] = this.sides as [Side, Side | undefined];
+    if (!b) {
+      await engine.run('miss', guide.pointer, a.guide, a.map.pointer, width, height, residual.pointer);
+      return;
+    }
+    const nearness = (b.key - n) / (b.key - a.key);
+    await engine.run(
+      'mix',
+      ...[guide.pointer, a.guide, a.map.pointer, b.guide, b.map.pointer, width, height, nearness],
+      ...[residual.pointer, spare[0].pointer, share.pointer, ...planes.map(({ pointer }) => pointer)],
+    );
+  }
+
+  loadMap(n: number, { key, map }: Side): Promise<void> {
+    return loadMap(this.engine, map, this.source, this.staging, this.#matches, mapName(n, key));
+  }
+
+  async #loadGuide(n: number, into: number, signal: AbortSignal): Promise<void> {
+    await loadGuide(this.engine, await this.source.get(n, signal), this.staging, this.spare[0], into);
+  }
+}
