@@ -5,10 +5,11 @@ import { cases as decode } from './decode.ts';
 import { runCase, type BenchResult } from './harness.ts';
 import { cases as job } from './job.ts';
 import { cases as looks } from './looks.ts';
+import { cases as networks } from './networks.ts';
 
 // npm run bench -- [--json] [--list] [WORD…]: the cases whose names have all the words; without words all.
 
-const CASES = [...decode, ...looks, ...job];
+const CASES = [...decode, ...looks, ...job, ...networks];
 
 const HEADING =
   'case                              variant                   s/unit   rate/s    fastest    slowest    ratio';

@@ -1,5 +1,5 @@
 import type { Dtype } from '../weights/dtype.ts';
-import { type Dimension, product, type Shape } from './dimension.ts';
+import type { Dimension, Shape } from './dimension.ts';
 import type { Value } from './graph.ts';
 import type { Attributes, OperatorName } from './operators.ts';
 
@@ -93,5 +93,3 @@ export const resize = (x: Value, height: Dimension, width: Dimension): Value =>
     coordinate_transformation_mode: 'asymmetric',
     nearest_mode: 'floor',
   });
-
-export { product };

@@ -50,8 +50,8 @@ const sameAsInput: Rule = (inputs, _, fail) => {
   return [{ dtype, shape }];
 };
 
-const unary = (domain: '' | 'com.microsoft' = '', attributes: Operator['attributes'] = {}): Operator => ({
-  domain,
+const unary = (attributes: Operator['attributes'] = {}): Operator => ({
+  domain: '',
   attributes,
   infer: sameAsInput,
 });
@@ -75,7 +75,6 @@ export const OPERATORS = {
   Add: elementwise(),
   Sub: elementwise(),
   Mul: elementwise(),
-  Div: elementwise(),
   Min: elementwise(),
   Max: elementwise(),
   Less: elementwise('bool'),
@@ -86,11 +85,8 @@ export const OPERATORS = {
   Tanh: unary(),
   Sin: unary(),
   Cos: unary(),
-  Exp: unary(),
-  Erf: unary(),
-  Gelu: unary('', { approximate: 'string' }),
-  QuickGelu: unary('com.microsoft', { alpha: 'float' }),
-  Softmax: unary('', { axis: 'int' }),
+  Gelu: unary(),
+  Softmax: unary({ axis: 'int' }),
   Clip: unary(),
 
   Cast: {
@@ -117,17 +113,6 @@ export const OPERATORS = {
       if (a.shape.at(-1) !== b.shape.at(-2)) return fail(`${a.shape.at(-1)} columns meet ${b.shape.at(-2)} rows`);
       const batch = broadcast(a.shape.slice(0, -2), b.shape.slice(0, -2), fail);
       return [{ dtype: a.dtype, shape: [...batch, a.shape.at(-2) as Dimension, b.shape.at(-1) as Dimension] }];
-    },
-  },
-
-  Gemm: {
-    domain: '',
-    attributes: { transB: 'int' },
-    infer: (inputs, { transB }, fail) => {
-      const [a, b] = [first(inputs, fail), first(inputs, fail, 1)];
-      const [inner, columns] = transB ? [b.shape[1], b.shape[0]] : [b.shape[0], b.shape[1]];
-      if (a.shape[1] !== inner) return fail(`${a.shape[1]} columns meet ${inner} rows`);
-      return [{ dtype: a.dtype, shape: [a.shape[0] as Dimension, columns as Dimension] }];
     },
   },
 

@@ -10,18 +10,16 @@ import { runGraph, type Tensor } from '../../bridge-server/onnx/session.ts';
 import { compare } from '../../bridge-server/parity/case.ts';
 import type { Part } from '../../bridge-server/weights/model.ts';
 import { openSafetensors } from '../../bridge-server/weights/safetensors.ts';
-import { float32, safetensorsBytes, scratch } from '../weights/file.ts';
+import { type Contents, float32, safetensorsBytes, scratch } from '../weights/file.ts';
 import { noise } from './model.ts';
 
 const { write } = await scratch();
 
 /** A part with these weights. */
 async function part(weights: Readonly<Record<string, Tensor>>): Promise<Part> {
-  const contents = Object.entries(weights).map(([name, { shape, data }]) => [
-    name,
-    float32(shape, [...data].map(Number)),
-  ]);
-  const file = await openSafetensors(await write('layer.safetensors', safetensorsBytes(Object.fromEntries(contents))));
+  const contents: Record<string, Contents[string]> = {};
+  for (const [name, { shape, data }] of Object.entries(weights)) contents[name] = float32(shape, [...data].map(Number));
+  const file = await openSafetensors(await write('layer.safetensors', safetensorsBytes(contents)));
   const located = [...file.tensors].map(
     ([name, tensor]) => [name, { ...tensor, path: file.path, transposed: false }] as const,
   );
