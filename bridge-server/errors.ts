@@ -30,9 +30,15 @@ const WORDS = {
     sentence: `${path} is a text that points to other files, not a movie.`,
     remedy: 'Give the movie itself.',
   }),
-  'media-truncated': ({ path }: { path: string }) => ({
+  'media-truncated': ({ path, frames }: { path: string; frames: number }) => ({
     sentence: `${path} is cut off: its end is missing.`,
-    remedy: 'Copy or export the clip again, and let it finish.',
+    remedy:
+      'Copy or export the clip again, and let it finish' +
+      (frames > 0 ? `; or use only its first ${frames} frames.` : '.'),
+  }),
+  'media-still': ({ path }: { path: string }) => ({
+    sentence: `${path} is a single image, not a movie.`,
+    remedy: 'Give the folder of numbered images that it belongs to.',
   }),
   'media-damaged': ({ path, frame }: { path: string; frame: number }) => ({
     sentence: `${path} is damaged: frame ${frame} cannot be decoded.`,

@@ -45,6 +45,9 @@ export async function openClip(source: RenderRequest['source'], signal: AbortSig
 async function openMovieFile(source: RenderRequest['source'], signal: AbortSignal): Promise<Clip> {
   const movie = await inspectMovie(source.path, signal);
   const { info, timeline } = movie;
+  if (movie.cutOff && (source.to === null || source.to > info.frames)) {
+    throw new Failure('media-truncated', { path: info.path, frames: info.frames });
+  }
   const wanted = checkedRange(source, { from: 0, to: info.frames });
   const rate = source.rate ?? info.rate;
   const regular = info.variable ? null : info.rate;

@@ -42,7 +42,7 @@ async function look(name: ToolName): Promise<Tool> {
   if (path === null || !runnable(path)) throw new Failure('ffmpeg-missing', { name, path, setting });
   const lines: string[] = [];
   try {
-    for await (const line of linesOf(path, ['-version'])) lines.push(line);
+    for await (const line of linesOf(path, ['-version'], new Tail())) lines.push(line);
   } catch (error) {
     throw new Failure('ffmpeg-missing', { name, path, setting }, error);
   }
@@ -104,16 +104,27 @@ export const openOptions = (format: string | null): string[] => [
   ...(format === null ? [] : ['-f', format]),
 ];
 
-/** Runs ffprobe and gives its standard output line by line. Throws ToolError, or the signal's reason. */
-export async function* ffprobe(args: readonly string[], signal: AbortSignal): AsyncGenerator<string> {
+/**
+ * Runs ffprobe and gives its standard output line by line. Throws ToolError, or the signal's reason. `complaints`: the last of what
+ * it says on stderr even if it ends well.
+ */
+export async function* ffprobe(
+  args: readonly string[],
+  signal: AbortSignal,
+  complaints = new Tail(),
+): AsyncGenerator<string> {
   const { path } = await tool('ffprobe');
-  yield* linesOf(path, ['-hide_banner', '-loglevel', 'error', ...args], signal);
+  yield* linesOf(path, ['-hide_banner', '-loglevel', 'error', ...args], complaints, signal);
 }
 
-async function* linesOf(path: string, args: readonly string[], signal?: AbortSignal): AsyncGenerator<string> {
+async function* linesOf(
+  path: string,
+  args: readonly string[],
+  tail: Tail,
+  signal?: AbortSignal,
+): AsyncGenerator<string> {
   signal?.throwIfAborted();
   const child = spawn(path, args, { stdio: ['ignore', 'pipe', 'pipe'], windowsHide: true });
-  const tail = new Tail();
   child.stderr.setEncoding('utf8').on('data', (text: string) => tail.add(text));
   const ended = new Promise<string | null>((resolve) => {
     child.on('error', (error) => resolve(error.message));
@@ -189,7 +200,7 @@ export async function ffmpeg({ inputs, options, output, onLine }: FfmpegRun, sig
 }
 
 /** The last few thousand characters of a stream, whatever its length. */
-class Tail {
+export class Tail {
   text = '';
 
   add(more: string): void {

@@ -22,7 +22,7 @@ import { parseRational, rational } from './rational.ts';
 import type { VideoStream } from './scan.ts';
 import { scanPackets, scanPictures } from './scan.ts';
 import type { ProbedStream } from './streams.ts';
-import { probed } from './streams.ts';
+import { isScrambled, probed } from './streams.ts';
 import type { Timeline } from './timeline.ts';
 import { constantRate, nearestRate, timelineOfPackets, timelineOfPictures } from './timeline.ts';
 
@@ -67,6 +67,8 @@ export type Movie = {
   readonly info: SourceInfo;
   readonly video: VideoStream;
   readonly timeline: Timeline;
+  /** The file ends before what it promises: there is more to it than these frames. */
+  readonly cutOff: boolean;
   /** The size of a decoded picture, before rotation. */
   readonly storedWidth: number;
   readonly storedHeight: number;
@@ -124,13 +126,15 @@ export async function inspectMovie(file: string, signal: AbortSignal): Promise<M
   const pictures = streams.filter((stream) => stream.codec_type === 'video' && stream.disposition?.attached_pic !== 1);
   const picked = pictures.find((stream) => stream.disposition?.default === 1) ?? pictures[0];
   if (!picked) throw new Failure('media-no-picture', { path });
-  if (isEncrypted(picked)) throw new Failure('media-encrypted', { path });
+  if (isEncrypted(picked) || (format === 'mpegts' && (await isScrambled(path))))
+    throw new Failure('media-encrypted', { path });
   const video: VideoStream = { path, format, index: picked.index, decoder: decoderFor(picked) };
 
-  const [packets, [first, ...next]] = await Promise.all([
-    scanPackets(video, signal),
-    scanPictures(video, PICTURES_TO_LOOK_AT, signal),
-  ]);
+  const lookingAt = scanPictures(video, PICTURES_TO_LOOK_AT, signal);
+  // Why the packets cannot be read is the better reason of the two.
+  lookingAt.catch(() => undefined);
+  const { packets, cutOff } = await scanPackets(video, signal);
+  const [first, ...next] = await lookingAt;
   const { width, height } = first!;
   const interlacing = interlacingOf(
     picked,
@@ -176,7 +180,18 @@ export async function inspectMovie(file: string, signal: AbortSignal): Promise<M
     audio: streams.filter((stream) => stream.codec_type === 'audio').map(audioStream),
   };
   const siting = sitingOf(picked);
-  return { info, video, timeline, storedWidth: width, storedHeight: height, orientation, siting, interlacing };
+  const promised = format === 'mov' ? Number(picked.nb_frames ?? 0) : 0;
+  return {
+    info,
+    video,
+    timeline,
+    cutOff: cutOff || packets.length < promised,
+    storedWidth: width,
+    storedHeight: height,
+    orientation,
+    siting,
+    interlacing,
+  };
 }
 
 /** Enough to see whether they are interlaced, even behind a black start. */

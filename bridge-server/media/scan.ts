@@ -1,7 +1,7 @@
 import { Writable } from 'node:stream';
 import { Failure } from '../errors.ts';
 import type { FfmpegRun } from './ffmpeg.ts';
-import { ToolError, ffmpeg, ffprobe, fileUrl, openOptions } from './ffmpeg.ts';
+import { Tail, ToolError, ffmpeg, ffprobe, fileUrl, openOptions } from './ffmpeg.ts';
 
 /** One video stream of one file, and how it is opened. */
 export type VideoStream = {
@@ -30,25 +30,35 @@ export type Packet = {
   readonly hidden: boolean;
 };
 
-/** Reads the whole file once, decoding nothing. */
-export async function scanPackets({ path, format, index }: VideoStream, signal: AbortSignal): Promise<Packet[]> {
+export type PacketScan = {
+  readonly packets: readonly Packet[];
+  /** The file ends before what it holds does. */
+  readonly cutOff: boolean;
+};
+
+/** Reads the whole file once, decoding nothing. Throws Failure 'media-encrypted' or 'media-unreadable'. */
+export async function scanPackets({ path, format, index }: VideoStream, signal: AbortSignal): Promise<PacketScan> {
   const packets: Packet[] = [];
+  const complaints = new Tail();
+  let corrupt = false;
   const args = [
-    ...[...openOptions(format), '-select_streams', String(index), '-of', 'compact=p=0'],
-    ...['-show_packets', '-show_entries', 'packet=pts,dts,duration,flags', '-i', fileUrl(path)],
+    ...[...openOptions(format), '-select_streams', String(index), '-of', 'compact=p=0', '-show_packets'],
+    ...['-show_entries', 'packet=pts,dts,duration,flags:packet_side_data=side_data_type', '-i', fileUrl(path)],
   ];
   try {
-    for await (const line of ffprobe(args, signal)) {
-      const fields = /\bpts=([^|]*)\|dts=([^|]*)\|duration=([^|]*)\|flags=([^|]*)/.exec(line);
+    for await (const line of ffprobe(args, signal, complaints)) {
+      if (line.includes('Encryption info')) throw new Failure('media-encrypted', { path });
+      const fields = PACKET.exec(line) as readonly string[] | null;
       if (!fields) continue;
-      const [, pts, dts, duration, flags] = fields as unknown as [string, string, string, string, string];
+      const [, pts, dts, duration, flags] = fields;
       packets.push({
-        pts: integer(pts),
-        dts: integer(dts),
-        duration: integer(duration),
-        key: flags.includes('K'),
-        hidden: flags.includes('D'),
+        pts: integer(pts!),
+        dts: integer(dts!),
+        duration: integer(duration!),
+        key: flags!.includes('K'),
+        hidden: flags!.includes('D'),
       });
+      corrupt = flags!.includes('C');
     }
   } catch (error) {
     signal.throwIfAborted();
@@ -56,8 +66,12 @@ export async function scanPackets({ path, format, index }: VideoStream, signal: 
     // A damaged end: what was read before it still counts.
     if (packets.length === 0) throw new Failure('media-unreadable', { path }, error);
   }
-  return packets;
+  const cutOff = /ended prematurely|partial file/i.test(complaints.text);
+  return { packets: cutOff && corrupt ? packets.slice(0, -1) : packets, cutOff };
 }
+
+/** The fields always come in this order. */
+const PACKET = /\bpts=([^|]*)\|.*?dts=([^|]*)\|.*?duration=([^|]*)\|.*?flags=([^|]*)/;
 
 const integer = (text: string): number | null => {
   const value = text === '' ? NaN : Number(text);

@@ -4,7 +4,9 @@ import { ToolError, ffprobe, fileUrl, openOptions } from './ffmpeg.ts';
 
 /** The containers that are read, by ffmpeg's names; nothing that could point to other files. */
 const CONTAINERS =
-  'mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,mpegts,mpeg,avi,mxf,nut,ogg,asf,flv,gxf,dv,yuv4mpegpipe,ivf,swf,wtv,mpegvideo,gif,apng';
+  'mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,mpegts,mpeg,avi,mxf,nut,ogg,asf,flv,gxf,dv,yuv4mpegpipe,ivf,wtv,gif,apng,' +
+  // These only so that they can be told to hold no pictures.
+  'mp3,wav,flac,aac,aiff,ac3';
 
 /** What ffprobe says of a stream; the fields that we use, in its own words. */
 export type ProbedStream = {
@@ -28,6 +30,7 @@ export type ProbedStream = {
   readonly channels?: number;
   readonly bits_per_sample?: number;
   readonly bits_per_raw_sample?: string;
+  readonly nb_frames?: string;
   readonly disposition?: { readonly default?: number; readonly attached_pic?: number };
   readonly tags?: Readonly<Record<string, string>>;
   readonly side_data_list?: readonly { readonly side_data_type?: string; readonly displaymatrix?: string }[];
@@ -56,18 +59,36 @@ export async function probed(
 
 /** Why ffprobe could not read a file. */
 async function unreadable(path: string, error: ToolError): Promise<Failure> {
+  const head = await headOf(path, 512);
+  const text = head.toString('latin1');
+  if (/^\s*(#EXTM3U|ffconcat|file\s|;FFMETADATA|<\?xml|<MPD)/.test(text))
+    return new Failure('media-playlist', { path }, error);
+  if (/^(\x89PNG|\xff\xd8\xff|II\*\0|MM\0\*|RIFF....WEBP)/s.test(text))
+    return new Failure('media-still', { path }, error);
+  // It begins as a movie does.
+  if (/^(....(ftyp|moov|mdat|wide|free|skip)|\x1aE\xdf\xa3)/s.test(text))
+    return new Failure('media-truncated', { path, frames: 0 }, error);
+  return new Failure('media-unreadable', { path }, error);
+}
+
+/** Whether the packets of an MPEG transport stream say that they are scrambled (ISO/IEC 13818-1, transport_scrambling_control). */
+export async function isScrambled(path: string): Promise<boolean> {
+  const head = await headOf(path, 188 * 2000);
+  let [whole, scrambled] = [0, 0];
+  for (let at = head.indexOf(0x47); at >= 0 && at + 188 <= head.length && head[at] === 0x47; at += 188) {
+    whole++;
+    if (head[at + 3]! & 0xc0) scrambled++;
+  }
+  return scrambled > whole / 2;
+}
+
+async function headOf(path: string, bytes: number): Promise<Buffer> {
   const file = await open(path).catch((cause: unknown) => {
-    throw new Failure('media-unreadable', { path }, cause);
+    throw new Failure('path-refused', { path }, cause);
   });
   try {
-    const { buffer, bytesRead } = await file.read({ buffer: Buffer.alloc(512), position: 0 });
-    const head = buffer.subarray(0, bytesRead).toString('latin1');
-    if (/^\s*(#EXTM3U|ffconcat|file\s|;FFMETADATA|<\?xml|<MPD)/.test(head))
-      return new Failure('media-playlist', { path }, error);
-    if (/moov atom not found|truncat|EBML header parsing failed|End of file/i.test(error.stderr)) {
-      return new Failure('media-truncated', { path }, error);
-    }
-    return new Failure('media-unreadable', { path }, error);
+    const { buffer, bytesRead } = await file.read({ buffer: Buffer.alloc(bytes), position: 0 });
+    return buffer.subarray(0, bytesRead);
   } finally {
     await file.close();
   }
