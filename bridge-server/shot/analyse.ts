@@ -1,5 +1,5 @@
 import type { StageFolder } from '../jobs/cache.ts';
-import type { Block, Engine } from '../kernels/engine.ts';
+import type { Engine } from '../kernels/engine.ts';
 import type { Clip } from '../media/clip.ts';
 import type { Frame, FrameRange } from '../media/frame.ts';
 import type { Report } from '../progress.ts';
@@ -148,24 +148,23 @@ async function keep(
   try {
     await estimateFlow(engine, before.luma, now.luma, { ...size, quality: 'fast', out: next });
     await estimateFlow(engine, now.luma, before.luma, { ...size, quality: 'fast', out: previous });
-    const { difference, length } = await compareAlong(engine, now.luma, before.luma, previous, size);
     await occlusionOf(engine, next, previous, { ...size, out: hidden });
-    const occluded = share(engine, hidden, pixels);
+    const gone = await compareAlong(engine, before.luma, now.luma, next, { ...size, hidden });
     await occlusionOf(engine, previous, next, { ...size, out: hidden });
-    const disoccluded = share(engine, hidden, pixels);
+    const come = await compareAlong(engine, now.luma, before.luma, previous, { ...size, hidden });
     const alike = await likeness(engine, before.thumbnail, now.thumbnail);
-    const motion = length / Math.hypot(size.width, size.height);
-    const compared = { motionPx: length, motion, change: difference, occluded, disoccluded, likeness: alike };
+    const compared = {
+      motionPx: come.length,
+      motion: come.length / Math.hypot(size.width, size.height),
+      change: come.difference,
+      occluded: gone.missed,
+      disoccluded: come.missed,
+      likeness: alike,
+    };
     await writeScore(folder, { frame: n, ...compared, ...picture }, now.thumbnail);
   } finally {
     engine.free(next, previous, hidden);
   }
-}
-
-function share(engine: Engine, hidden: Block, pixels: number): number {
-  let count = 0;
-  for (const value of engine.u8(hidden, pixels)) if (value) count++;
-  return count / pixels;
 }
 
 async function writeScore(folder: StageFolder, score: FrameScore, thumbnail: Thumbnail): Promise<void> {

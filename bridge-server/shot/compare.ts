@@ -25,21 +25,32 @@ export type Comparison = {
   readonly length: number;
   /** How much of the structure of both the motion explains: 1 all of it, near 0 as little as of unrelated pictures. */
   readonly structure: number;
+  /** Share of A that B has nothing for: occluded and unlike, or led out of the picture. 0..1. */
+  readonly missed: number;
   /** Share of the picture that has structure at all, 0..1. */
   readonly texture: number;
 };
 
 /** f32 sums that the kernel writes for each row of blocks, and rows of pixels in one. */
-const SUMS = 5;
+const SUMS = 6;
 const BLOCK = 8;
 
-/** Compares two luma planes in blocks of 8x8 pixels, flat blocks hardly counting. */
-export async function compareAlong(engine: Engine, a: Block, b: Block, flow: Block, size: Size): Promise<Comparison> {
-  const { width, height } = size;
+/**
+ * Compares two luma planes in blocks of 8x8 pixels, flat blocks hardly counting. `hidden`: what occlusionOf made of this flow;
+ * without it only what leaves the picture counts as missed.
+ */
+export async function compareAlong(
+  engine: Engine,
+  a: Block,
+  b: Block,
+  flow: Block,
+  { width, height, hidden }: Size & { readonly hidden?: Block },
+): Promise<Comparison> {
   const rows = Math.ceil(height / BLOCK);
   const sums = engine.alloc(rows * SUMS * 4);
   try {
-    await engine.run('compareAlong', a.pointer, b.pointer, flow.pointer, width, height, sums.pointer);
+    const planes = [a.pointer, b.pointer, flow.pointer, hidden?.pointer ?? 0];
+    await engine.run('compareAlong', ...planes, width, height, sums.pointer);
     const values = engine.f32(sums, rows * SUMS);
     const total = (index: number): number => {
       let sum = 0;
@@ -52,6 +63,7 @@ export async function compareAlong(engine: Engine, a: Block, b: Block, flow: Blo
       difference: total(1) / pixels,
       length: total(2) / pixels,
       structure: total(3) / Math.max(1, total(4)),
+      missed: total(5) / (width * height),
       texture: total(4) / (width * height),
     };
   } finally {

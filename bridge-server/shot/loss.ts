@@ -8,9 +8,9 @@ export const LOSS = {
   /** Even a still step: grain, small changes of light, rounding. 1/120: a key in 120 frames of stillness. */
   distance: 1 / 120,
   /** Per motion of 1 % of the picture's diagonal. */
-  motion: 0.04,
+  motion: 0.06,
   /** Per share of the picture that appears or vanishes, the mean of both. */
-  disocclusion: 0.6,
+  disocclusion: 2.5,
   /** Per grey level that motion leaves unexplained. */
   change: 0.006,
 } as const;

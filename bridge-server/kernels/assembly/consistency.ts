@@ -60,15 +60,27 @@ const BLOCK = 8;
 const FLAT: f32 = 128;
 
 /** f32 sums that `compareAlong` writes for each row of blocks. */
-export const SUMS = 5;
+export const SUMS = 6;
+
+/** Grey levels by which an occluded pixel must differ from what lies at the end of its vector to be missed. */
+const MISSED: f32 = 6;
 
 /**
- * Compares A with B along the flow, in blocks of 8x8 pixels. For each row of blocks writes five f32 sums into `out`: the
+ * Compares A with B along the flow, in blocks of 8x8 pixels. For each row of blocks writes six f32 sums into `out`: the
  * compared pixels; their absolute differences; the length of their vectors; the blocks' structure (how much of both
- * variances the warped B explains, 1: all, 0: as little as an unrelated picture), weighted by texture; these weights. Only
- * pixels whose vector stays in the picture count.
+ * variances the warped B explains, 1: all, 0: as little as an unrelated picture), weighted by texture; these weights; the
+ * pixels that B has nothing for: occluded (`hidden`, a plane that `occlusion` made, or 0) and unlike, or led out of the
+ * picture. For the others only pixels whose vector stays in the picture count.
  */
-export function compareAlong(a: usize, b: usize, flow: usize, width: i32, height: i32, out: usize): void {
+export function compareAlong(
+  a: usize,
+  b: usize,
+  flow: usize,
+  hidden: usize,
+  width: i32,
+  height: i32,
+  out: usize,
+): void {
   const lastX = <f32>(width - 1);
   const lastY = <f32>(height - 1);
   const rows = (height + BLOCK - 1) / BLOCK;
@@ -79,6 +91,7 @@ export function compareAlong(a: usize, b: usize, flow: usize, width: i32, height
     let lengths: f32 = 0;
     let structure: f32 = 0;
     let weights: f32 = 0;
+    let missed: f32 = 0;
     for (let left = 0; left < width; left += BLOCK) {
       let n: f32 = 0;
       let sumA: f32 = 0;
@@ -95,7 +108,10 @@ export function compareAlong(a: usize, b: usize, flow: usize, width: i32, height
           const dy = load<f32>(flow + (index << 3), 4);
           const px = <f32>x + dx;
           const py = <f32>y + dy;
-          if (!(px >= 0 && py >= 0 && px <= lastX && py <= lastY)) continue;
+          if (!(px >= 0 && py >= 0 && px <= lastX && py <= lastY)) {
+            if (!(px >= -0.5 && py >= -0.5 && px <= lastX + 0.5 && py <= lastY + 0.5)) missed += 1;
+            continue;
+          }
           const ix = <i32>px;
           const iy = <i32>py;
           const fx = px - <f32>ix;
@@ -113,7 +129,9 @@ export function compareAlong(a: usize, b: usize, flow: usize, width: i32, height
           squareA += here * here;
           squareB += there * there;
           product += here * there;
-          differences += abs<f32>(here - there);
+          const difference = abs<f32>(here - there);
+          differences += difference;
+          if (difference > MISSED && hidden != 0 && load<u8>(hidden + index)) missed += 1;
           lengths += sqrt<f32>(dx * dx + dy * dy);
         }
       }
@@ -133,6 +151,7 @@ export function compareAlong(a: usize, b: usize, flow: usize, width: i32, height
     store<f32>(to, lengths, 8);
     store<f32>(to, structure, 12);
     store<f32>(to, weights, 16);
+    store<f32>(to, missed, 20);
   }
 }
 
