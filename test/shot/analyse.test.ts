@@ -29,12 +29,13 @@ afterAll(async () => {
 
 async function framesOf(options: Parameters<typeof makeScene>[0]): Promise<Frame[]> {
   const scene = await makeScene(options);
-  return Promise.all(Array.from({ length: options.frames }, (_, n) => scene.frame(n)));
+  return Array.from({ length: options.frames }, (_, n) => scene.frame(n));
 }
 
 async function folder(): Promise<StageFolder> {
-  folders.push(await mkdtemp(join(tmpdir(), 'pentimento-analyse-')));
-  return openStageFolder(folders.at(-1)!);
+  const path = await mkdtemp(join(tmpdir(), 'pentimento-analyse-'));
+  folders.push(path);
+  return openStageFolder(path);
 }
 
 const analysed = async (frames: readonly Frame[], first = 0): Promise<ShotAnalysis> =>
