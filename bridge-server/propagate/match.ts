@@ -105,6 +105,7 @@ async function follow(
       await estimateFlow(engine, luma, lastLuma, { ...size, quality: 'fine', out: step });
       await engine.run('mapAlong', step.pointer, lastMap.pointer, width, height, map.pointer);
       const both = [guide.pointer, keyGuide.pointer, width, height] as const;
+      signal.throwIfAborted();
       await engine.run('mapBorrow', ...both, map.pointer, step.pointer);
       await engine.run('mapBetter', ...both, map.pointer, step.pointer, scratch.pointer, scratch.pointer + 4 * pixels);
       await engine.run('mapRefine', ...both, map.pointer, REFINEMENTS, scratch.pointer);

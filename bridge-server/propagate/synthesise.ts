@@ -11,6 +11,12 @@ import type { Source } from './pictures.ts';
 import { RELATION_NUMBERS, relationOf } from './relation.ts';
 import type { Span } from './spans.ts';
 
+/** How far a lone key is moved against itself, (dx, dy) in pixels. */
+const ASTRAY = [
+  [1.5, 0.5],
+  [-0.5, 1.5],
+] as const;
+
 /** The repainted key of a frame, of the source's size. */
 export type KeyPictures = { get(n: number, signal: AbortSignal): Promise<Frame> };
 
@@ -122,32 +128,50 @@ class Painter {
     await loadPicture(engine, painted, staging, this.#picture(side));
   }
 
-  /** Learns from the keys how the repainting follows the source: what moving one onto the other misses, in the sources and in the repaintings. */
+  /**
+   * Learns from the keys how the repainting follows the source: what moving one onto the other misses, in the sources and in the
+   * repaintings. A lone key is moved onto itself, a little astray.
+   */
   async #relate(): Promise<void> {
-    const { engine, sides, source, residual, spare } = this.#mixture;
-    const { width, height } = source;
-    const lines = (height + 1) >> 1;
+    const { engine, sides, source } = this.#mixture;
+    const lines = (source.height + 1) >> 1;
     const rows = engine.alloc(lines * RELATION_NUMBERS * 8);
     try {
       const sums: Float64Array[] = [];
-      for (const [i, one] of sides.entries()) {
-        const other = sides[1 - i];
-        if (!other) break;
-        await this.#mixture.loadMap(one.key, other);
-        await engine.run('miss', one.guide, other.guide, other.map.pointer, width, height, residual.pointer);
-        await this.#bands();
-        await engine.run(
-          'relate',
-          ...[residual.pointer, spare[0].pointer, this.#coarse.pointer, this.#picture(i), this.#picture(1 - i)],
-          ...[other.map.pointer, width, height, rows.pointer],
-        );
+      const learn = async (one: number, other: number): Promise<void> => {
+        await this.#compareKeys(one, other, rows);
         sums.push(new Float64Array(engine.u8(rows, lines * RELATION_NUMBERS * 8).slice().buffer));
+      };
+      if (sides.length === 2) {
+        for (const one of [0, 1]) {
+          await this.#mixture.loadMap(sides[one]!.key, sides[1 - one]!);
+          await learn(one, 1 - one);
+        }
+      } else {
+        for (const astray of ASTRAY) {
+          const map = engine.f32(sides[0]!.map);
+          for (let i = 0; i < map.length; i++) map[i] = astray[i & 1]!;
+          await learn(0, 0);
+        }
       }
-      const samples = sums.length * lines * ((width + 1) >> 1);
+      const samples = sums.length * lines * ((source.width + 1) >> 1);
       engine.f32(this.#relation, 36).set(relationOf(sums, samples));
     } finally {
       engine.free(rows);
     }
+  }
+
+  async #compareKeys(one: number, other: number, rows: Block): Promise<void> {
+    const { engine, sides, source, residual, spare } = this.#mixture;
+    const { width, height } = source;
+    const [a, b] = [sides[one]!, sides[other]!];
+    await engine.run('miss', a.guide, b.guide, b.map.pointer, width, height, residual.pointer);
+    await this.#bands();
+    await engine.run(
+      'relate',
+      ...[residual.pointer, spare[0].pointer, this.#coarse.pointer, this.#picture(one), this.#picture(other)],
+      ...[b.map.pointer, width, height, rows.pointer],
+    );
   }
 
   #bands(): Promise<number> {
