@@ -2,14 +2,16 @@ import { arch, cpus, freemem, loadavg, platform, totalmem } from 'node:os';
 import { parseArgs } from 'node:util';
 import { tool } from '../bridge-server/media/ffmpeg.ts';
 import { cases as decode } from './decode.ts';
+import { cases as flow } from './flow.ts';
 import { runCase, type BenchResult } from './harness.ts';
 import { cases as job } from './job.ts';
 import { cases as looks } from './looks.ts';
 import { cases as networks } from './networks.ts';
+import { cases as propagation } from './propagation.ts';
 
 // npm run bench -- [--json] [--list] [WORD…]: the cases whose names have all the words; without words all.
 
-const CASES = [...decode, ...looks, ...job, ...networks];
+const CASES = [...decode, ...flow, ...looks, ...propagation, ...job, ...networks];
 
 const HEADING =
   'case                              variant                   s/unit   rate/s    fastest    slowest    ratio';
