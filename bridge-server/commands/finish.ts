@@ -5,7 +5,7 @@ import type { Jobs } from '../jobs/queue.ts';
 import { duration, progressTeller, sayFailure } from './say.ts';
 
 /** Who asks to cancel is obeyed within a second, even where something hangs. */
-const PATIENCE_MS = 700;
+const PATIENCE_MS = 500;
 
 /**
  * Begins a job and stays with it until it is settled, in this process or another; says how far it is, and sets the exit code.
@@ -21,7 +21,11 @@ export async function finish(jobs: Jobs, begin: () => JobRecord, json: boolean):
     if (asked) return;
     asked = true;
     if (job) jobs.cancel(job.id);
-    setTimeout(() => process.exit(EXIT.cancelled), PATIENCE_MS).unref();
+    setTimeout(() => {
+      teller.end();
+      sayFailure(new Failure('cancelled', undefined), json);
+      process.exit(EXIT.cancelled);
+    }, PATIENCE_MS).unref();
   };
   const hang = (): void => hangup.abort();
   process.on('SIGINT', cancel).on('SIGTERM', cancel).on('SIGHUP', hang);
