@@ -1,7 +1,6 @@
 import { PassThrough } from 'node:stream';
 import { Failure } from '../errors.ts';
 import { pixelDecoder } from './decode-pixels.ts';
-import type { Running } from './ffmpeg.ts';
 import { ToolError, ffmpeg, fileUrl, tool } from './ffmpeg.ts';
 import type { Frame, FrameRange } from './frame.ts';
 import { isUpright, oriented } from './orientation.ts';
@@ -12,9 +11,9 @@ import { decoding } from './scan.ts';
 import type { Timeline } from './timeline.ts';
 
 /**
- * Decodes exactly the frames [from, to) of a movie, in order. Chosen by their presentation times as integers: seeking only has to
- * land early enough. If what comes is not what the timeline promises, it is decoded once more from the very start; if that does
- * not give it either, the file is damaged there: Failure 'media-damaged'.
+ * Decodes exactly the frames [from, to) of a movie, in order. Every picture is told by its presentation time, an integer, as the
+ * decoder gives it; seeking only has to land early enough. When another picture comes than the timeline says, it is tried once more
+ * from the very start; if that does not give it either, the file is damaged there: Failure 'media-damaged'.
  */
 export async function* readMovie(movie: Movie, { from, to }: FrameRange, signal: AbortSignal): AsyncGenerator<Frame> {
   const seek = seekTime(movie.timeline, { from, to });
@@ -44,36 +43,52 @@ function seekTime({ seeking, timebase, pts }: Timeline, { from, to }: FrameRange
 
 const SEEK_MARGIN_SECONDS = 0.25;
 
-/** May end early; the caller counts. */
+/** Ends early, before the first picture that is not the one due. */
 async function* decode(
   movie: Movie,
   range: FrameRange,
   seek: number | null,
   signal: AbortSignal,
 ): AsyncGenerator<Frame> {
-  const { info, video, storedWidth, storedHeight, orientation, siting } = movie;
+  const { info, video, timeline, storedWidth, storedHeight, orientation, siting } = movie;
   const decoder = pixelDecoder(pixelFormat(info.pixelFormat)!, storedWidth, storedHeight, info.colour, siting);
   const output = new PassThrough({ highWaterMark: 1 << 20, emitClose: false });
+  const places = new Places();
   const { generation } = await tool('ffmpeg');
   const seeking = seek === null ? [] : ['-noaccurate_seek', '-seek_timestamp', '1', '-ss', seek.toFixed(6)];
   const running = await ffmpeg(
     {
-      inputs: [{ options: ['-loglevel', 'error', ...decoding(video), ...seeking], source: fileUrl(video.path) }],
+      inputs: [
+        {
+          options: ['-loglevel', 'repeat+error', ...decoding(video), ...seeking],
+          source: fileUrl(video.path),
+        },
+      ],
       options: [
         ...['-map', `0:${video.index}`, '-vf', filters(movie, range)],
         ...(generation >= 60 ? ['-fps_mode', 'passthrough'] : ['-vsync', 'passthrough']),
         ...['-frames:v', String(range.to - range.from), '-c:v', 'rawvideo', '-f', 'rawvideo'],
       ],
       output,
+      onLine: (line) => places.read(line),
     },
     signal,
   );
+  const ended = running.ended.catch((error: unknown) => {
+    // A damaged file makes ffmpeg end badly after its last good picture; what came is what counts.
+    if (!(error instanceof ToolError)) throw error;
+  });
+  ended.catch(() => undefined).finally(() => places.end());
   try {
-    for await (const raw of pieces(output, decoder.bytes, running)) {
+    let n = range.from;
+    for await (const raw of pieces(output, decoder.bytes)) {
       signal.throwIfAborted();
+      if ((await places.next()) !== (timeline.seeking ? timeline.pts[n] : n)) return;
+      n++;
       const frame = decoder.decode(raw);
       yield isUpright(orientation) ? frame : oriented(frame, orientation);
     }
+    await ended;
   } finally {
     running.kill();
   }
@@ -82,9 +97,9 @@ async function* decode(
 /** Made of our own words and integers only. */
 function filters({ interlacing, timeline, info }: Movie, { from, to }: FrameRange): string {
   const { pts, seeking } = timeline;
-  const select = seeking
-    ? `select=gte(pts\\,${pts[from]!})*lte(pts\\,${pts[to - 1]!})`
-    : `select=gte(n\\,${from})*lte(n\\,${to - 1})`;
+  // Frames that may be told by their times are, others by their count; each that is chosen is printed, as an error (level 16).
+  const [place, first, last] = seeking ? ['pts', pts[from]!, pts[to - 1]!] : ['n', from, to - 1];
+  const select = `select=if(gte(${place}\\,${first})*lte(${place}\\,${last})\\,1+0*print(${place}\\,16)\\,0)`;
   // The deinterlacer halves the timebase and knows planar layouts only.
   const deinterlace = (options: string): string =>
     `bwdif=mode=0:${options},format=${info.pixelFormat},settb=2*intb,${select}`;
@@ -100,8 +115,35 @@ function filters({ interlacing, timeline, info }: Movie, { from, to }: FrameRang
   }
 }
 
+/** The places (times or counts) of pictures that ffmpeg prints on stderr, each before the picture itself goes to stdout. */
+class Places {
+  readonly #told: number[] = [];
+  #ended = false;
+  #wake: () => void = () => undefined;
+
+  read(line: string): void {
+    const place = /^(?:\[.*\] )?(-?\d+)\.0+$/.exec(line)?.[1];
+    if (place === undefined) return;
+    this.#told.push(Number(place));
+    this.#wake();
+  }
+
+  end(): void {
+    this.#ended = true;
+    this.#wake();
+  }
+
+  /** Null when there will be no more. */
+  async next(): Promise<number | null> {
+    while (this.#told.length === 0 && !this.#ended) {
+      await new Promise<void>((resolve) => (this.#wake = resolve));
+    }
+    return this.#told.shift() ?? null;
+  }
+}
+
 /** The stream cut into pictures of one length. A picture is overwritten by the next. */
-async function* pieces(stream: PassThrough, bytes: number, running: Running): AsyncGenerator<Uint8Array> {
+async function* pieces(stream: PassThrough, bytes: number): AsyncGenerator<Uint8Array> {
   const piece = new Uint8Array(bytes);
   let filled = 0;
   for await (const chunk of stream as AsyncIterable<Buffer>) {
@@ -115,11 +157,5 @@ async function* pieces(stream: PassThrough, bytes: number, running: Running): As
         filled = 0;
       }
     }
-  }
-  try {
-    await running.ended;
-  } catch (error) {
-    // What came is counted; a damaged file makes ffmpeg end badly after its last good picture.
-    if (!(error instanceof ToolError)) throw error;
   }
 }

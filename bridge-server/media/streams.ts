@@ -54,6 +54,9 @@ export async function probed(
   const { streams = [], format } = JSON.parse(text) as Probed;
   const name = format?.format_name?.split(',')[0];
   if (name === undefined || streams.length === 0) throw new Failure('media-unreadable', { path });
+  // So little of a movie is left that it passes for something else.
+  if (!/^(mov|matroska)$/.test(name) && (await beginsAsMovie(path)))
+    throw new Failure('media-truncated', { path, frames: 0 });
   return { format: name, streams };
 }
 
@@ -65,11 +68,13 @@ async function unreadable(path: string, error: ToolError): Promise<Failure> {
     return new Failure('media-playlist', { path }, error);
   if (/^(\x89PNG|\xff\xd8\xff|II\*\0|MM\0\*|RIFF....WEBP)/s.test(text))
     return new Failure('media-still', { path }, error);
-  // It begins as a movie does.
-  if (/^(....(ftyp|moov|mdat|wide|free|skip)|\x1aE\xdf\xa3)/s.test(text))
-    return new Failure('media-truncated', { path, frames: 0 }, error);
+  if (await beginsAsMovie(path)) return new Failure('media-truncated', { path, frames: 0 }, error);
   return new Failure('media-unreadable', { path }, error);
 }
+
+/** With an atom of QuickTime and MP4, or with Matroska's mark. */
+const beginsAsMovie = async (path: string): Promise<boolean> =>
+  /^(....(ftyp|moov|mdat|wide|free|skip)|\x1aE\xdf\xa3)/s.test((await headOf(path, 8)).toString('latin1'));
 
 /** Whether the packets of an MPEG transport stream say that they are scrambled (ISO/IEC 13818-1, transport_scrambling_control). */
 export async function isScrambled(path: string): Promise<boolean> {
