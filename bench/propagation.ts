@@ -1,113 +1,104 @@
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { mkdir, rm } from 'node:fs/promises';
-import { openStageFolder } from '../bridge-server/jobs/stage-folder.ts';
+import { openStageFolder, type StageFolder } from '../bridge-server/jobs/stage-folder.ts';
 import { Engine } from '../bridge-server/kernels/engine.ts';
 import type { Frame } from '../bridge-server/media/frame.ts';
 import { matchSpan } from '../bridge-server/propagate/match.ts';
-import { guideBytes, loadGuide, stagingBytes } from '../bridge-server/propagate/pictures.ts';
 import { synthesiseSpan } from '../bridge-server/propagate/synthesise.ts';
 import { benchFolder, benchScene } from './footage.ts';
 import type { BenchCase } from './harness.ts';
 
-/** The length of the span is that of a usual one: a key at both ends. */
-const BETWEEN = 9;
-const nothing = (): void => undefined;
+type Size = { readonly width: number; readonly height: number };
+const SIZES: readonly Size[] = [
+  { width: 640, height: 360 },
+  { width: 960, height: 540 },
+  { width: 1920, height: 1080 },
+];
+const LAST = 5;
+const SPAN = { before: 0, after: LAST, from: 1, to: LAST };
+const FRAMES = SPAN.to - SPAN.from;
 
-/** All that a frame between two keys costs: matches to both keys, then synthesis; against the same with one worker. */
-const span = (width: number, height: number): BenchCase => ({
-  name: `propagation ${width}x${height}`,
-  amount: BETWEEN,
+/** Both stages on a span of four frames between two keys, from both sides; against the same with one worker. */
+const frames = (size: Size, stage: 'match' | 'synthesise'): BenchCase => ({
+  name: `propagation ${size.width}x${size.height} ${stage}`,
+  amount: FRAMES,
   unit: 'frame',
   iterations: 3,
   open: async () => {
-    const scene = await benchScene({ width, height, frames: 2 * BETWEEN + 3 });
-    const frames = Array.from({ length: BETWEEN + 2 }, (_, n) => scene.frame(n));
-    const keys = new Map([0, BETWEEN + 1].map((n) => [n, scene.truth(n)]));
-    const source = { width, height, get: (n: number) => Promise.resolve(frames[n]!) };
-    const pictures = { get: (n: number): Promise<Frame> => Promise.resolve(keys.get(n)!) };
-    const between = { before: 0, after: BETWEEN + 1, from: 1, to: BETWEEN + 1 };
-    const folder = await benchFolder();
-    const engines = [await Engine.start(), await Engine.start(1)] as const;
-    const signal = new AbortController().signal;
+    const scene = await benchScene({ ...size, frames: LAST + 1 });
+    const shown = Array.from({ length: LAST + 1 }, (_, n) => scene.frame(n));
+    const keys = new Map<number, Frame>([0, LAST].map((n) => [n, scene.truth(n)]));
+    const source = { ...size, get: (n: number) => Promise.resolve(shown[n]!) };
+    const pictures = { get: (n: number) => Promise.resolve(keys.get(n)!) };
+    const [all, one] = [await Engine.start(), await Engine.start(1)];
+    const { path, remove } = await benchFolder();
+    const { signal } = new AbortController();
+    let made = 0;
+    const fresh = async (): Promise<StageFolder> => {
+      const folder = join(path, String(made++));
+      await mkdir(folder);
+      return openStageFolder(folder);
+    };
+    const matches = await fresh();
+    await matchSpan(all, SPAN, source, matches, () => undefined, signal);
     const run = async (engine: Engine): Promise<void> => {
-      const [matches, results] = ['matches', 'results'].map((name) => join(folder.path, name)) as [string, string];
-      for (const path of [matches, results]) {
-        await rm(path, { recursive: true, force: true });
-        await mkdir(path);
-      }
-      const kept = openStageFolder(matches);
-      await matchSpan(engine, between, source, kept, nothing, signal);
-      await synthesiseSpan(
-        engine,
-        between,
-        { source, keys: pictures },
-        kept,
-        openStageFolder(results),
-        nothing,
-        signal,
-      );
+      const into = await fresh();
+      if (stage === 'match') await matchSpan(engine, SPAN, source, into, () => undefined, signal);
+      else await synthesiseSpan(engine, SPAN, { source, keys: pictures }, matches, into, () => undefined, signal);
     };
     return {
-      variants: { 'all workers': () => run(engines[0]), 'one worker': () => run(engines[1]) },
-      close: async () => void (await Promise.all([folder.remove(), ...engines.map((engine) => engine.close())])),
+      variants: { 'all workers': () => run(all), 'one worker': () => run(one) },
+      close: async () => {
+        await Promise.all([all.close(), one.close()]);
+        await remove();
+      },
     };
   },
 });
 
-/** Patches are 5x5, of four bytes a pixel. */
-const PATCH_RADIUS = 2;
-const WINDOW_RADIUS = 8;
+/** Places that `nnfRefine` compares for each pixel: nine parents' and a window of 5x5. */
+const COMPARED = 9 + 25;
 
-/** Comparisons of patches, given up as soon as they are worse than the best: every pixel's window, once; against one worker. */
-const patches = (width: number, height: number): BenchCase => ({
-  name: `patches ${width}x${height}`,
-  amount: comparisons(width, height) / 1e6,
+/** Patch comparisons alone: every pixel of a picture refined from the identity. */
+const patches = (size: Size): BenchCase => ({
+  name: `patches ${size.width}x${size.height}`,
+  amount: (size.width * size.height * COMPARED) / 1e6,
   unit: 'Mpatch',
   open: async () => {
-    const scene = await benchScene({ width, height, frames: 21 });
-    const frames = [scene.frame(10), scene.frame(11)];
-    const engines = [await Engine.start(), await Engine.start(1)];
-    const [parentsX, parentsY] = [(width + 1) >> 1, (height + 1) >> 1];
-    const run = async (engine: Engine): Promise<() => Promise<void>> => {
-      const staging = engine.alloc(stagingBytes(width, height));
-      const scratch = engine.alloc(Math.max(guideBytes(width, height), engine.workers * 256));
-      const guides = frames.map(() => engine.alloc(guideBytes(width, height)));
-      for (const [i, guide] of guides.entries()) await loadGuide(engine, frames[i]!, staging, scratch, guide.pointer);
-      const [list, field, errors] = [0, 1, 2].map(() => engine.alloc(width * height * 4));
-      const coarse = engine.alloc(parentsX * parentsY * 4);
-      engine.i32(list!, width * height).set(Array.from({ length: width * height }, (_, p) => p));
-      engine.i32(coarse, parentsX * parentsY).set(Array.from({ length: parentsX * parentsY }, (_, p) => p));
-      const [frame, key] = guides;
+    const { width, height } = size;
+    const scene = await benchScene({ ...size, frames: 2 });
+    const [all, one] = [await Engine.start(), await Engine.start(1)];
+    const ready = async (engine: Engine): Promise<() => Promise<void>> => {
+      const pixels = width * height;
+      const guides = [0, 1].map(() => engine.alloc(4 * pixels));
+      const staging = engine.alloc(8 * pixels);
+      const scratch = engine.alloc(4 * pixels);
+      for (const [n, guide] of guides.entries()) {
+        const { data } = scene.frame(n);
+        engine.u16(staging, data.length).set(data);
+        const sums = scratch.pointer;
+        await engine.run('guide', staging.pointer, width, height, 3, sums + 2 * pixels, sums, guide.pointer);
+      }
+      const [list, field, errors] = [0, 1, 2].map(() => engine.alloc(4 * pixels));
+      engine.i32(list!, pixels).set(Int32Array.from({ length: pixels }, (_, p) => p));
+      const parents = engine.alloc(4 * ((width + 1) >> 1) * ((height + 1) >> 1));
+      engine.i32(parents).set(engine.i32(parents).map((_, p) => p));
       return async () => {
         await engine.run(
           'nnfRefine',
-          ...[frame!.pointer, key!.pointer, width, height, 1, list!.pointer, width * height],
-          ...[coarse.pointer, WINDOW_RADIUS, field!.pointer, errors!.pointer, scratch.pointer],
+          ...[guides[0]!.pointer, guides[1]!.pointer, width, height, 1, list!.pointer, pixels],
+          ...[parents.pointer, 2, field!.pointer, errors!.pointer, scratch.pointer],
         );
       };
     };
     return {
-      variants: { 'all workers': await run(engines[0]!), 'one worker': await run(engines[1]!) },
-      close: async () => void (await Promise.all(engines.map((engine) => engine.close()))),
+      variants: { 'all workers': await ready(all), 'one worker': await ready(one) },
+      close: async () => void (await Promise.all([all.close(), one.close()])),
     };
   },
 });
 
-/** What the kernel compares at least: the nine proposals of a pixel's parents, and the window around the best, cut at the borders. */
-function comparisons(width: number, height: number): number {
-  const reach = (at: number, length: number): number =>
-    Math.min(length - 1 - PATCH_RADIUS, at + WINDOW_RADIUS) - Math.max(PATCH_RADIUS, at - WINDOW_RADIUS) + 1;
-  const across = Array.from({ length: width }, (_, x) => reach(x, width)).reduce((a, b) => a + b);
-  const down = Array.from({ length: height }, (_, y) => reach(y, height)).reduce((a, b) => a + b);
-  return across * down + 9 * (width - 2) * (height - 2);
-}
-
-const SIZES = [
-  [640, 360],
-  [960, 540],
-  [1920, 1080],
-] as const;
 export const cases: readonly BenchCase[] = [
-  ...SIZES.map(([width, height]) => span(width, height)),
-  ...SIZES.map(([width, height]) => patches(width, height)),
+  ...SIZES.flatMap((size) => [frames(size, 'match'), frames(size, 'synthesise')]),
+  ...SIZES.map(patches),
 ];
