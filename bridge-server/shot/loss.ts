@@ -26,7 +26,10 @@ export function partsOf(score: FrameScore): Record<LossPart, number> {
   };
 }
 
+/** The most that one step counts: keys closer than four frames would rather make the picture restless. */
+const MOST = 0.25;
+
 export function lossOf(score: FrameScore): number {
   const { distance, motion, disocclusion, change } = partsOf(score);
-  return distance + motion + disocclusion + change;
+  return Math.min(MOST, distance + motion + disocclusion + change);
 }
