@@ -8,6 +8,7 @@ import type { Frame } from '../../bridge-server/media/frame.ts';
 import { analyse, type ShotAnalysis } from '../../bridge-server/shot/analyse.ts';
 import { makeScene } from '../media/scene.ts';
 import { footage, lit } from './footage.ts';
+import { paint, texture } from './texture.ts';
 
 const signal = new AbortController().signal;
 const folders: string[] = [];
@@ -30,6 +31,18 @@ afterAll(async () => {
 async function framesOf(options: Parameters<typeof makeScene>[0]): Promise<Frame[]> {
   const scene = await makeScene(options);
   return Array.from({ length: options.frames }, (_, n) => scene.frame(n));
+}
+
+/** A grey frame of what `at` says, 0..255. */
+function painted(at: (x: number, y: number) => number): Frame {
+  const [width, height] = [192, 108];
+  const plane = paint(width, height, at);
+  return {
+    width,
+    height,
+    channels: 3,
+    data: Uint16Array.from({ length: plane.length * 3 }, (_, i) => plane[(i / 3) | 0]! * 257),
+  };
 }
 
 async function folder(): Promise<StageFolder> {
@@ -67,9 +80,20 @@ describe('cuts', () => {
     expect((await analysed(flash)).cuts).toEqual([]);
   });
 
-  test('are not seen in a pan so fast that little is left of the frame before', async () => {
-    const fast = await framesOf({ kind: 'pan', seed: 4, width: 192, height: 108, frames: 5 });
-    expect((await analysed(fast)).cuts).toEqual([]);
+  test('are not seen in a whip pan, in which half of the picture goes from one frame to the next', async () => {
+    const wide = texture(7);
+    const steps = [0, 2, 6, 90, 184, 190, 193, 195];
+    expect((await analysed(steps.map((left) => painted((x, y) => wide(x + left, y))))).cuts).toEqual([]);
+  });
+
+  test('are at most one where nothing lasts for some frames', async () => {
+    const turmoil = [41, 42, 43, 44].map((seed) => painted(texture(seed)));
+    // Back in the same scene: none. Out of it into another: one, somewhere in between.
+    expect((await analysed([...arms.slice(0, 6), ...turmoil, ...arms.slice(6, 10)])).cuts).toEqual([]);
+    const { cuts } = await analysed([...arms.slice(0, 6), ...turmoil, ...pan.slice(0, 4)]);
+    expect(cuts).toHaveLength(1);
+    expect(cuts[0]).toBeGreaterThanOrEqual(6);
+    expect(cuts[0]).toBeLessThanOrEqual(10);
   });
 });
 
