@@ -180,12 +180,12 @@ export async function inspectMovie(file: string, signal: AbortSignal): Promise<M
     audio: streams.filter((stream) => stream.codec_type === 'audio').map(audioStream),
   };
   const siting = sitingOf(picked);
-  const promised = format === 'mov' ? Number(picked.nb_frames ?? 0) : 0;
+  const isCutOff = cutOff || lacksPromised(picked, packets.length, timeline);
   return {
     info,
     video,
     timeline,
-    cutOff: cutOff || packets.length < promised,
+    cutOff: isCutOff,
     storedWidth: width,
     storedHeight: height,
     orientation,
@@ -203,6 +203,20 @@ const PICTURES_TO_LOOK_AT = 5;
  */
 function mayTrustPackets({ codec_name: codec }: ProbedStream, format: string, interlacing: Interlacing): boolean {
   return codec !== 'vp8' && (interlacing === 'none' || !/^(mpegts|mpeg|avi)$/.test(format));
+}
+
+/**
+ * Whether the index at the front of an MP4 or MOV lists pictures that are not in the file. Its count alone does not tell: an edit
+ * list may leave out the last ones.
+ */
+function lacksPromised(
+  { nb_frames: count, duration_ts: duration }: ProbedStream,
+  found: number,
+  line: Timeline,
+): boolean {
+  const { pts, end, seeking } = line;
+  const frame = (end - pts[0]!) / pts.length;
+  return seeking !== null && found < Number(count ?? 0) && end - pts[0]! < (duration ?? 0) - 1.5 * frame;
 }
 
 /** ffmpeg's own VP8 and VP9 decoders leave the alpha out. */

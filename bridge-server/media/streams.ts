@@ -31,6 +31,7 @@ export type ProbedStream = {
   readonly bits_per_sample?: number;
   readonly bits_per_raw_sample?: string;
   readonly nb_frames?: string;
+  readonly duration_ts?: number;
   readonly disposition?: { readonly default?: number; readonly attached_pic?: number };
   readonly tags?: Readonly<Record<string, string>>;
   readonly side_data_list?: readonly { readonly side_data_type?: string; readonly displaymatrix?: string }[];
@@ -54,9 +55,11 @@ export async function probed(
   const { streams = [], format } = JSON.parse(text) as Probed;
   const name = format?.format_name?.split(',')[0];
   if (name === undefined || streams.length === 0) throw new Failure('media-unreadable', { path });
-  // So little of a movie is left that it passes for something else.
-  if (!/^(mov|matroska)$/.test(name) && (await beginsAsMovie(path)))
+  // So little of a movie is left that it passes for something else, or for nothing.
+  const something = streams.some(({ codec_name: codec }) => codec !== undefined && codec !== 'unknown');
+  if (!(something && /^(mov|matroska)$/.test(name)) && (await beginsAsMovie(path))) {
     throw new Failure('media-truncated', { path, frames: 0 });
+  }
   return { format: name, streams };
 }
 
