@@ -13,7 +13,7 @@ const FAILED = 150;
 const FAILED_AROUND = 150;
 const BLOCK = 8;
 /** Pixels of the picture on which the search is exhaustive, at most. */
-const SEARCHED_PIXELS = 16000;
+const SEARCHED_PIXELS = 4000;
 /** A picture must have room for patches at the smallest size. */
 const SMALLEST_SIDE = 8;
 const RADIUS = 2;

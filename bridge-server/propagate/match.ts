@@ -9,7 +9,7 @@ import { guideBytes, loadGuide, stagingBytes } from './pictures.ts';
 import type { Source } from './pictures.ts';
 import type { Span } from './spans.ts';
 
-const REFINEMENTS = 3;
+const REFINEMENTS = 1;
 
 /** Frames whose map to one key is made, in this order: each goes on from the map of the one before it, the first from the key. */
 type Walk = { readonly key: number; readonly frames: readonly number[] };
