@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { mkdir } from 'node:fs/promises';
+import { mkdir, rmdir } from 'node:fs/promises';
 import { onTestFinished } from 'vitest';
 import { newFolder } from '../jobs/folder.ts';
 
@@ -17,7 +17,10 @@ export async function smallDisk(kilobytes: number): Promise<SmallDisk> {
   const path = `${await newFolder()} disk`;
   await mkdir(path);
   if (!mount('-t', 'tmpfs', '-o', `size=${kilobytes}k`, 'tmpfs', path)) throw new Error('no disk could be mounted');
-  onTestFinished(() => unmount(path));
+  onTestFinished(async () => {
+    unmount(path);
+    await rmdir(path);
+  });
   return {
     path,
     resize: (size) => void mount('-o', `remount,size=${size}k`, path),
