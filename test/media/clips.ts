@@ -57,6 +57,8 @@ export async function numbersOf(frames: AsyncIterable<Frame>): Promise<(number |
 
 export type ClipRecipe = {
   readonly frames: number;
+  /** The number that the n-th picture shows; its own when left out. */
+  readonly show?: (n: number) => number;
   /** As ffmpeg takes it: '24000/1001'. */
   readonly rate: string;
   /** Output options: encoder, container, everything. */
@@ -69,7 +71,7 @@ export type ClipRecipe = {
 
 /** Encodes numbered pictures 0, 1, 2 … to a file, with whatever ffmpeg the product uses. */
 export async function makeClip(path: string, recipe: ClipRecipe): Promise<string> {
-  const { frames, rate, options, width = WIDTH, height = HEIGHT, inputs = [] } = recipe;
+  const { frames, rate, options, width = WIDTH, height = HEIGHT, inputs = [], show = (n) => n } = recipe;
   const pictures = new PassThrough();
   const running = await ffmpeg(
     {
@@ -85,7 +87,7 @@ export async function makeClip(path: string, recipe: ClipRecipe): Promise<string
     },
     new AbortController().signal,
   );
-  for (let n = 0; n < frames; n++) pictures.write(numberedPicture(n, width, height));
+  for (let n = 0; n < frames; n++) pictures.write(numberedPicture(show(n), width, height));
   pictures.end();
   await running.ended;
   return path;
