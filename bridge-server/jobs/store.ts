@@ -39,6 +39,8 @@ const SCHEMA = `
 
 /** An owner that has not shown a sign of life for this long has lost its jobs, even if a process with its number runs. */
 const SILENCE_MS = 5000;
+/** The result code of SQLite that says its disk has no room (https://www.sqlite.org/rescode.html#full). */
+const SQLITE_FULL = 13;
 
 /** Thousands of numbers for a long clip, of which lists show nothing. */
 const WITHOUT_SCORES = "json_replace(state, '$.result.scores', json('[]')) AS state";
@@ -89,7 +91,8 @@ export class Store {
   }
 
   #worded(error: unknown): unknown {
-    const { code, message } = error as NodeJS.ErrnoException;
+    const { code, errcode, message } = error as NodeJS.ErrnoException & { errcode?: number };
+    if (errcode === SQLITE_FULL) return new Failure('disk-full', { path: this.#path }, error);
     const ours = typeof code === 'string' && /^(ERR_SQLITE_ERROR|E[A-Z]+)$/.test(code);
     return ours ? new Failure('store-unusable', { path: this.#path, reason: message }, error) : error;
   }
