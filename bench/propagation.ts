@@ -77,7 +77,7 @@ const patches = (size: Size): BenchCase => ({
         const { data } = scene.frame(n);
         engine.u16(staging, data.length).set(data);
         const sums = scratch.pointer;
-        await engine.run('guide', staging.pointer, width, height, 3, sums + 2 * pixels, sums, guide.pointer);
+        await engine.run('guide', staging.pointer, width, height, 3, 0, sums + 2 * pixels, sums, guide.pointer);
       }
       const [list, field, errors] = [0, 1, 2].map(() => engine.alloc(4 * pixels));
       engine.i32(list!, pixels).set(Int32Array.from({ length: pixels }, (_, p) => p));

@@ -77,9 +77,9 @@ async function follow(
     let last = key;
 
     const load = async (n: number, into: Block, lumaInto: Block): Promise<void> => {
-      const frame = await source.get(n, signal);
-      await loadGuide(engine, frame, staging, scratch, into.pointer);
-      await engine.run('luma', staging.pointer, width, height, frame.channels, lumaInto.pointer);
+      const { channels, mask } = await loadGuide(engine, source, n, staging, scratch, into.pointer, signal);
+      await engine.run('luma', staging.pointer, width, height, channels, lumaInto.pointer);
+      if (mask !== 0) await engine.run('maskLuma', mask, width, height, lumaInto.pointer);
     };
     let ready = false;
     let previous = key;

@@ -108,6 +108,6 @@ export class Mixture {
   }
 
   async #loadGuide(n: number, into: number, signal: AbortSignal): Promise<void> {
-    await loadGuide(this.engine, await this.source.get(n, signal), this.staging, this.spare[0], into);
+    await loadGuide(this.engine, this.source, n, this.staging, this.spare[0], into, signal);
   }
 }

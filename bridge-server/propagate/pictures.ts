@@ -6,6 +6,11 @@ export type Source = {
   readonly width: number;
   readonly height: number;
   get(n: number, signal: AbortSignal): Promise<Frame>;
+  /**
+   * A mask that moves with the picture, as a guide: its inside is found in the inside. Green counts, times alpha. A mask that holds
+   * still while the picture moves would mislead: leave it out here.
+   */
+  mask?(n: number, signal: AbortSignal): Promise<Frame>;
 };
 
 /** Where frames wait while kernels turn them into what they work on: width*height*8 bytes. */
@@ -16,19 +21,37 @@ export const stagingBytes = (width: number, height: number): number => width * h
 export const guideBytes = (width: number, height: number): number => width * height * 4;
 export const pictureBytes = (width: number, height: number): number => width * height * 8;
 
-/** Writes what frames are compared by (kernels/assembly/guide.ts) to the address `out`. `scratch`: width*height*3 bytes. */
+/**
+ * Reads frame `n` into `staging` (u16, as it is) and writes what it is compared by (kernels/assembly/guide.ts) to the address `out`.
+ * `scratch`: width*height*4 bytes. Gives the frame's channels
+ * and the address of the mask's u8 plane in `scratch`, 0 where there is none.
+ */
 export async function loadGuide(
   engine: Engine,
-  frame: Frame,
+  source: Source,
+  n: number,
   staging: Staging,
   scratch: Block,
   out: number,
-): Promise<void> {
-  const { width, height, channels, data } = frame;
+  signal: AbortSignal,
+): Promise<{ readonly channels: 3 | 4; readonly mask: number }> {
+  const { width, height } = source;
+  const { channels, data } = await source.get(n, signal);
+  const mask = await source.mask?.(n, signal);
   engine.u16(staging, data.length).set(data);
   const sums = scratch.pointer;
   const grey = sums + 2 * width * height;
-  await engine.run('guide', staging.pointer, width, height, channels, grey, sums, out);
+  const maskPlane = mask ? grey + width * height : 0;
+  if (mask) writeMask(mask, engine.u8(scratch).subarray(3 * width * height));
+  await engine.run('guide', staging.pointer, width, height, channels, maskPlane, grey, sums, out);
+  return { channels, mask: maskPlane };
+}
+
+function writeMask({ width, height, channels, data }: Frame, out: Uint8Array): void {
+  for (let p = 0, at = 0; p < width * height; p++, at += channels) {
+    const alpha = channels === 4 ? data[at + 3]! : 65535;
+    out[p] = Math.round((data[at + 1]! / 257) * (alpha / 65535));
+  }
 }
 
 /** Writes the frame as four premultiplied u16 a pixel to the address `out`. */

@@ -172,6 +172,23 @@ describe('alpha', () => {
   });
 });
 
+test('a moving mask guides where colours alone cannot tell', async () => {
+  const grey: Channel = () => 0.5;
+  const disc: Channel = (x, y) => Math.max(0, Math.min(1, 14.5 - Math.hypot(x - 40, y - 40)));
+  const shot: Shot = {
+    width: 112,
+    height: 80,
+    frame: () => picture(112, 80, [grey, grey, grey]),
+    key: (n) => picture(112, 80, moved([disc, disc, disc], 6 * n, 0)),
+  };
+  const mask = (n: number): Frame => picture(112, 80, moved([disc, disc, disc], 6 * n, 0));
+  const blind = await propagate(engine, shot, between(4));
+  const guided = await propagate(engine, { ...shot, mask }, between(4));
+  for (let n = 1; n < 4; n++) {
+    expect(psnr(guided.get(n)!, shot.key(n))).toBeGreaterThan(psnr(blind.get(n)!, shot.key(n)) + 6);
+  }
+});
+
 test('a key of another size is refused, and named', async () => {
   const shot = sliding(40, 30, 0, 0);
   const wrong = propagate(engine, { ...shot, key: () => sliding(41, 30, 0, 0).key(0) }, between(2));

@@ -17,6 +17,7 @@ export type Shot = {
   readonly height: number;
   readonly frame: (n: number) => Frame;
   readonly key: (n: number) => Frame;
+  readonly mask?: (n: number) => Frame;
 };
 
 export type Folders = { readonly matches: StageFolder; readonly results: StageFolder };
@@ -36,7 +37,9 @@ export async function propagate(
   signal = never,
 ): Promise<Map<number, Frame>> {
   const { matches, results } = into ?? (await folders());
-  const source = { width: shot.width, height: shot.height, get: (n: number) => Promise.resolve(shot.frame(n)) };
+  const { width, height, frame, mask } = shot;
+  const moving = mask ? { mask: (n: number) => Promise.resolve(mask(n)) } : {};
+  const source = { width, height, get: (n: number) => Promise.resolve(frame(n)), ...moving };
   const keys = { get: (n: number) => Promise.resolve(shot.key(n)) };
   await matchSpan(engine, span, source, matches, () => undefined, signal);
   await synthesiseSpan(engine, span, { source, keys }, matches, results, () => undefined, signal);
