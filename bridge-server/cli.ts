@@ -115,6 +115,44 @@ function commandLine(): Command {
       (await import('./commands/inspect.ts')).inspect(files, options),
     );
 
+  const models = program.command('models').description('the model store');
+  models
+    .command('list')
+    .description('list the models in the store and in the folders that you added')
+    .option('--catalogue', 'list well-known models that can be added by name instead', false)
+    .option('--json', 'as JSON', false)
+    .action(async (options: { catalogue: boolean; json: boolean }) =>
+      (await import('./commands/models.ts')).listModels(options),
+    );
+  models
+    .command('add')
+    .description('register a file or a folder where it is, or download a model')
+    .argument(
+      '<source>',
+      'a .safetensors file, a folder, an https address, owner/repository[/file], or a catalogue name',
+    )
+    .option('--sha256 <hex>', 'refuse the file if it has another checksum', sha256)
+    .option('--json', 'progress as JSON lines on stderr, the result as JSON on stdout', false)
+    .action(async (source: string, options: { sha256?: string; json: boolean }) =>
+      (await import('./commands/models.ts')).addModel(source, options),
+    );
+  models
+    .command('verify')
+    .description('compare models with their recorded checksums; without names, all of them')
+    .argument('[model...]')
+    .option('--json', 'as JSON', false)
+    .action(async (names: string[], options: { json: boolean }) =>
+      (await import('./commands/models.ts')).verifyModels(names, options),
+    );
+  models
+    .command('remove')
+    .description('delete a downloaded model, or forget a registered file or folder')
+    .argument('<model>')
+    .option('--json', 'as JSON', false)
+    .action(async (name: string, options: { json: boolean }) =>
+      (await import('./commands/models.ts')).removeModel(name, options),
+    );
+
   program
     .command('parity')
     .description('compare the networks, schedulers and pipelines with reference data')
@@ -150,7 +188,7 @@ function commandLine(): Command {
 export async function runCommandLine(args: readonly string[]): Promise<number> {
   try {
     const program = commandLine();
-    for (const command of [program, ...program.commands]) {
+    for (const command of [program, ...program.commands.flatMap((each) => [each, ...each.commands])]) {
       command.exitOverride().configureOutput({ outputError: () => undefined });
     }
     await program.parseAsync(args, { from: 'user' });
@@ -194,6 +232,11 @@ function rate(text: string): Rational {
   if (!value || value.num === 0)
     throw new InvalidArgumentError('Write it as a fraction: 25, or 24000/1001 for 23.976.');
   return value;
+}
+
+function sha256(text: string): string {
+  if (!/^[0-9a-f]{64}$/i.test(text)) throw new InvalidArgumentError('It must be 64 hexadecimal digits.');
+  return text.toLowerCase();
 }
 
 const collect = (value: string, before: readonly string[]): readonly string[] => [...before, value];

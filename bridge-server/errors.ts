@@ -190,6 +190,82 @@ const WORDS = {
     sentence: `The model configuration ${path} cannot be used: ${reason}.`,
     remedy: 'Restore the config.json that came with the model.',
   }),
+  // models
+  'model-source-unknown': ({ source }: { source: string }) => ({
+    sentence: `${source} is no file or folder here, no https address, no repository (owner/name) and not in the catalogue.`,
+    remedy: 'Check how it is spelled; `pentimento models list --catalogue` shows the catalogue.',
+  }),
+  'model-unknown': ({ name }: { name: string }) => ({
+    sentence: `There is no model ${name} in the store.`,
+    remedy: 'See `pentimento models list` for those there are.',
+  }),
+  'model-ambiguous': ({ name, paths }: { name: string; paths: readonly string[] }) => ({
+    sentence: `Several models are called ${name}: ${paths.join(', ')}.`,
+    remedy: 'Give the path of the one you mean.',
+  }),
+  'model-not-ours': ({ path, folder }: { path: string; folder: string }) => ({
+    sentence: `${path} was not downloaded by Pentimento, so it is not deleted; it is found because it lies in ${folder}.`,
+    remedy: 'Delete or move the file yourself, or remove that folder from the store if you registered it.',
+  }),
+  'model-there': ({ path }: { path: string }) => ({
+    sentence: `There is already another model at ${path}.`,
+    remedy: 'Remove that one first with `pentimento models remove`.',
+  }),
+  'model-hash': ({ path, expected, actual }: { path: string; expected: string; actual: string }) => ({
+    sentence: `${path} is not the file it should be: its SHA-256 is ${actual}, not ${expected}.`,
+    remedy: 'Get it again; if it stays, the checksum belongs to another version, or the file was tampered with.',
+  }),
+  'models-unusable': ({ path, reason }: { path: string; reason: string }) => ({
+    sentence: `The list of models in ${path} cannot be used: ${reason}.`,
+    remedy:
+      'Check that the disk is writable and has room; if the file is damaged, delete it and add your folders again.',
+  }),
+  'download-offline': ({ url }: { url: string }) => ({
+    sentence: `${url} is not downloaded, because Pentimento is set to stay offline.`,
+    remedy: 'Run `pentimento settings offline off`, or download the file yourself and add it by its path.',
+  }),
+  'download-insecure': ({ url }: { url: string }) => ({
+    sentence: `${url} is not a plain https address, and nothing else is downloaded from.`,
+    remedy:
+      'Find the same file at an address that begins with https://, or download it yourself and add it by its path.',
+  }),
+  'download-private': ({ host, address }: { host: string; address: string }) => ({
+    sentence: `${host} leads to ${address}, which is not on the public internet; nothing is downloaded from there.`,
+    remedy: 'Copy the file from that machine yourself, and add it by its path.',
+  }),
+  'download-refused': ({ url, reason }: { url: string; reason: string }) => ({
+    sentence: `${url} cannot be downloaded: ${reason}.`,
+    remedy: 'Check the address in a browser; a file that you can download there can be added by its path.',
+  }),
+  'download-interrupted': ({ url, reason }: { url: string; reason: string }) => ({
+    sentence: `The download of ${url} broke off: ${reason}.`,
+    remedy: 'Check the connection, then run the same command again: it goes on where it stopped if the server can.',
+  }),
+  'download-too-large': ({ url, maximumBytes }: { url: string; maximumBytes: number }) => ({
+    sentence: `${url} is larger than ${gigabytes(maximumBytes)}, more than any model that Pentimento runs.`,
+    remedy: 'Check that it is the file you meant.',
+  }),
+  'download-length': ({ url, expected, actual }: { url: string; expected: number; actual: number }) => ({
+    sentence: `${url} should have ${expected} bytes, but has ${actual}.`,
+    remedy:
+      'The file was changed, or something on the way answers for the server; try again later, or from another network.',
+  }),
+  'download-disk-small': ({ path, needed, free }: { path: string; needed: number; free: number }) => ({
+    sentence: `The download needs ${gigabytes(needed)} in ${path}, and ${gigabytes(free)} are free.`,
+    remedy: 'Make room there; PENTIMENTO_HOME can move the install to another disk.',
+  }),
+  'repository-unreadable': ({ repository, reason }: { repository: string; reason: string }) => ({
+    sentence: `The list of files of ${repository} cannot be used: ${reason}.`,
+    remedy: 'Check the name, or give the https address of the file itself.',
+  }),
+  'repository-without-weights': ({ repository, pickles }: { repository: string; pickles: boolean }) => ({
+    sentence: `${repository} has no .safetensors model${pickles ? ', only PyTorch pickles, which can run any program' : ''}.`,
+    remedy: 'Look for a repository that has the model as .safetensors.',
+  }),
+  'repository-ambiguous': ({ repository, files }: { repository: string; files: readonly string[] }) => ({
+    sentence: `${repository} has several models: ${files.join(', ')}.`,
+    remedy: `Say which, as in \`pentimento models add ${repository}/${files[0] ?? ''}\`.`,
+  }),
   // onnx
   'graph-shapes': ({ operator, reason }: { operator: string; reason: string }) => ({
     sentence: `The network cannot be built at ${operator}: ${reason}.`,

@@ -22,6 +22,17 @@ export const SETTINGS = {
     show: (stored) => `${Number(stored) / 1e9} GB`,
     usual: '20 GB, or half of what the disk has left if that is less',
   },
+  /** 'on': nothing is ever downloaded. */
+  offline: {
+    read: (text) => {
+      if (text !== 'on' && text !== 'off') {
+        throw new Failure('arguments-unusable', { reason: 'The setting offline is either on or off.' });
+      }
+      return text;
+    },
+    show: (stored) => stored,
+    usual: 'off',
+  },
 } satisfies Record<string, Setting>;
 
 export type SettingName = keyof typeof SETTINGS;
