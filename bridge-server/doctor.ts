@@ -7,7 +7,7 @@ import { Failure } from './errors.ts';
 import type { Folders } from './folders.ts';
 import { Engine } from './kernels/engine.ts';
 import { tool } from './media/ffmpeg.ts';
-import { BRIDGE_PORTS } from './protocol/messages.ts';
+import { BRIDGE_PORTS } from './protocol/wire.ts';
 import { runningBridge } from './server/running.ts';
 
 /** One thing that Pentimento needs: what was found, and what to do when it is not enough. */

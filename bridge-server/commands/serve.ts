@@ -3,7 +3,7 @@ import { Failure } from '../errors.ts';
 import { EXIT } from '../exit.ts';
 import { folders } from '../folders.ts';
 import { Jobs } from '../jobs/queue.ts';
-import { BRIDGE_PORTS } from '../protocol/messages.ts';
+import { BRIDGE_PORTS } from '../protocol/wire.ts';
 import { openBridge } from '../server/bridge.ts';
 import { Desk } from '../server/desk.ts';
 import { allowRoot } from '../server/roots.ts';

@@ -2,22 +2,15 @@ import { z } from 'zod';
 import { failureSchema, jobSchema } from './job.ts';
 import { renderRequestSchema } from './request.ts';
 
+const id = z.string().min(1).max(64);
+const question = { id };
+const job = z.string().min(1).max(64);
+
 /**
  * Every message between a panel and the bridge, as JSON text over one WebSocket. A client first says `hello` (or `pair`, once, to
  * get the token, and then `hello`); nothing else is answered before. Each question carries an `id` that its answer repeats as
  * `to`; `job` and `heartbeat` come unasked.
  */
-export const PROTOCOL_VERSION = 1;
-
-/** Where a bridge may listen, on 127.0.0.1; tried in this order. */
-export const BRIDGE_PORTS: readonly number[] = [41741, 41742, 41743, 41744];
-
-export const SOCKET_PATH = '/v1/socket';
-
-const id = z.string().min(1).max(64);
-const question = { id };
-const job = z.string().min(1).max(64);
-
 export const clientMessageSchema = z.discriminatedUnion('type', [
   /** The code that `pentimento pair` shows. Answered by `paired`, or by closing. */
   z.strictObject({ type: z.literal('pair'), code: z.string().min(1).max(64) }),
@@ -65,20 +58,3 @@ export const bridgeMessageSchema = z.discriminatedUnion('type', [
 
 export type ClientMessage = z.infer<typeof clientMessageSchema>;
 export type BridgeMessage = z.infer<typeof bridgeMessageSchema>;
-
-/** Why the bridge closes a socket: the close code, with the name as its reason. */
-export const CLOSE_CODES = {
-  'shutting-down': 1001,
-  'message-binary': 1003,
-  'message-too-big': 1009,
-  'hello-expected': 4001,
-  'hello-late': 4002,
-  'token-wrong': 4003,
-  'version-unsupported': 4004,
-  'pairing-refused': 4005,
-  'too-many-bad-messages': 4006,
-  'too-many-connections': 4007,
-  silent: 4008,
-} as const;
-
-export type CloseReason = keyof typeof CLOSE_CODES;

@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { WebSocketServer } from 'ws';
 import { Failure } from '../errors.ts';
-import { SOCKET_PATH } from '../protocol/messages.ts';
+import { SOCKET_PATH } from '../protocol/wire.ts';
 import type { Desk } from './desk.ts';
 import { LIMITS, type Limits } from './limits.ts';
 import { Pairing } from './pairing.ts';

@@ -1,5 +1,6 @@
 import type { RawData, WebSocket } from 'ws';
-import { CLOSE_CODES, type BridgeMessage, type CloseReason } from '../protocol/messages.ts';
+import type { BridgeMessage } from '../protocol/messages.ts';
+import { CLOSE_CODES, type CloseReason } from '../protocol/wire.ts';
 import { Bucket } from './bucket.ts';
 import type { Limits } from './limits.ts';
 

@@ -1,13 +1,8 @@
 import { z } from 'zod';
 import { Failure } from '../errors.ts';
 import type { JobView } from '../protocol/job.ts';
-import {
-  PROTOCOL_VERSION,
-  clientMessageSchema,
-  type BridgeMessage,
-  type ClientMessage,
-  type CloseReason,
-} from '../protocol/messages.ts';
+import { clientMessageSchema, type BridgeMessage, type ClientMessage } from '../protocol/messages.ts';
+import { PROTOCOL_VERSION, type CloseReason } from '../protocol/wire.ts';
 import { Bucket } from './bucket.ts';
 import type { Desk } from './desk.ts';
 import { inWords } from './in-words.ts';

@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import { networkInterfaces } from 'node:os';
 import { expect, onTestFinished, test } from 'vitest';
 import { Jobs } from '../../bridge-server/jobs/queue.ts';
-import { BRIDGE_PORTS } from '../../bridge-server/protocol/messages.ts';
+import { BRIDGE_PORTS } from '../../bridge-server/protocol/wire.ts';
 import type { RenderRequest } from '../../bridge-server/protocol/request.ts';
 import { openBridge, type Bridge } from '../../bridge-server/server/bridge.ts';
 import { Bucket } from '../../bridge-server/server/bucket.ts';
