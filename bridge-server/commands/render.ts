@@ -61,9 +61,9 @@ function outputOf(out: string): RenderRequest['output'] {
   if (out.endsWith('/') || out.endsWith(sep)) return { kind: 'images', folder: resolve(out) };
   switch (extname(out).toLowerCase()) {
     case '.mov':
-      return { kind: 'movie', path: resolve(out), codec: 'prores4444' };
+      return { kind: 'movie', path: resolve(out), codec: 'prores4444', sound: true };
     case '.mp4':
-      return { kind: 'movie', path: resolve(out), codec: 'h264' };
+      return { kind: 'movie', path: resolve(out), codec: 'h264', sound: true };
     default:
       throw new Failure('output-unknown', { out });
   }

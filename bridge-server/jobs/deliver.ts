@@ -42,9 +42,9 @@ export async function deliver(delivery: Delivery, report: Report, signal: AbortS
 }
 
 function openSink({ output, source }: RenderRequest, clip: Clip, signal: AbortSignal): Promise<FrameSink> {
-  return output.kind === 'movie'
-    ? openMovie(output.path, movieLike(clip, output.codec, source.alpha), signal)
-    : openImages(output.folder, { alpha: source.alpha }, signal);
+  if (output.kind === 'images') return openImages(output.folder, { alpha: source.alpha }, signal);
+  const options = movieLike(clip, output.codec, source.alpha);
+  return openMovie(output.path, output.sound ? options : { ...options, audio: null }, signal);
 }
 
 async function finished(

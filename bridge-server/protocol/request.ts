@@ -35,7 +35,13 @@ const lookSchema = z.discriminatedUnion('kind', [
 ]);
 
 const outputSchema = z.discriminatedUnion('kind', [
-  z.strictObject({ kind: z.literal('movie'), path: absolutePath, codec: z.enum(['prores4444', 'h264']) }),
+  z.strictObject({
+    kind: z.literal('movie'),
+    path: absolutePath,
+    codec: z.enum(['prores4444', 'h264']),
+    /** Whether the source's sound goes with the pictures. An editor that lays it above the clip has it already. */
+    sound: z.boolean(),
+  }),
   /** 16-bit PNGs named by source frame number, six digits. */
   z.strictObject({ kind: z.literal('images'), folder: absolutePath }),
 ]);

@@ -9,7 +9,7 @@ export function someRequest(changes: Partial<RenderRequest> = {}): RenderRequest
     look: { kind: 'none' },
     mask: null,
     profile: 'quality',
-    output: { kind: 'movie', path: '/out/a.mov', codec: 'prores4444' },
+    output: { kind: 'movie', path: '/out/a.mov', codec: 'prores4444', sound: true },
     ...changes,
   };
 }

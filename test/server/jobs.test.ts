@@ -55,7 +55,7 @@ const poster = (output: string): RenderRequest => ({
   look: { kind: 'poster' },
   mask: null,
   profile: 'fast',
-  output: { kind: 'movie', path: join(install.allowed, output), codec: 'prores4444' },
+  output: { kind: 'movie', path: join(install.allowed, output), codec: 'prores4444', sound: true },
 });
 
 /** Takes long enough to be interfered with. */
@@ -199,7 +199,7 @@ test('a job that cannot be done says why, and the next one runs', async () => {
     ...poster('missing.mov'),
     source: { ...poster('').source, path: join(install.allowed, 'missing.mov') },
   };
-  const output = { kind: 'movie', path: join(install.allowed, 'from-missing.mov'), codec: 'prores4444' } as const;
+  const output = { kind: 'movie', path: join(install.allowed, 'from-missing.mov'), codec: 'prores4444', sound: true } as const;
   const failing = await client.job(submit({ ...missing, output }));
   const failed = await client.until(failing.id, 'failed');
   expect(failed.state).toMatchObject({

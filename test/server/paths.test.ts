@@ -48,7 +48,7 @@ const request = (change: Partial<RenderRequest> = {}): RenderRequest => ({
   look: { kind: 'none' },
   mask: null,
   profile: 'quality',
-  output: { kind: 'movie', path: join(install.allowed, 'new.mov'), codec: 'prores4444' },
+  output: { kind: 'movie', path: join(install.allowed, 'new.mov'), codec: 'prores4444', sound: true },
   ...change,
 });
 
@@ -56,7 +56,7 @@ const SLOTS: Record<string, (path: string) => RenderRequest> = {
   source: (path) => request({ source: { ...request().source, path } }),
   keys: (folder) => request({ keys: { kind: 'images', folder } }),
   mask: (folder) => request({ mask: { folder } }),
-  movie: (path) => request({ output: { kind: 'movie', path, codec: 'h264' } }),
+  movie: (path) => request({ output: { kind: 'movie', path, codec: 'h264', sound: true } }),
   images: (folder) => request({ output: { kind: 'images', folder } }),
 };
 
