@@ -4,26 +4,13 @@ import { ddpm } from './ddpm.ts';
 import { dpmSolver } from './dpm-solver.ts';
 import { euler } from './euler.ts';
 import { heun } from './heun.ts';
+import { SCHEDULERS, type SchedulerKind } from './kinds.ts';
 import { lcm } from './lcm.ts';
 import { lms } from './lms.ts';
 import { pndm } from './pndm.ts';
 import { uniPc } from './unipc.ts';
 
-/** Under these names users know them. */
-export const SCHEDULERS = [
-  'ddim',
-  'pndm',
-  'lms',
-  'euler',
-  'euler_a',
-  'heun',
-  'dpmpp_2m',
-  'dpmpp_2m_sde',
-  'unipc',
-  'lcm',
-  'ddpm',
-] as const;
-export type SchedulerKind = (typeof SCHEDULERS)[number];
+export { SCHEDULERS, type SchedulerKind };
 
 /** What a multi-step method remembers between calls: a value, so that a step can be repeated after a crash. */
 export type History = {
