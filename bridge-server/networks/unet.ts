@@ -1,4 +1,4 @@
-import type { Dimension } from '../onnx/dimension.ts';
+import { type Dimension, product } from '../onnx/dimension.ts';
 import * as f from '../onnx/functions.ts';
 import type { Value } from '../onnx/graph.ts';
 import { finish, type Recording } from '../onnx/model.ts';
@@ -18,6 +18,11 @@ export type UNetSizes = {
 export type UNetOptions = RecordOptions & {
   /** Adds an input for every skip connection (`skip_0`, …) and one for the middle (`middle`), which are added to them. */
   readonly residuals?: boolean;
+  /**
+   * Adds the input `sees` [batch, views], int64: which items of the batch each one's self-attention reads instead of itself
+   * alone (https://arxiv.org/abs/2303.13439). Pixels of all of them are keys and values; an item usually names itself, too.
+   */
+  readonly crossFrame?: boolean;
 };
 
 /**
@@ -31,7 +36,8 @@ export function recordUNet(part: Part, sizes: UNetSizes, options: UNetOptions): 
   const config = unetConfig(part);
   const { batch, height, width } = sizes;
   const sample = p.graph.input('sample', 'float32', [batch, p.shape('conv_in.weight')[1] as number, height, width]);
-  const conditions = recordConditions(p, sizes, config);
+  const sees = options.crossFrame ? p.graph.input('sees', 'int64', [batch, 'views']) : null;
+  const conditions = { ...recordConditions(p, sizes, config), sees };
   const down = contract(p, conv(p.at('conv_in'), sample), conditions);
   const { skips, middle } = options.residuals ? addResiduals(down) : down;
   const up = expand(p, middle, skips, conditions);
@@ -40,14 +46,20 @@ export function recordUNet(part: Part, sizes: UNetSizes, options: UNetOptions): 
   return finish(p.graph, options.storage);
 }
 
-/** What every block reads besides the picture: the embedded time [batch, channels] and the text. */
-export type Conditions = { readonly time: Value; readonly context: Value; readonly config: UNetConfig };
+/** What every block reads besides the picture: the embedded time [batch, channels], the text, and who sees whom. */
+export type Conditions = {
+  readonly time: Value;
+  readonly context: Value;
+  /** [batch, views]; null: every item itself. */
+  readonly sees: Value | null;
+  readonly config: UNetConfig;
+};
 
 export function recordConditions(p: Scope, { batch, tokens: length }: UNetSizes, config: UNetConfig): Conditions {
   const time = timeEmbedding(p, p.graph.input('timestep', 'float32', [batch]));
   const context = p.graph.input('context', 'float32', [batch, length, textWidth(p)]);
-  if (!p.has('add_embedding.linear_1.weight')) return { time, context, config };
-  return { time: f.add(time, sizeEmbedding(p, batch, config)), context, config };
+  if (!p.has('add_embedding.linear_1.weight')) return { time, context, sees: null, config };
+  return { time: f.add(time, sizeEmbedding(p, batch, config)), context, sees: null, config };
 }
 
 function timeEmbedding(p: Scope, timestep: Value): Value {
@@ -137,28 +149,36 @@ function resnet(m: Scope, x: Value, { time, config }: Conditions): Value {
 }
 
 /** Pixels as tokens, which read each other and the text. Its projections are matrices or, in SD 1, 1x1 convolutions. */
-function transformer(m: Scope, x: Value, level: number, { context, config }: Conditions): Value {
+function transformer(m: Scope, x: Value, level: number, conditions: Conditions): Value {
+  const { config } = conditions;
   const heads = config.heads(level, Number(x.shape[1]));
   const normal = groupNorm(m.at('norm'), x, config.groups, 1e-6);
   const isLinear = m.shape('proj_in.weight').length === 2;
   let h = isLinear ? linear(m.at('proj_in'), tokens(normal)) : tokens(conv(m.at('proj_in'), normal));
   for (let i = 0; i < m.count('transformer_blocks', 'norm1.weight'); i++) {
-    h = transformerBlock(m.at(`transformer_blocks.${i}`), h, context, heads);
+    h = transformerBlock(m.at(`transformer_blocks.${i}`), h, conditions, heads);
   }
   const y = isLinear ? picture(linear(m.at('proj_out'), h), x) : conv(m.at('proj_out'), picture(h, x));
   return f.add(y, x);
 }
 
-function transformerBlock(m: Scope, x: Value, context: Value, heads: number): Value {
+function transformerBlock(m: Scope, x: Value, { context, sees }: Conditions, heads: number): Value {
   const self = layerNorm(m.at('norm1'), x);
-  const seen = f.add(attend(m.at('attn1'), self, self, heads), x);
+  const seen = f.add(attend(m.at('attn1'), self, self, heads, sees), x);
   const read = f.add(attend(m.at('attn2'), layerNorm(m.at('norm2'), seen), context, heads), seen);
   return f.add(feedForward(m.at('ff.net'), layerNorm(m.at('norm3'), read)), read);
 }
 
-function attend(m: Scope, x: Value, source: Value, heads: number): Value {
-  const projected = [linear(m.at('to_q'), x), linear(m.at('to_k'), source), linear(m.at('to_v'), source)] as const;
-  return linear(m.at('to_out.0'), attention(m, projected, { heads }));
+function attend(m: Scope, x: Value, source: Value, heads: number, sees: Value | null = null): Value {
+  const read = (y: Value): Value => (sees ? ofItems(y, sees) : y);
+  const [query, key, value] = [linear(m.at('to_q'), x), linear(m.at('to_k'), source), linear(m.at('to_v'), source)];
+  return linear(m.at('to_out.0'), attention(m, [query, read(key), read(value)], { heads }));
+}
+
+/** For every item the tokens of all items that it sees, one after the other: [batch, views * tokens, width]. */
+function ofItems(x: Value, sees: Value): Value {
+  const [batch, length, width] = x.shape as [Dimension, Dimension, Dimension];
+  return f.reshape(f.gather(x, sees), [batch, product(sees.shape[1] as Dimension, length), width]);
 }
 
 /** Gated GELU (https://arxiv.org/abs/2002.05202). */

@@ -24,7 +24,7 @@ export function partOfShapes(kind: Part['kind'], family: Family, shapes: Readonl
         } as const,
       ] as const,
   );
-  return { kind, family, path: '/nowhere/real.safetensors', weights: new Map(weights), config: null };
+  return { kind, family, path: '/nowhere/real.safetensors', weights: new Map(weights), config: null, changes: new Map() };
 }
 
 /** Numbers in [-1, 1), the same for the same seed. */
@@ -37,7 +37,7 @@ export function noise(shape: readonly number[], seed = 1): Tensor & { dtype: 'fl
   return { dtype: 'float32', shape, data: Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, next) };
 }
 
-export const constant = (value: number, shape: readonly number[]): Tensor => ({
+export const constant = (value: number, shape: readonly number[]): Tensor & { dtype: 'float32' } => ({
   dtype: 'float32',
   shape,
   data: new Float32Array(shape.reduce((a, b) => a * b, 1)).fill(value),

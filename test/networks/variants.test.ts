@@ -4,7 +4,7 @@ import { recordUNet } from '../../bridge-server/networks/unet.ts';
 import { recordVaeDecoder, scalingFactor } from '../../bridge-server/networks/vae.ts';
 import { type Recording } from '../../bridge-server/onnx/model.ts';
 import { runGraph, type Tensor, type Tensors } from '../../bridge-server/onnx/session.ts';
-import { compare } from '../../bridge-server/parity/case.ts';
+import { compare, ONE_CALL } from '../../bridge-server/parity/case.ts';
 import type { Weight } from '../../bridge-server/weights/parts.ts';
 import { type Part, requirePart } from '../../bridge-server/weights/model.ts';
 import { openSafetensors, readFloats } from '../../bridge-server/weights/safetensors.ts';
@@ -75,6 +75,38 @@ describe('the U-Net', () => {
     expect(await predict(unet, { residuals: true }, { ...feeds, ...residuals(0) })).toEqual(plain);
     const pushed = await predict(unet, { residuals: true }, { ...feeds, ...residuals(0.5) });
     expect(compare(pushed, plain).relativeL2).toBeGreaterThan(1e-2);
+  });
+
+  describe('with cross-frame attention', () => {
+    const frames = { ...LATENTS, batch: 3 };
+    const item = { sample: noise([1, 4, 6, 10]), timestep: constant(500, [1]), context: noise([1, 77, 32], 2) };
+    const repeated = Object.fromEntries(Object.entries(item).map(([name, tensor]) => [name, times(tensor, 3)]));
+    const three = { ...repeated, sample: noise([3, 4, 6, 10], 7) };
+    const seeing = (given: Tensors, ...sees: (readonly number[])[]): Promise<Float32Array> =>
+      predict(unet, { crossFrame: true }, { ...given, sees: rows(sees) }, frames);
+
+    it('frames that see only themselves are what they are alone, bit for bit', async () => {
+      expect(await seeing(three, [0], [1], [2])).toEqual(await predict(unet, {}, three, frames));
+    });
+
+    it('identical frames are what one is alone, whomever they see', async () => {
+      const alone = await predict(unet, {}, item, { ...LATENTS, batch: 1 });
+      const three = Float32Array.from([...alone, ...alone, ...alone]);
+      const everyone = await seeing(repeated, [0, 0, 0], [1, 0, 0], [2, 0, 1]);
+      expect(compare(everyone, three).relativeL2).toBeLessThan(ONE_CALL);
+      expect(compare(await seeing(repeated, [0, 1], [0, 1], [2, 2]), three).relativeL2).toBeLessThan(ONE_CALL);
+    });
+
+    it('a frame depends on those that it sees, in whatever order, and on no other', async () => {
+      const third = (values: Float32Array, n: number): Float32Array =>
+        values.subarray((n * values.length) / 3, ((n + 1) * values.length) / 3);
+      const alone = await seeing(three, [0], [1], [2]);
+      const chain = await seeing(three, [0, 0], [1, 0], [2, 0]);
+      expect(compare(third(chain, 0), third(alone, 0)).relativeL2).toBeLessThan(SAME);
+      expect(compare(third(chain, 1), third(alone, 1)).relativeL2).toBeGreaterThan(1e-3);
+      const reordered = await seeing(three, [0, 0], [0, 1], [0, 2]);
+      expect(compare(reordered, chain).relativeL2).toBeLessThan(SAME);
+    });
   });
 
   it('with nine channels reads mask and masked picture', async () => {
@@ -170,6 +202,18 @@ describe('the VAE', () => {
     asConvolutions.set(name, { ...vae.weights.get(name)!, shape: [16, 16, 1, 1] });
     expect(await decode({ ...vae, weights: asConvolutions })).toEqual(image);
   });
+});
+
+const rows = (values: readonly (readonly number[])[]): Tensor => ({
+  dtype: 'int64',
+  shape: [values.length, values[0]!.length],
+  data: BigInt64Array.from(values.flat(), BigInt),
+});
+
+const times = ({ shape, data }: Tensor & { dtype: 'float32' }, count: number): Tensor => ({
+  dtype: 'float32',
+  shape: [shape[0]! * count, ...shape.slice(1)],
+  data: Float32Array.from({ length: data.length * count }, (_, i) => data[i % data.length]!),
 });
 
 const withWeight = (part: Part, name: string, weight: Weight): Part => ({
