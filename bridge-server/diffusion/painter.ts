@@ -1,10 +1,12 @@
 import type { Frame } from '../media/frame.ts';
 import type { Family } from '../weights/family.ts';
 import { type Model, type Part, requirePart } from '../weights/model.ts';
-import { compose, type Mask } from './inpainting.ts';
+import { fit } from '../masks/fit.ts';
+import type { Mask } from '../masks/mask.ts';
+import { compose, touched } from './inpainting.ts';
 import { CELL, openAutoencoder } from './networks/autoencoder.ts';
 import type { LearnedVectors } from './networks/learned-words.ts';
-import { nothing, openTextEncoders } from './networks/text.ts';
+import { type Conditioning, nothing, openTextEncoders } from './networks/text.ts';
 import { type Guidance, openUNet } from './networks/unet.ts';
 import { normalNoise } from './noise.ts';
 import { LATENT_CHANNELS, type PassNoise, runPass } from './pass.ts';
@@ -12,14 +14,14 @@ import { frameOf, type Planes, planesOf, withData } from './picture/planes.ts';
 import { resample } from './picture/resample.ts';
 import { type Size, workingSize } from './picture/size.ts';
 import { latentPreview } from './preview.ts';
-import { checkMemory, planFor, type Profile } from './profile.ts';
+import type { SamplingStep } from './sampling.ts';
+import { checkMemory, type Plan, planFor, type Profile } from './profile.ts';
 import type { Runtime } from './runtime/runtime.ts';
 import { readSchedulerConfig, kindOf, type SchedulerConfig } from './schedulers/config.ts';
-import { makeScheduler, type SchedulerKind } from './schedulers/scheduler.ts';
+import { makeScheduler, type Scheduler, type SchedulerKind } from './schedulers/scheduler.ts';
 
-/** What decides a painted picture, besides the model and the picture that is given. */
+/** What decides the painted pictures of a request alike, besides the model. */
 export type PaintSettings = {
-  readonly prompt: string;
   readonly negative: string;
   readonly steps: number;
   /** Classifier-free guidance; 1 and less: the negative prompt is not read. */
@@ -30,8 +32,8 @@ export type PaintSettings = {
   readonly scheduler: SchedulerKind | null;
   /** 0 <= seed < 2^53. */
   readonly seed: number;
-  /** The same noise for every frame of a shot, rather than noise of its own for each. */
-  readonly stillNoise: boolean;
+  /** Every frame its own noise, or all of a shot the same. */
+  readonly noise: 'own' | 'still';
   /** 1: as the model was trained; 2: a layer earlier. */
   readonly clipSkip: number;
   /** Pixels to work at; null: as many as the model was trained on. More shows more detail, and then doubles. */
@@ -40,27 +42,39 @@ export type PaintSettings = {
   readonly secondPass: { readonly scale: number; readonly strength: number } | null;
 };
 
+/** What decides one picture. */
 export type PaintJob = {
   /** The picture to repaint; null paints one of `size` from the prompt alone. */
   readonly frame: Frame | null;
+  readonly prompt: string;
   readonly size: Size;
-  /** What of it is repainted, at its size, edges may be soft; null: everything. */
+  /** What of it is repainted and how strongly, at its size; null: everything. Where it is 0 no pixel changes. */
   readonly mask: Mask | null;
   /** Frame number: where its noise comes from. */
   readonly number: number;
 };
 
 export type PaintProgress = {
-  /** Calls of the sampler, over both passes. */
+  /** Steps of the sampler, over both passes, for the whole window. */
   readonly done: number;
   readonly total: number;
-  /** What the picture will be, small and rough; computed when asked for. */
-  readonly preview: () => Frame;
+  /** What the window's picture of that index will be, small and rough; computed when asked for. */
+  readonly preview: (index: number) => Frame;
 };
 
 export type Painter = {
-  /** The result has the size of the job and the alpha of its frame. Obeys the signal between steps, and within a second. */
-  paint(job: PaintJob, signal: AbortSignal, onProgress?: (progress: PaintProgress) => void): Promise<Frame>;
+  /** Steps of the sampler for a window of pictures that are given, over both passes. */
+  readonly steps: number;
+  /**
+   * Paints a window of pictures together: one, or several that the settings let see each other. All have a frame, or none has. Each
+   * result has the size of its job and the alpha of its frame. What was painted before plays no part. Obeys the signal between
+   * steps, and within a second.
+   */
+  paint(
+    window: readonly PaintJob[],
+    signal: AbortSignal,
+    onProgress?: (progress: PaintProgress) => void,
+  ): Promise<Frame[]>;
 };
 
 export type PainterOptions = {
@@ -82,65 +96,95 @@ export async function openPainter(model: Model, options: PainterOptions): Promis
   const family = model.identity.family ?? 'sd15';
   const unetPart = requirePart(model, 'unet');
   const vaePart = options.vae ?? requirePart(model, 'vae');
-  const area = settings.area ?? nativeArea(model);
-  const passes = [{ scale: 1, strength: settings.strength }, ...(settings.secondPass ? [settings.secondPass] : [])].map(
-    ({ scale, strength }) => ({ size: workingSize(options.size, area * scale ** 2), strength }),
-  );
-  const largest = passes.at(-1).size;
-  const plan = planFor(profile, { unetCalls: options.pictures * settings.steps, size: largest });
-  checkMemory(profile, plan, [unetPart, vaePart], largest, process.availableMemory());
+  const passes = passesOf(model, options);
+  const plan = planOf(model, options);
+  checkMemory(profile, plan, [unetPart, vaePart], passes.at(-1)!.size, process.availableMemory());
 
   const unet = openUNet(unetPart, runtime, plan.unet, plan.guidance);
   const autoencoder = openAutoencoder(vaePart, runtime, plan.autoencoder, { tilePixels: plan.tilePixels });
   const encodeText = await openTextEncoders(model, runtime, settings.clipSkip, options.learned ?? []);
   const schedulerConfig = schedulerConfigOf(model, settings.scheduler);
-  let guidance: Guidance | null = null;
+  /** Prompts that were read, by their text. */
+  const read = new Map<string, Conditioning>();
 
-  async function readPrompts(signal: AbortSignal): Promise<Guidance> {
-    const positive = await encodeText(settings.prompt, signal);
+  async function reading(text: string, signal: AbortSignal): Promise<Conditioning> {
+    const known = read.get(text) ?? (await encodeText(text, signal));
+    read.set(text, known);
+    return known;
+  }
+
+  async function guidanceOf({ prompt }: PaintJob, signal: AbortSignal): Promise<Guidance> {
+    const positive = await reading(prompt, signal);
     if (settings.guidance <= 1) return { positive, negative: null, scale: settings.guidance };
-    const negative = await encodeText(settings.negative, signal);
+    const negative = await reading(settings.negative, signal);
     const isEmpty = settings.negative.trim() === '' && family === 'sdxl';
     return { positive, negative: isEmpty ? nothing(negative) : negative, scale: settings.guidance };
   }
 
+  const schedulersFor = (isGiven: boolean) =>
+    passes.map(({ strength }, pass) =>
+      makeScheduler(schedulerConfig, { count: settings.steps, strength: isGiven || pass > 0 ? strength : null }),
+    );
+
   return {
-    async paint({ frame, size, mask, number }, signal, onProgress) {
-      guidance ??= await readPrompts(signal);
-      const given = frame && planesOf(frame);
-      const schedulers = passes.map(({ strength }, pass) =>
-        makeScheduler(schedulerConfig, {
-          count: settings.steps,
-          strength: given === null && pass === 0 ? null : strength,
-        }),
-      );
-      const total = schedulers.reduce((sum, { timesteps, first }) => sum + timesteps.length - first, 0);
+    steps: stepsOf(schedulersFor(true)),
+    async paint(window, signal, onProgress) {
+      const guidance: Guidance[] = [];
+      for (const job of window) guidance.push(await guidanceOf(job, signal));
+      const given = window.map(({ frame }) => frame && planesOf(frame));
+      const isGiven = given.every((picture) => picture !== null);
+      const schedulers = schedulersFor(isGiven);
+      const total = stepsOf(schedulers);
       let done = 0;
-      let picture = given;
+      let pictures: readonly (Planes | null)[] = given;
       for (const [pass, scheduler] of schedulers.entries()) {
         const { width, height } = passes[pass]!.size;
         const cells = { width: width / CELL, height: height / CELL };
-        const source = { seed: settings.seed, frame: settings.stillNoise ? 0 : number };
-        picture = await runPass(
+        const length = LATENT_CHANNELS * cells.width * cells.height;
+        const members = window.map(({ mask, number }, i) => ({
+          picture: pictures[i] ? resample(pictures[i], width, height) : null,
+          mask: mask && fit(mask, { width, height }, 'most'),
+          guidance: guidance[i]!,
+          noise: noiseOf({ seed: settings.seed, frame: settings.noise === 'still' ? 0 : number }, pass, length),
+        }));
+        const onStep = ({ clean }: SamplingStep) =>
+          onProgress?.({
+            done: ++done,
+            total,
+            preview: (index) => latentPreview(clean.subarray(index * length, (index + 1) * length), cells, family),
+          });
+        const keeping = { level: 'next', cell: 'middle' } as const;
+        pictures = await runPass(
           { unet, autoencoder },
-          {
-            size: { width, height },
-            picture: picture && resample(picture, width, height),
-            mask: mask && resample(mask, width, height),
-            guidance,
-            scheduler,
-            noise: noiseOf(source, pass, LATENT_CHANNELS * cells.width * cells.height),
-            keeping: { level: 'next', cell: 'middle' },
-            onStep: ({ clean }) =>
-              onProgress?.({ done: ++done, total, preview: () => latentPreview(clean, cells, family) }),
-          },
+          { size: { width, height }, members, scheduler, keeping, onStep },
           signal,
         );
       }
-      const painted = resample(picture!, size.width, size.height);
-      return frameOf(given && mask ? keepOutside(painted, given, mask) : painted, frame);
+      return window.map(({ frame, size, mask }, i) => {
+        const painted = resample(pictures[i]!, size.width, size.height);
+        return frameOf(given[i] && mask ? keepOutside(painted, given[i], mask) : painted, frame);
+      });
     },
   };
+}
+
+const stepsOf = (schedulers: readonly Scheduler[]): number =>
+  schedulers.reduce((sum, { timesteps, first }) => sum + timesteps.length - first, 0);
+
+type Asked = Pick<PainterOptions, 'settings' | 'profile' | 'pictures' | 'size'>;
+
+/** How the networks will be run: with the settings it decides every pixel of the result. */
+export function planOf(model: Model, asked: Asked): Plan {
+  const { size } = passesOf(model, asked).at(-1)!;
+  return planFor(asked.profile, { unetCalls: asked.pictures * asked.settings.steps, size });
+}
+
+/** The passes over a picture: at what size each works, and how much it repaints. */
+function passesOf(model: Model, { settings, size }: Asked): { readonly size: Size; readonly strength: number }[] {
+  const area = settings.area ?? nativeArea(model);
+  return [{ scale: 1, strength: settings.strength }, ...(settings.secondPass ? [settings.secondPass] : [])].map(
+    ({ scale, strength }) => ({ size: workingSize(size, area * scale ** 2), strength }),
+  );
 }
 
 /** The pixels that a family was trained on. */
@@ -185,6 +229,6 @@ function noiseOf(source: { seed: number; frame: number }, pass: number, length: 
   };
 }
 
-/** The source's own pixels where the mask says so: the way through the latent would soften them. */
+/** The given picture's own pixels where nothing is repainted: the way through the latent would soften them. */
 const keepOutside = (painted: Planes, given: Planes, mask: Mask): Planes =>
-  withData(painted, compose(painted.data, given.data, mask.data));
+  withData(painted, compose(painted.data, given.data, touched(mask.data)));

@@ -1,5 +1,7 @@
-import { compose, keepUnmasked, latentMask, latentOf, type Mask } from './inpainting.ts';
+import type { Mask } from '../masks/mask.ts';
+import { compose, keepUnmasked, latentMask, latentOf, touched } from './inpainting.ts';
 import { type Autoencoder, CELL } from './networks/autoencoder.ts';
+import { joined } from './networks/tensors.ts';
 import type { Guidance, UNet } from './networks/unet.ts';
 import { map, type Planes, stack, withData } from './picture/planes.ts';
 import type { Size } from './picture/size.ts';
@@ -10,19 +12,26 @@ import type { Scheduler } from './schedulers/scheduler.ts';
 /** Channels of the latent. */
 export const LATENT_CHANNELS = 4;
 
+/** One pass over a window of pictures: they are sampled together, step by step, so that each can see the others. */
 export type Pass = {
   /** In pixels, multiples of 8. */
   readonly size: Size;
-  /** The picture to repaint, of that size, in [-1, 1]; null to paint from noise alone. */
+  readonly members: readonly PassMember[];
+  readonly scheduler: Scheduler;
+  /** How the kept part follows the noise when the network does not know about masks, and how the mask becomes cells. */
+  readonly keeping: { readonly level: 'current' | 'next'; readonly cell: 'most' | 'middle' | 'first' };
+  /** Samples and clean latents of the members, end to end. */
+  readonly onStep: ((step: SamplingStep) => void) | null;
+};
+
+/** What decides one picture of a pass. */
+export type PassMember = {
+  /** The picture to repaint, of the pass's size, in [-1, 1]; null to paint from noise alone. All members have one, or none has. */
   readonly picture: Planes | null;
   /** What is repainted of it, of that size; null: everything. */
   readonly mask: Mask | null;
   readonly guidance: Guidance;
-  readonly scheduler: Scheduler;
   readonly noise: PassNoise;
-  /** How the kept part follows the noise when the network does not know about masks, and how the mask becomes cells. */
-  readonly keeping: { readonly level: 'current' | 'next'; readonly cell: 'middle' | 'first' };
-  readonly onStep: ((step: SamplingStep) => void) | null;
 };
 
 /** N(0,1), as long as the latent. */
@@ -36,56 +45,94 @@ export type PassNoise = {
   at(call: number): Float32Array;
 };
 
-/** Paints one picture: encodes what is given, samples, decodes. Returns it at `size`, in [-1, 1]. */
+/** A member once it is encoded: where its sampling starts, and what is held fast in it. */
+type Begun = {
+  readonly start: Float32Array;
+  readonly extra: Planes | null;
+  /** Null: nothing is kept. */
+  readonly kept: { readonly cells: Float32Array; readonly original: Float32Array } | null;
+  readonly constrain: ((sample: Float32Array, index: number) => Float32Array) | null;
+};
+
+/** Paints the window's pictures: encodes what is given, samples, decodes. Returns them at `size`, in [-1, 1]. */
 export async function runPass(
   networks: { readonly unet: UNet; readonly autoencoder: Autoencoder },
   pass: Pass,
   signal: AbortSignal,
-): Promise<Planes> {
+): Promise<Planes[]> {
   const { unet, autoencoder } = networks;
-  const { scheduler, noise, picture, size } = pass;
+  const { scheduler, size, members } = pass;
   const shape = { channels: LATENT_CHANNELS, height: size.height / CELL, width: size.width / CELL };
-  const encode = async (image: Planes, posterior: Float32Array | null) => {
-    const { mean, logVariance } = await autoencoder.encode(image, signal);
-    return latentOf(mean.data, logVariance.data, posterior, autoencoder.scale);
-  };
-
-  const original = picture ? await encode(picture, noise.posterior) : null;
-  const start = original
-    ? scheduler.first < scheduler.timesteps.length
-      ? scheduler.addNoise(original, noise.start, scheduler.first)
-      : original
-    : weighted([scheduler.initialSigma, noise.start]);
-
   const knowsMasks = unet.channels > LATENT_CHANNELS;
-  const cells = pass.mask ? latentMask(pass.mask, CELL, pass.keeping.cell) : null;
-  const keep =
-    cells && original && !knowsMasks
-      ? keepUnmasked(scheduler, original, noise.start, cells, pass.keeping.level)
-      : undefined;
+
+  const begun: Begun[] = [];
+  for (const member of members) begun.push(await begin(member));
   const sample = await runSampling(
     {
       scheduler,
-      start,
-      predict: unet.predictor(shape, pass.guidance, knowsMasks ? await maskPlanes() : null),
-      noiseAt: (call) => noise.at(call),
-      ...(keep ? { constrain: keep } : {}),
+      start: joined(...begun.map(({ start }) => start)),
+      predict: unet.predictor(
+        shape,
+        members.map(({ guidance }, i) => ({ guidance, extra: begun[i]!.extra })),
+      ),
+      noiseAt: (call) => joined(...members.map(({ noise }) => noise.at(call))),
+      ...(begun.some(({ constrain }) => constrain)
+        ? { constrain: (all, index) => eachOf(all, (own, i) => begun[i]!.constrain?.(own, index) ?? own) }
+        : {}),
       ...(pass.onStep ? { onStep: pass.onStep } : {}),
     },
     signal,
   );
-  const latent = keep && cells && original ? compose(sample, original, cells) : sample;
-  const image = await autoencoder.decode({ ...shape, data: weighted([1 / autoencoder.scale, latent]) }, signal);
-  return withData(image, clamp(image.data, 1));
+  const pictures: Planes[] = [];
+  for (const [i, { kept }] of begun.entries()) {
+    const own = memberOf(sample, i);
+    const latent = kept ? compose(own, kept.original, kept.cells) : own;
+    const image = await autoencoder.decode({ ...shape, data: weighted([1 / autoencoder.scale, latent]) }, signal);
+    pictures.push(withData(image, clamp(image.data, 1)));
+  }
+  return pictures;
+
+  async function begin({ picture, mask, noise }: PassMember): Promise<Begun> {
+    const original = picture ? await encode(picture, noise.posterior) : null;
+    const start = original
+      ? scheduler.first < scheduler.timesteps.length
+        ? scheduler.addNoise(original, noise.start, scheduler.first)
+        : original
+      : weighted([scheduler.initialSigma, noise.start]);
+    const cells = mask ? latentMask(mask, CELL, pass.keeping.cell) : null;
+    const extra = knowsMasks ? await maskPlanes(picture, mask, cells, noise.maskedPosterior) : null;
+    if (!cells || !original || knowsMasks) return { start, extra, kept: null, constrain: null };
+    const constrain = keepUnmasked(scheduler, original, noise.start, cells, pass.keeping.level);
+    return { start, extra, kept: { cells, original }, constrain };
+  }
+
+  async function encode(image: Planes, posterior: Float32Array | null): Promise<Float32Array> {
+    const { mean, logVariance } = await autoencoder.encode(image, signal);
+    return latentOf(mean.data, logVariance.data, posterior, autoencoder.scale);
+  }
 
   /** What an inpainting model sees beside the latent: the mask's cells, and the picture with a grey hole where it is repainted. */
-  async function maskPlanes(): Promise<Planes> {
+  async function maskPlanes(
+    picture: Planes | null,
+    mask: Mask | null,
+    cells: Float32Array | null,
+    posterior: Float32Array | null,
+  ): Promise<Planes> {
     const ones = { ...shape, channels: 1, data: new Float32Array(shape.height * shape.width).fill(1) };
     const grey = { channels: 3, ...size, data: new Float32Array(3 * size.height * size.width) };
-    const { mask } = pass;
     const holed =
       picture && mask ? withData(picture, compose(grey.data, picture.data, map(mask, Math.round).data)) : grey;
-    const masked = await encode(holed, noise.maskedPosterior);
-    return stack(cells ? withData(ones, cells) : ones, { ...shape, data: masked });
+    const masked = await encode(holed, posterior);
+    // They were trained with hard masks.
+    return stack(cells ? withData(ones, cells.map(Math.round)) : ones, { ...shape, data: masked });
+  }
+
+  function memberOf(all: Float32Array, i: number): Float32Array {
+    const length = all.length / members.length;
+    return all.subarray(i * length, (i + 1) * length);
+  }
+
+  function eachOf(all: Float32Array, change: (own: Float32Array, i: number) => Float32Array): Float32Array {
+    return joined(...members.map((_, i) => change(memberOf(all, i), i)));
   }
 }

@@ -5,7 +5,7 @@ import { openAutoencoder } from '../diffusion/networks/autoencoder.ts';
 import { joined } from '../diffusion/networks/tensors.ts';
 import type { Conditioning } from '../diffusion/networks/text.ts';
 import { openUNet } from '../diffusion/networks/unet.ts';
-import { type Pass, runPass } from '../diffusion/pass.ts';
+import { type Pass, type PassMember, runPass } from '../diffusion/pass.ts';
 import type { Planes } from '../diffusion/picture/planes.ts';
 import type { Runtime } from '../diffusion/runtime/runtime.ts';
 import { makeScheduler, type Scheduler } from '../diffusion/schedulers/scheduler.ts';
@@ -89,20 +89,22 @@ export async function endToEnd(folder: string, runtime: Runtime): Promise<{ case
       for (let k = 0; golden.names.includes(`randn_${k}`); k++) draws.push((await golden.floats(`randn_${k}`)).data);
       return paint(model, runtime, signal, {
         size: sizeOf(await golden.floats('image_out')),
-        picture: golden.names.includes('image_in_u8') ? pictureOf(await golden.bytes('image_in_u8')) : null,
-        mask: golden.names.includes('mask_u8') ? maskOf(await golden.bytes('mask_u8')) : null,
-        guidance: {
-          positive: conditioning(await golden.floats('prompt_embeds')),
-          negative: guidance > 1 ? conditioning(await golden.floats('negative_prompt_embeds')) : null,
-          scale: guidance,
+        member: {
+          picture: golden.names.includes('image_in_u8') ? pictureOf(await golden.bytes('image_in_u8')) : null,
+          mask: golden.names.includes('mask_u8') ? maskOf(await golden.bytes('mask_u8')) : null,
+          guidance: {
+            positive: conditioning(await golden.floats('prompt_embeds')),
+            negative: guidance > 1 ? conditioning(await golden.floats('negative_prompt_embeds')) : null,
+            scale: guidance,
+          },
+          noise: {
+            start: (await read('latents')) ?? draws[1]!,
+            posterior: draws[0] ?? null,
+            maskedPosterior: draws[2] ?? null,
+            at: (call) => draws[way.draws + call]!,
+          },
         },
         scheduler,
-        noise: {
-          start: (await read('latents')) ?? draws[1]!,
-          posterior: draws[0] ?? null,
-          maskedPosterior: draws[2] ?? null,
-          at: (call) => draws[way.draws + call]!,
-        },
         keeping: way.keeping,
       });
     });
@@ -125,26 +127,30 @@ export async function sdxlTextToImage(folder: string, runtime: Runtime): Promise
       conditioning(await golden.floats(name), (await golden.floats(pooled)).data);
     const pass = {
       size: sizeOf(await golden.floats('image')),
-      picture: null,
-      mask: null,
       scheduler,
-      noise: {
-        start: (await golden.floats('noise')).data,
-        posterior: null,
-        maskedPosterior: null,
-        at: () => new Float32Array(),
-      },
       keeping: PIPELINES.StableDiffusionPipeline!.keeping,
     };
+    const noise = {
+      start: (await golden.floats('noise')).data,
+      posterior: null,
+      maskedPosterior: null,
+      at: () => new Float32Array(),
+    };
+    const member = (scale: number) => ({
+      picture: null,
+      mask: null,
+      guidance: { positive, negative, scale },
+      noise,
+    });
     const positive = await embeds('prompt_embeds', 'pooled');
     const negative = await embeds('negative_prompt_embeds', 'negative_pooled');
-    const first = (await golden.floats('latents_steps')).data.slice(0, pass.noise.start.length);
+    const first = (await golden.floats('latents_steps')).data.slice(0, noise.start.length);
     const after = async (scale: number) => {
-      const { steps } = await paint(model, runtime, signal, { ...pass, guidance: { positive, negative, scale } }, 1);
+      const { steps } = await paint(model, runtime, signal, { ...pass, member: member(scale) }, 1);
       return steps;
     };
     const scale = roundedRatio(await after(0), await after(1), first);
-    return paint(model, runtime, signal, { ...pass, guidance: { positive, negative, scale } });
+    return paint(model, runtime, signal, { ...pass, member: member(scale) });
   });
   return pipelineCases(folder, 'txt2img', golden, scheduler, run, { timesteps: 'timesteps', image: 'image' });
 }
@@ -169,7 +175,7 @@ async function paint(
   model: Model,
   runtime: Runtime,
   signal: AbortSignal,
-  pass: Omit<Pass, 'onStep'>,
+  { member, ...pass }: Omit<Pass, 'onStep' | 'members'> & { member: PassMember },
   calls = Infinity,
 ): Promise<Painted> {
   const networks = {
@@ -179,12 +185,17 @@ async function paint(
   const { scheduler } = pass;
   const timesteps = scheduler.timesteps.slice(0, scheduler.first + calls);
   const steps: Float32Array[] = [];
-  const image = await runPass(
+  const [image] = await runPass(
     networks,
-    { ...pass, scheduler: { ...scheduler, timesteps }, onStep: ({ sample }) => steps.push(sample) },
+    {
+      ...pass,
+      members: [member],
+      scheduler: { ...scheduler, timesteps },
+      onStep: ({ sample }) => steps.push(sample),
+    },
     signal,
   );
-  return { steps: joined(...steps), image: image.data.map((value) => value / 2 + 0.5) };
+  return { steps: joined(...steps), image: image!.data.map((value) => value / 2 + 0.5) };
 }
 
 function pipelineCases(
@@ -237,7 +248,7 @@ function pipelineCases(
 }
 
 /** A model of the reference data: its single file, which always has the weights, with the configurations of its folder. */
-async function tinyModel(folder: string) {
+export async function tinyModel(folder: string) {
   const configs = path.join(folder, 'diffusers');
   const [single] = (await readdir(path.join(folder, 'single-file')))
     .filter((name) => name.endsWith('.safetensors'))

@@ -13,14 +13,13 @@ const sd15 = await tinyFolder('sd15');
 const size = { width: 90, height: 50 };
 
 const SETTINGS: PaintSettings = {
-  prompt: 'a (red:1.3) cat',
   negative: 'blur',
   steps: 4,
   guidance: 5,
   strength: 0.75,
   scheduler: 'euler_a',
   seed: 7,
-  stillNoise: true,
+  noise: 'still',
   clipSkip: 1,
   area: 96 * 64,
   secondPass: null,
@@ -32,7 +31,7 @@ const FRAME: Frame = {
   channels: 4,
   data: Uint16Array.from({ length: size.width * size.height * 4 }, (_, i) => 32768 + 20000 * Math.sin(i * 0.013)),
 };
-const JOB: PaintJob = { frame: FRAME, size, mask: null, number: 3 };
+const JOB: PaintJob = { frame: FRAME, prompt: 'a (red:1.3) cat', size, mask: null, number: 3 };
 
 async function paint(
   jobs: readonly PaintJob[],
@@ -51,7 +50,7 @@ async function paint(
     size,
   });
   const results: Frame[] = [];
-  for (const job of jobs) results.push(await painter.paint(job, signal));
+  for (const job of jobs) results.push(...(await painter.paint([job], signal)));
   return results;
 }
 
@@ -71,27 +70,28 @@ describe('a painted frame', () => {
 
   it('is the same whatever was painted before it, in whatever process', async () => {
     const other = { ...JOB, number: 9 };
-    const [a, b] = await paint([JOB, other], { stillNoise: false });
+    const [a, b] = await paint([JOB, other], { noise: 'own' });
     runtime.close();
-    const [b2, a2] = await paint([other, JOB], { stillNoise: false });
+    const [b2, a2] = await paint([other, JOB], { noise: 'own' });
     expect(a2!.data).toEqual(a!.data);
     expect(b2!.data).toEqual(b!.data);
   });
 
   it('has noise of its own, or that of the shot', async () => {
     const jobs = [JOB, { ...JOB, number: 4 }];
-    const [own, another] = await paint(jobs, { stillNoise: false });
+    const [own, another] = await paint(jobs, { noise: 'own' });
     expect(apart(own!, another!)).toBeGreaterThan(1000);
-    const [still, same] = await paint(jobs, { stillNoise: true });
+    const [still, same] = await paint(jobs, { noise: 'still' });
     expect(same!.data).toEqual(still!.data);
     expect((await one([JOB], { seed: 8 })).data).not.toEqual(still!.data);
   });
 
   it('follows prompt, emphasis, negative prompt, guidance, clip skip and steps', async () => {
     const plain = await one([JOB]);
+    for (const prompt of ['a (red:1.2) cat', 'a cat']) {
+      expect(apart(await one([{ ...JOB, prompt }]), plain), prompt).toBeGreaterThan(20);
+    }
     for (const change of [
-      { prompt: 'a (red:1.2) cat' },
-      { prompt: 'a cat' },
       { negative: 'sun' },
       { guidance: 4 },
       { clipSkip: 2 },
@@ -104,7 +104,8 @@ describe('a painted frame', () => {
   });
 
   it('can have prompts of any length on either side', async () => {
-    const long = await one([JOB], { prompt: `a cat ${'of the sea '.repeat(60)}`, negative: 'on '.repeat(90) });
+    const job = { ...JOB, prompt: `a cat ${'of the sea '.repeat(60)}` };
+    const long = await one([job], { negative: 'on '.repeat(90) });
     expect(long).toMatchObject(size);
   });
 
@@ -115,7 +116,7 @@ describe('a painted frame', () => {
 
   it('at almost no strength is the source through the VAE: nothing moves', async () => {
     const kept = await one([JOB], { strength: 0.01 });
-    const again = await one([JOB], { strength: 0.01, seed: 99, prompt: 'the sun' });
+    const again = await one([{ ...JOB, prompt: 'the sun' }], { strength: 0.01, seed: 99 });
     expect(again.data).toEqual(kept.data);
   });
 
@@ -186,10 +187,10 @@ describe('while it is painted', () => {
       size,
     });
     const seen: number[] = [];
-    await painter.paint(JOB, signal, ({ done, total, preview }) => {
+    await painter.paint([JOB], signal, ({ done, total, preview }) => {
       seen.push(done);
       expect(total).toBe(3);
-      expect(preview()).toMatchObject({ width: 14, height: 8, channels: 3 });
+      expect(preview(0)).toMatchObject({ width: 14, height: 8, channels: 3 });
     });
     expect(seen).toEqual([1, 2, 3]);
     expect(runtime.placements().map(({ placement }) => placement.provider)).toContain('cpu');
@@ -205,12 +206,12 @@ describe('while it is painted', () => {
     });
     const stop = new AbortController();
     const calls: number[] = [];
-    const cancelled = painter.paint(JOB, stop.signal, ({ done }) => {
+    const cancelled = painter.paint([JOB], stop.signal, ({ done }) => {
       calls.push(done);
       stop.abort(new Error('enough'));
     });
     await expect(cancelled).rejects.toThrow('enough');
     expect(calls).toEqual([1]);
-    expect((await painter.paint(JOB, signal)).data).toEqual((await one([JOB])).data);
+    expect((await painter.paint([JOB], signal))[0]!.data).toEqual((await one([JOB])).data);
   });
 });

@@ -17,13 +17,18 @@ export type Guidance = {
   readonly scale: number;
 };
 
+/** What the prediction of one picture depends on besides its latent. */
+export type Member = {
+  readonly guidance: Guidance;
+  /** Planes that are put beside every input (inpainting models). */
+  readonly extra: Planes | null;
+};
+
 export type UNet = {
   /** Channels of the input: those of the latent, and more for inpainting models. */
   readonly channels: number;
-  /**
-   * The prediction for latents of one shape. `extra` are planes that are put beside every input (inpainting models).
-   */
-  predictor(shape: Omit<Planes, 'data'>, guidance: Guidance, extra: Planes | null): Predict;
+  /** The prediction for the latents of a window of pictures, of one shape each, joined end to end in the order of `members`. */
+  predictor(shape: Omit<Planes, 'data'>, members: readonly Member[]): Predict;
 };
 
 /** Both sides of the guidance in one call of a batch of two, or one after the other, in half the memory. */
@@ -37,52 +42,64 @@ export function openUNet(part: Part, runtime: Runtime, storage: Storage, calls: 
   });
   const channels = part.weights.get('conv_in.weight')!.shape[1]!;
 
+  const one = (shape: Omit<Planes, 'data'>, { guidance: { positive, negative, scale }, extra }: Member): Predict => {
+    const sizes = sizeIds(part, shape);
+    const call = async (
+      input: Float32Array,
+      timestep: number,
+      sides: readonly { readonly condition: Conditioning; readonly isNegative: boolean }[],
+      signal: AbortSignal,
+    ): Promise<Float32Array> => {
+      const batch = sides.length;
+      const whole = extra ? joined(input, extra.data) : input;
+      const each = (values: Float32Array) => joined(...sides.map(() => values));
+      const context = joined(...sides.map(({ condition }) => condition.context));
+      const { tokens } = sides[0]!.condition;
+      const feeds: Record<string, Tensors[string]> = {
+        sample: floats([batch, channels, shape.height, shape.width], each(whole)),
+        timestep: floats([batch], new Float32Array(batch).fill(timestep)),
+        context: floats([batch, tokens, context.length / batch / tokens], context),
+      };
+      if (sizes) {
+        const pooled = joined(...sides.map(({ condition }) => condition.pooled!));
+        feeds.pooled = floats([batch, pooled.length / batch], pooled);
+        const ids = joined(...sides.map(({ isNegative }) => sizes(isNegative)));
+        feeds.time_ids = floats([batch, ids.length / batch], ids);
+      }
+      if (isTold(part)) feeds.guidance = floats([batch], new Float32Array(batch).fill(scale));
+      return floatsFrom((await network.run(feeds, signal)).prediction!);
+    };
+
+    if (negative === null || isTold(part)) {
+      return (input, timestep, signal) => call(input, timestep, [{ condition: positive, isNegative: false }], signal);
+    }
+    const [avoid, want] = sameLength(negative, positive);
+    const sides = [
+      { condition: avoid, isNegative: true },
+      { condition: want, isNegative: false },
+    ];
+    return async (input, timestep, signal) => {
+      if (calls === 'batched') {
+        const both = await call(input, timestep, sides, signal);
+        return guide(both.subarray(0, input.length), both.subarray(input.length), scale);
+      }
+      const away = await call(input, timestep, sides.slice(0, 1), signal);
+      signal.throwIfAborted();
+      return guide(away, await call(input, timestep, sides.slice(1), signal), scale);
+    };
+  };
+
   return {
     channels,
-    predictor(shape, { positive, negative, scale }, extra) {
-      const sizes = sizeIds(part, shape);
-      const call = async (
-        input: Float32Array,
-        timestep: number,
-        sides: readonly { readonly condition: Conditioning; readonly isNegative: boolean }[],
-        signal: AbortSignal,
-      ): Promise<Float32Array> => {
-        const batch = sides.length;
-        const one = extra ? joined(input, extra.data) : input;
-        const each = (values: Float32Array) => joined(...sides.map(() => values));
-        const context = joined(...sides.map(({ condition }) => condition.context));
-        const { tokens } = sides[0]!.condition;
-        const feeds: Record<string, Tensors[string]> = {
-          sample: floats([batch, channels, shape.height, shape.width], each(one)),
-          timestep: floats([batch], new Float32Array(batch).fill(timestep)),
-          context: floats([batch, tokens, context.length / batch / tokens], context),
-        };
-        if (sizes) {
-          const pooled = joined(...sides.map(({ condition }) => condition.pooled!));
-          feeds.pooled = floats([batch, pooled.length / batch], pooled);
-          const ids = joined(...sides.map(({ isNegative }) => sizes(isNegative)));
-          feeds.time_ids = floats([batch, ids.length / batch], ids);
-        }
-        if (isTold(part)) feeds.guidance = floats([batch], new Float32Array(batch).fill(scale));
-        return floatsFrom((await network.run(feeds, signal)).prediction!);
-      };
-
-      if (negative === null || isTold(part)) {
-        return (input, timestep, signal) => call(input, timestep, [{ condition: positive, isNegative: false }], signal);
-      }
-      const [avoid, want] = sameLength(negative, positive);
-      const sides = [
-        { condition: avoid, isNegative: true },
-        { condition: want, isNegative: false },
-      ];
+    predictor(shape, members) {
+      const each = members.map((member) => one(shape, member));
       return async (input, timestep, signal) => {
-        if (calls === 'batched') {
-          const both = await call(input, timestep, sides, signal);
-          return guide(both.subarray(0, input.length), both.subarray(input.length), scale);
+        const length = input.length / each.length;
+        const predictions: Float32Array[] = [];
+        for (const [i, predict] of each.entries()) {
+          predictions.push(await predict(input.subarray(i * length, (i + 1) * length), timestep, signal));
         }
-        const away = await call(input, timestep, sides.slice(0, 1), signal);
-        signal.throwIfAborted();
-        return guide(away, await call(input, timestep, sides.slice(1), signal), scale);
+        return predictions.length === 1 ? predictions[0]! : joined(...predictions);
       };
     },
   };
