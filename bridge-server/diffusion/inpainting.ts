@@ -1,16 +1,16 @@
-import type { Planes } from './picture/planes.ts';
+import { fit } from '../masks/fit.ts';
+import type { Mask } from '../masks/mask.ts';
 import { weighted } from './schedulers/algebra.ts';
 import type { Scheduler } from './schedulers/scheduler.ts';
 
-/** One plane in [0, 1]: 1 is repainted, 0 is kept. */
-export type Mask = Planes;
-
 /**
- * A mask at the latent's size, each cell 0 or 1 by one pixel of its 8x8 block: the one in the block's middle (which keeps the mask in
- * place), or its first (which is how torch's nearest interpolation does it, half a block off).
+ * A mask at the latent's size. 'most': each cell as the pixel of its 8x8 block that is repainted most, in [0, 1]. The others are
+ * upstream's: 0 or 1 by one pixel of the block, the one in its middle (which keeps the mask in place), or its first (which is how
+ * torch's nearest interpolation does it, half a block off).
  */
-export function latentMask(mask: Mask, block: number, pick: 'middle' | 'first'): Float32Array {
+export function latentMask(mask: Mask, block: number, pick: 'most' | 'middle' | 'first'): Float32Array {
   const [width, height] = [Math.floor(mask.width / block), Math.floor(mask.height / block)];
+  if (pick === 'most') return fit(mask, { width, height }, 'most').data;
   const offset = pick === 'middle' ? block / 2 : 0;
   return Float32Array.from({ length: width * height }, (_, i) => {
     const [x, y] = [i % width, Math.floor(i / width)];
@@ -21,7 +21,8 @@ export function latentMask(mask: Mask, block: number, pick: 'middle' | 'first'):
 /**
  * Keeps what the mask does not repaint, with any network: after each call the kept cells become the original with the noise that
  * belongs there. `level` says which: that of the call just made ('current', the older way, one step behind) or of the next one,
- * which is none after the last ('next').
+ * which is none after the last ('next'). A cell of a soft mask is kept at first and repainted in so much of the last calls as its
+ * value says (Levin & Fried 2023, "Differential Diffusion"): its strength, where a mix of two pictures would be a double exposure.
  *
  * @param original the clean latent; @param noise the noise of the start, so that both halves fit; @param mask one plane for all channels
  */
@@ -32,12 +33,18 @@ export function keepUnmasked(
   mask: Float32Array,
   level: 'current' | 'next',
 ): (sample: Float32Array, index: number) => Float32Array {
+  const calls = scheduler.timesteps.length;
   return (sample, index) => {
     const at = level === 'current' ? index : index + 1;
-    const kept = at < scheduler.timesteps.length ? scheduler.addNoise(original, noise, at) : original;
-    return compose(sample, kept, mask);
+    const kept = at < calls ? scheduler.addNoise(original, noise, at) : original;
+    const left = calls - 1 - index;
+    const repainted = mask.map((value) => (value > 0 && value * (calls - scheduler.first) >= left ? 1 : 0));
+    return compose(sample, kept, repainted);
   };
 }
+
+/** 1 where anything is repainted. */
+export const touched = (mask: Float32Array): Float32Array => mask.map((value) => (value > 0 ? 1 : 0));
 
 /** Where the mask is 1 the first, where it is 0 the second. */
 export function compose(painted: Float32Array, kept: Float32Array, mask: Float32Array): Float32Array {

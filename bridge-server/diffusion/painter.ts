@@ -153,7 +153,7 @@ export async function openPainter(model: Model, options: PainterOptions): Promis
             total,
             preview: (index) => latentPreview(clean.subarray(index * length, (index + 1) * length), cells, family),
           });
-        const keeping = { level: 'next', cell: 'middle' } as const;
+        const keeping = { level: 'next', cell: 'most' } as const;
         pictures = await runPass(
           { unet, autoencoder },
           { size: { width, height }, members, scheduler, keeping, onStep },

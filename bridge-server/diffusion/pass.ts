@@ -86,7 +86,7 @@ export async function runPass(
   const pictures: Planes[] = [];
   for (const [i, { kept }] of begun.entries()) {
     const own = memberOf(sample, i);
-    const latent = kept ? compose(own, kept.original, kept.cells) : own;
+    const latent = kept ? compose(own, kept.original, touched(kept.cells)) : own;
     const image = await autoencoder.decode({ ...shape, data: weighted([1 / autoencoder.scale, latent]) }, signal);
     pictures.push(withData(image, clamp(image.data, 1)));
   }
