@@ -190,6 +190,22 @@ const WORDS = {
     sentence: `The model configuration ${path} cannot be used: ${reason}.`,
     remedy: 'Restore the config.json that came with the model.',
   }),
+  'lora-kind': ({ path, kind }: { path: string; kind: string }) => ({
+    sentence: `${path} is not a LoRA: it is a file of the kind ${kind}.`,
+    remedy: 'Give a LoRA here; `pentimento inspect` says what each file is.',
+  }),
+  'lora-algorithm': ({ path, algorithm }: { path: string; algorithm: string }) => ({
+    sentence: `${path} is of the kind ${algorithm}, which Pentimento does not read.`,
+    remedy: 'Use a LoRA, LoHa or LoKr; many authors offer theirs in several of these forms.',
+  }),
+  'lora-family': (facts: { path: string; family: string; model: string; modelFamily: string }) => ({
+    sentence: `The LoRA ${facts.path} is made for ${facts.family}, and the model ${facts.model} is ${facts.modelFamily}.`,
+    remedy: `Use a LoRA for ${facts.modelFamily}, or a model of the family ${facts.family}.`,
+  }),
+  'lora-unmatched': ({ path, model, modules }: { path: string; model: string; modules: number }) => ({
+    sentence: `0 of ${modules} modules of the LoRA ${path} have a place in the model ${model}.`,
+    remedy: 'It was made for another kind of model; `pentimento inspect` says what the file is.',
+  }),
   // models
   'model-source-unknown': ({ source }: { source: string }) => ({
     sentence: `${source} is no file or folder here, no https address, no repository (owner/name) and not in the catalogue.`,
@@ -302,6 +318,22 @@ const WORDS = {
   'scheduler-unsupported': ({ kind, setting }: { kind: string; setting: string }) => ({
     sentence: `The scheduler ${kind} cannot be run with ${setting}.`,
     remedy: 'Choose another scheduler, or leave this setting out of the scheduler_config.json beside the model.',
+  }),
+  // control
+  'control-maps-none': ({ folder }: { folder: string }) => ({
+    sentence: `There are no numbered images in ${folder}.`,
+    remedy:
+      'Name each control map after its source frame, for example map_0012.png for frame 12; one holds until the next.',
+  }),
+  'control-map-shape': (facts: {
+    path: string;
+    width: number;
+    height: number;
+    clipWidth: number;
+    clipHeight: number;
+  }) => ({
+    sentence: `${facts.path} is ${facts.width}x${facts.height}, which is not the shape of the clip (${facts.clipWidth}x${facts.clipHeight}).`,
+    remedy: `Export the control map again at ${facts.clipWidth}x${facts.clipHeight}, or smaller or larger in the same proportion.`,
   }),
   // jobs
   'job-unknown': ({ id }: { id: string }) => ({
