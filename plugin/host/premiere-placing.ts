@@ -1,0 +1,177 @@
+import type { Action, premierepro, Project, ProjectItem, Sequence, VideoClipTrackItem } from '@adobe/premierepro';
+import type { Placed, PremiereSpot, Result } from './host.ts';
+import type { Pause } from './premiere.ts';
+import { BIN, importOnce, remembering, transact } from './premiere-project.ts';
+import { playsEvenly, timesOf, type ItemTimes } from './premiere-selection.ts';
+import { HostProblem } from './problem.ts';
+
+/** A clip on the sequence as it is now. */
+type Lying = ItemTimes & { readonly item: string; readonly track: number };
+
+/** Where the result goes: `start` to `end` on the sequence showing `from` to `to` of the result's own time, above `track`. */
+type Aim = {
+  readonly track: number;
+  readonly start: bigint;
+  readonly end: bigint;
+  readonly from: bigint;
+  readonly to: bigint;
+};
+
+/**
+ * Lays a result above its clip. The clip is looked for anew, because rendering takes minutes and editors edit: it may have moved,
+ * been trimmed, or be gone. What Premiere answers counts for nothing until the sequence, read back, shows the result.
+ */
+export async function placeResult(
+  api: premierepro,
+  result: Result,
+  spot: PremiereSpot,
+  pause: Pause,
+): Promise<Placed> {
+  const project = api.Project.getProject(api.Guid.fromString(spot.project)) as Project | null;
+  if (!project) throw new HostProblem('project-closed');
+  const { item, clip } = await importOnce(api, project, result.path, pause);
+  const remember = await remembering(api, clip, result, spot);
+
+  const sequence = project.getSequence(api.Guid.fromString(spot.sequence)) as Sequence | null;
+  const aim = sequence && aimAt(spot, await readLying(api, sequence), BigInt(await sequence.getTimebase()));
+  if (!sequence || !aim) {
+    transact(project, `${BIN}: remember settings`, remember);
+    throw new HostProblem(sequence ? 'clip-gone' : 'sequence-gone');
+  }
+
+  const before = await readLying(api, sequence);
+  const lies = lyingAs(before, item, aim);
+  if (lies) return { where: trackName(lies.track), already: true };
+
+  const length = BigInt(spot.paintedTo) - BigInt(spot.paintedFrom);
+  const part = aim.from !== 0n || aim.to !== length;
+  if (part) {
+    // Its own step: the length that is placed is the item's in and out when the placing action is made.
+    const [from, to] = [aim.from, aim.to].map((ticks) => api.TickTime.createWithTicks(String(ticks)));
+    transact(project, `${BIN}: trim`, () => [clip.createSetInOutPointsAction(from!, to!)]);
+  }
+  try {
+    const track = await layDown({ api, project, sequence, item, aim, pause, remember });
+    return { where: trackName(track), already: false };
+  } finally {
+    if (part) transact(project, `${BIN}: trim`, () => [clip.createClearInOutPointsAction()]);
+  }
+}
+
+const trackName = (index: number): string => `V${index + 1}`;
+
+async function readLying(api: premierepro, sequence: Sequence): Promise<Lying[]> {
+  const lying: Lying[] = [];
+  for (let track = 0; track < (await sequence.getVideoTrackCount()); track++) {
+    for (const clip of await clipsOn(api, sequence, track)) {
+      const item = (await clip.getProjectItem()) as ProjectItem | null;
+      lying.push({ ...(await timesOf(clip)), item: item?.getId() ?? '', track });
+    }
+  }
+  return lying;
+}
+
+async function clipsOn(api: premierepro, sequence: Sequence, track: number): Promise<VideoClipTrackItem[]> {
+  return (await sequence.getVideoTrack(track)).getTrackItems(api.Constants.TrackItemType.CLIP, false);
+}
+
+/** The clip that was selected, as it is now, and what part of the result belongs above it; null when it is gone or retimed. */
+function aimAt(spot: PremiereSpot, lying: readonly Lying[], ticksPerFrame: bigint): Aim | null {
+  const [paintedFrom, paintedTo] = [BigInt(spot.paintedFrom), BigInt(spot.paintedTo)];
+  const overlap = (one: Lying): bigint => least(one.out, paintedTo) - most(one.in, paintedFrom);
+  const likeness = (one: Lying): readonly bigint[] => [
+    // Where it was; else with the range it had, wherever it went; else what shows most of the painted range; else the nearest.
+    one.track === spot.track && one.start === BigInt(spot.start) && one.in === BigInt(spot.sourceIn) ? 1n : 0n,
+    one.in === BigInt(spot.sourceIn) && one.end - one.start === BigInt(spot.end) - BigInt(spot.start) ? 1n : 0n,
+    overlap(one),
+    -distance(one.start, BigInt(spot.start)),
+  ];
+  const clip = lying
+    .filter((one) => one.item === spot.item && overlap(one) > 0n && playsEvenly(one, ticksPerFrame))
+    .sort((a, b) => compare(likeness(b), likeness(a)))[0];
+  if (!clip) return null;
+
+  const shownFrom = most(clip.in, paintedFrom);
+  const shownTo = least(clip.out, paintedTo);
+  // Onto whole frames of the sequence, inwards.
+  const lead = shownFrom - clip.in;
+  const start = clip.start + ((lead + ticksPerFrame - 1n) / ticksPerFrame) * ticksPerFrame;
+  const until = least(clip.start + (shownTo - clip.in), clip.end);
+  const end = start + ((until - start) / ticksPerFrame) * ticksPerFrame;
+  if (end <= start) return null;
+  const from = clip.in + (start - clip.start) - paintedFrom;
+  return { track: clip.track, start, end, from, to: from + (end - start) };
+}
+
+/** Whether the result already lies there, from an earlier call. */
+const lyingAs = (lying: readonly Lying[], item: ProjectItem, aim: Aim): Lying | undefined =>
+  lying.find((one) => one.item === item.getId() && one.start < aim.end && one.end > aim.start);
+
+type Laying = {
+  readonly api: premierepro;
+  readonly project: Project;
+  readonly sequence: Sequence;
+  readonly item: ProjectItem;
+  readonly aim: Aim;
+  readonly pause: Pause;
+  readonly remember: () => readonly Action[];
+};
+
+/** On the first track above that is free for the whole range, else on a new one. Returns the track on which it is seen to lie. */
+async function layDown({ api, project, sequence, item, aim, pause, remember }: Laying): Promise<number> {
+  const time = api.TickTime.createWithTicks(String(aim.start));
+  const editor = api.SequenceEditor.getEditor(sequence);
+  for (let attempt = 0, above = aim.track + 1; attempt < 8; attempt++) {
+    const lying = await readLying(api, sequence);
+    const count = await sequence.getVideoTrackCount();
+    const occupied = (track: number): boolean =>
+      lying.some((one) => one.track === track && one.start < aim.end && one.end > aim.start);
+    while (above < count && occupied(above)) above++;
+    const track = above;
+    const target = track < count ? await sequence.getVideoTrack(track) : null;
+    const known = lying.filter((one) => one.track === track).length;
+    let disturbed = false;
+    transact(project, `${BIN}: place ${item.name}`, () => {
+      // Somebody may have put a clip there since it was read; inside the lock nobody can.
+      const there = target?.getTrackItems(api.Constants.TrackItemType.CLIP, false).length ?? 0;
+      disturbed = there !== known;
+      if (disturbed) return [];
+      const place = target
+        ? editor.createOverwriteItemAction(item, time, track, 0)
+        : editor.createInsertProjectItemAction(item, time, track, 0, true);
+      return [...remember(), place];
+    });
+    if (disturbed) continue;
+    const lies = await seen(api, sequence, item, aim, pause);
+    if (lies && (lies.start !== aim.start || lies.end !== aim.end)) throw new HostProblem('placed-wrongly');
+    if (lies) return lies.track;
+    // Claimed and not there: a locked track, for one. The next one up.
+    above = track < count ? track + 1 : count;
+  }
+  throw new HostProblem('placing-failed');
+}
+
+async function seen(
+  api: premierepro,
+  sequence: Sequence,
+  item: ProjectItem,
+  aim: Aim,
+  pause: Pause,
+): Promise<Lying | null> {
+  for (let tries = 0; tries < 10; tries++) {
+    const lies = lyingAs(await readLying(api, sequence), item, aim);
+    if (lies) return lies;
+    await pause(100);
+  }
+  return null;
+}
+
+const least = (a: bigint, b: bigint): bigint => (a < b ? a : b);
+const most = (a: bigint, b: bigint): bigint => (a > b ? a : b);
+const distance = (a: bigint, b: bigint): bigint => (a > b ? a - b : b - a);
+
+function compare(a: readonly bigint[], b: readonly bigint[]): number {
+  const at = a.findIndex((value, n) => value !== b[n]);
+  if (at < 0) return 0;
+  return a[at]! > b[at]! ? 1 : -1;
+}

@@ -1,0 +1,121 @@
+import type {
+  Action,
+  ClipProjectItem,
+  FolderItem,
+  premierepro,
+  Project,
+  ProjectItem,
+  Properties,
+} from '@adobe/premierepro';
+import type { Made, Result } from './host.ts';
+import type { Pause } from './premiere.ts';
+import { HostProblem } from './problem.ts';
+
+export const BIN = 'Pentimento';
+const MADE = 'pentimento.made';
+
+/**
+ * One entry in the list of undo steps. The factories run inside the lock and inside the transaction, as Premiere demands: they
+ * capture the project as it is there, must not wait for anything, and do not see one another's effects. What comes back is
+ * whether Premiere claims to have done it, which is no proof.
+ */
+export function transact(project: Project, label: string, actions: () => readonly Action[]): boolean {
+  let claimed = false;
+  project.lockedAccess(() => {
+    claimed = project.executeTransaction((compound) => {
+      for (const action of actions()) compound.addAction(action);
+    }, label);
+  });
+  return claimed;
+}
+
+/** The item that shows that file in our bin; imported when it is not there. `importFiles` returns no items, and may lie. */
+export async function importOnce(
+  api: premierepro,
+  project: Project,
+  path: string,
+  pause: Pause,
+): Promise<{ item: ProjectItem; clip: ClipProjectItem }> {
+  const bin = await ourBin(api, project, pause);
+  const present = await itemOf(api, bin, path);
+  if (present) return present;
+  await project.importFiles([path], true, bin.item, false);
+  for (let tries = 0; tries < 40; tries++) {
+    const found = await itemOf(api, bin, path);
+    if (found) return found;
+    await pause(250);
+  }
+  throw new HostProblem('import-failed');
+}
+
+type Bin = { readonly item: ProjectItem; readonly folder: FolderItem };
+
+async function ourBin(api: premierepro, project: Project, pause: Pause): Promise<Bin> {
+  const root = await project.getRootItem();
+  const find = async (): Promise<Bin | null> => {
+    const items = await root.getItems();
+    const item = items.find(({ type, name }) => type === api.ProjectItem.TYPE_BIN && name === BIN);
+    return item ? { item, folder: api.FolderItem.cast(item) } : null;
+  };
+  const present = await find();
+  if (present) return present;
+  transact(project, `${BIN}: make bin`, () => [root.createBinAction(BIN, false)]);
+  for (let tries = 0; tries < 20; tries++) {
+    const made = await find();
+    if (made) return made;
+    await pause(100);
+  }
+  throw new HostProblem('bin-failed');
+}
+
+async function itemOf(api: premierepro, { folder }: Bin, path: string) {
+  for (const item of await folder.getItems()) {
+    const clip = api.ClipProjectItem.cast(item) as ClipProjectItem | null;
+    if (clip && samePath(await clip.getMediaFilePath(), path)) return { item, clip };
+  }
+  return null;
+}
+
+/** Editors hand paths back with their own slashes, case (Windows) and composition of accents (macOS). */
+function samePath(a: string, b: string): boolean {
+  const plain = (path: string): string => {
+    const slashes = path.normalize('NFC').replaceAll('\\', '/');
+    return /^([a-z]:|\/\/)/i.test(slashes) ? slashes.toLowerCase() : slashes;
+  };
+  return plain(a) === plain(b);
+}
+
+/** Adobe's types know properties of projects and sequences only; clips have them too (docs/host-checklist.md). */
+async function propertiesOf(api: premierepro, clip: ClipProjectItem): Promise<Properties | null> {
+  try {
+    return ((await api.Properties.getProperties(clip as unknown as Project)) as Properties | null) ?? null;
+  } catch {
+    return null;
+  }
+}
+
+/** What made this clip, when it is one of our results. */
+export async function readMade(api: premierepro, clip: ClipProjectItem): Promise<Made | null> {
+  const properties = await propertiesOf(api, clip);
+  if (!properties?.hasValue(MADE)) return null;
+  try {
+    return JSON.parse(properties.getValue(MADE)) as Made;
+  } catch {
+    return null;
+  }
+}
+
+/** What to put into a transaction so that `readMade` finds it; nothing when it is there, or where the host keeps none. */
+export async function remembering(
+  api: premierepro,
+  clip: ClipProjectItem,
+  { job, request }: Result,
+  spot: Made['spot'],
+): Promise<() => readonly Action[]> {
+  const properties = await propertiesOf(api, clip);
+  const made: Made = { job, request, spot };
+  return () =>
+    properties && !properties.hasValue(MADE)
+      ? [properties.createSetValueAction(MADE, JSON.stringify(made), api.Constants.PropertyType.PERSISTENT)]
+      : [];
+}

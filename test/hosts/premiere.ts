@@ -1,0 +1,625 @@
+import type {
+  Action,
+  ClipProjectItem,
+  CompoundAction,
+  FolderItem,
+  FootageInterpretation,
+  premierepro,
+  Project,
+  ProjectItem,
+  Properties,
+  Sequence,
+  SequenceEditor,
+  TickTime,
+  TrackItemSelection,
+  VideoClipTrackItem,
+  VideoTrack,
+} from '@adobe/premierepro';
+
+/**
+ * A Premiere Pro that behaves as badly as the real one is known to: factories that work only inside the lock and capture what is
+ * there when they are called, arguments checked like native code does, casts that must not be passed on, booleans that lie,
+ * imports that come late, tracks that cannot be made, sound that comes along, hooks that never fire. Everything is typed with
+ * Adobe's own interfaces. State is plain data, so that undo is a copy.
+ */
+
+/** Without the call and construct signatures that Adobe's types carry and no object has. */
+type Plain<T> = { [K in keyof T]: T[K] };
+
+export const TPS = 254016000000n;
+
+export type MediaFacts = {
+  readonly frames: number;
+  readonly rate: { readonly num: number; readonly den: number };
+  readonly sound: boolean;
+};
+
+export type SimItem = {
+  readonly id: string;
+  name: string;
+  readonly kind: 'media' | 'sequence' | 'multicam' | 'generated' | 'adjustment' | 'bin';
+  parent: string | null;
+  path: string;
+  proxy: string | null;
+  offline: boolean;
+  media: MediaFacts | null;
+  inOut: { in: bigint; out: bigint } | null;
+  properties: Record<string, string>;
+};
+
+export type SimClip = {
+  readonly id: string;
+  item: string;
+  name: string;
+  start: bigint;
+  end: bigint;
+  in: bigint;
+  out: bigint;
+  speed: number;
+  reversed: boolean;
+  disabled: boolean;
+  effects: string[];
+};
+
+export type SimTrack = { locked: boolean; clips: SimClip[] };
+export type SimSequence = {
+  readonly guid: string;
+  name: string;
+  readonly ticksPerFrame: bigint;
+  readonly width: number;
+  readonly height: number;
+  video: SimTrack[];
+  audio: SimTrack[];
+};
+
+export type SimState = { items: SimItem[]; sequences: SimSequence[] };
+
+export type Mischief = {
+  /** How many pauses an import takes to show up. */
+  readonly importDelay: number;
+  /** How many imports say true and do nothing. */
+  readonly importsLost: number;
+  /** How many transactions say true and do nothing. */
+  readonly transactionsLost: number;
+  /** Whether transactions say false although they did it. */
+  readonly denies: boolean;
+  /** Whether clips in the project keep properties; the types say that they do not. */
+  readonly keepsProperties: boolean;
+};
+
+const GOOD: Mischief = { importDelay: 0, importsLost: 0, transactionsLost: 0, denies: false, keepsProperties: true };
+
+type SimAction = Action & { readonly epoch: number; readonly apply: (state: SimState) => void };
+
+export class SimPremiere {
+  state: SimState = { items: [], sequences: [] };
+  /** Names of what the user could undo, oldest first. */
+  readonly undoSteps: { label: string; before: SimState }[] = [];
+  readonly disk = new Map<string, MediaFacts>();
+  readonly selected = new Set<string>();
+  readonly guid = 'c0ffee00-0000-4000-8000-000000000001';
+  open = true;
+  active: string | null = null;
+  /** What the user does while the panel waits. */
+  onPause: () => void = () => undefined;
+  #mischief: Mischief;
+  #late: { pauses: number; run: () => void }[] = [];
+  #lock = 0;
+  #epoch = 0;
+  #transacting = false;
+  #ids = 0;
+
+  constructor(mischief: Partial<Mischief> = {}) {
+    this.#mischief = { ...GOOD, ...mischief };
+    this.state.items.push(this.#item('root', 'bin', null));
+  }
+
+  // What a test sets up and looks at.
+
+  addMedia(path: string, media: MediaFacts, changes: Partial<SimItem> = {}): SimItem {
+    this.disk.set(path, media);
+    const item = { ...this.#item(path.replace(/.*[\\/]/, ''), 'media', 'root'), path, media, ...changes };
+    this.state.items.push(item);
+    return item;
+  }
+
+  addItem(name: string, kind: SimItem['kind']): SimItem {
+    const item = this.#item(name, kind, 'root');
+    this.state.items.push(item);
+    return item;
+  }
+
+  addSequence(name: string, ticksPerFrame: bigint, tracks = 1): SimSequence {
+    const lane = (): SimTrack => ({ locked: false, clips: [] });
+    const sequence = {
+      ...{ guid: this.#id(), name, ticksPerFrame, width: 1920, height: 1080 },
+      ...{ video: Array.from({ length: tracks }, lane), audio: [lane()] },
+    };
+    this.state.sequences.push(sequence);
+    this.active = sequence.guid;
+    return sequence;
+  }
+
+  /** Lays `frames` of the sequence at `at`, showing the item from the time `from` on; with its sound when it has any. */
+  addClip(
+    sequence: SimSequence,
+    item: SimItem,
+    where: { track?: number; at: number; frames: number; from?: bigint } & Partial<SimClip>,
+  ): SimClip {
+    const { track = 0, at, frames, from = 0n, ...changes } = where;
+    const length = BigInt(frames) * sequence.ticksPerFrame;
+    const start = BigInt(at) * sequence.ticksPerFrame;
+    const clip: SimClip = {
+      ...{ id: this.#id(), item: item.id, name: item.name, start, end: start + length, in: from, out: from + length },
+      ...{ speed: 1, reversed: false, disabled: false, effects: [], ...changes },
+    };
+    this.sequence(sequence.guid).video[track]!.clips.push(clip);
+    if (item.media?.sound) this.sequence(sequence.guid).audio[0]!.clips.push({ ...clip, id: `${clip.id}-sound` });
+    return clip;
+  }
+
+  select(...clips: SimClip[]): void {
+    this.selected.clear();
+    for (const { id } of clips) this.selected.add(id).add(`${id}-sound`);
+  }
+
+  sequence(guid: string): SimSequence {
+    return this.state.sequences.find((one) => one.guid === guid)!;
+  }
+
+  undo(): void {
+    this.state = this.undoSteps.pop()!.before;
+  }
+
+  /** Hands the clock on: what was late comes, and the user does something. */
+  readonly pause = async (): Promise<void> => {
+    await Promise.resolve();
+    this.#late = this.#late.filter((one) => {
+      one.pauses -= 1;
+      if (one.pauses > 0) return true;
+      one.run();
+      return false;
+    });
+    this.onPause();
+  };
+
+  /** What `require('premierepro')` gives. */
+  readonly api = this.#api();
+
+  #api(): premierepro {
+    const api = {
+      Project: {
+        getActiveProject: native(0, 0, () => soon(this.open ? this.#project() : (null as unknown as Project))),
+        getProject: native(1, 1, (guid: { toString(): string }) =>
+          this.open && String(guid) === this.guid ? this.#project() : null,
+        ),
+      },
+      ProjectItem: { TYPE_CLIP: 1, TYPE_BIN: 2, TYPE_ROOT: 3, TYPE_FILE: 4, cast: (item: object) => item },
+      ClipProjectItem: { cast: native(1, 1, (item: Tagged) => this.#castClip(item)) },
+      FolderItem: { cast: native(1, 1, (item: Tagged) => this.#castFolder(item)) },
+      Guid: { fromString: native(1, 1, (text: string) => ({ toString: () => text })) },
+      TickTime: { createWithTicks: native(1, 1, (ticks: string) => tick(BigInt(ticks))) },
+      SequenceEditor: { getEditor: native(1, 1, (sequence: Tagged) => this.#editor(sequence.simId)) },
+      Properties: { getProperties: native(1, 1, (owner: Tagged) => this.#properties(owner.simId)) },
+      // Hooks that never fire.
+      EventManager: { addGlobalEventListener: () => undefined, removeGlobalEventListener: () => undefined },
+      // Not the numbers that the types pretend.
+      Constants: {
+        TrackItemType: { EMPTY: 10, CLIP: 11, TRANSITION: 12 },
+        PropertyType: { PERSISTENT: 'persistent', NON_PERSISTENT: 'volatile' },
+        SequenceEvent: { ACTIVATED: 'sequence.activated', SELECTION_CHANGED: 'sequence.selection' },
+        ProjectEvent: { ACTIVATED: 'project.activated' },
+      },
+    };
+    return api as unknown as premierepro;
+  }
+
+  #project(): Project {
+    const project: Pick<
+      Plain<Project>,
+      | 'guid'
+      | 'name'
+      | 'getActiveSequence'
+      | 'getSequence'
+      | 'getRootItem'
+      | 'lockedAccess'
+      | 'executeTransaction'
+      | 'importFiles'
+    > = {
+      guid: { toString: () => this.guid } as Project['guid'],
+      name: 'Simulated',
+      getActiveSequence: () =>
+        soon(this.active === null ? (null as unknown as Sequence) : this.#sequence(this.active)),
+      getSequence: (guid) => {
+        const there = this.state.sequences.some((one) => one.guid === String(guid));
+        return there ? this.#sequence(String(guid)) : (null as unknown as Sequence);
+      },
+      getRootItem: () => soon(this.#castFolder(this.#projectItem('root'))!),
+      lockedAccess: native(1, 1, (callback: () => unknown) => {
+        this.#lock += 1;
+        this.#epoch += 1;
+        try {
+          refusePromise(callback());
+        } finally {
+          this.#lock -= 1;
+        }
+      }),
+      executeTransaction: native(1, 2, (callback: (compound: CompoundAction) => unknown, label?: string) =>
+        this.#transact(callback, label ?? 'Untitled'),
+      ),
+      importFiles: native(1, 4, (paths: string[], _quiet?: boolean, bin?: ProjectItem) =>
+        this.#import(paths, bin as unknown as Tagged | undefined),
+      ),
+    };
+    return project as Project;
+  }
+
+  #transact(callback: (compound: CompoundAction) => unknown, label: string): boolean {
+    if (this.#lock === 0) throw new Error('executeTransaction outside lockedAccess');
+    const actions: SimAction[] = [];
+    this.#transacting = true;
+    const compound = {
+      addAction: (action: Action) => {
+        if (!this.#transacting) throw new Error('addAction outside its transaction');
+        if ((action as SimAction).epoch !== this.#epoch) throw new Error('Action has escaped its lock');
+        actions.push(action as SimAction);
+        return true;
+      },
+      empty: true,
+    };
+    try {
+      refusePromise(callback(compound));
+    } finally {
+      this.#transacting = false;
+    }
+    if (actions.length === 0) return false;
+    if (this.#mischief.transactionsLost > 0) {
+      this.#mischief = { ...this.#mischief, transactionsLost: this.#mischief.transactionsLost - 1 };
+      return true;
+    }
+    this.undoSteps.push({ label, before: structuredClone(this.state) });
+    // The order within a transaction is nobody's to rely on.
+    for (const action of actions.reverse()) action.apply(this.state);
+    return !this.#mischief.denies;
+  }
+
+  /** A factory: works inside the lock only. What `make` reads, it reads now. */
+  #action(make: () => (state: SimState) => void): Action {
+    if (this.#lock === 0) throw new Error('Actions are created inside lockedAccess');
+    return { epoch: this.#epoch, apply: make() } as SimAction;
+  }
+
+  async #import(paths: string[], bin: Tagged | undefined): Promise<boolean> {
+    await Promise.resolve();
+    if (!Array.isArray(paths) || paths.some((path) => typeof path !== 'string')) throw new Error('Invalid parameter.');
+    const target = bin === undefined ? 'root' : rawItem(bin).simId;
+    if (this.#mischief.importsLost > 0) {
+      this.#mischief = { ...this.#mischief, importsLost: this.#mischief.importsLost - 1 };
+      return true;
+    }
+    const run = (): void => {
+      for (const path of paths) {
+        const media = this.disk.get(path);
+        if (!media) continue;
+        const item = { ...this.#item(path.replace(/.*[\\/]/, ''), 'media', target), path, media };
+        this.state.items.push(item);
+        // Nothing that was imported can be undone, so no earlier state may lack it.
+        for (const step of this.undoSteps) step.before.items.push(structuredClone(item));
+      }
+    };
+    if (this.#mischief.importDelay === 0) run();
+    else this.#late.push({ pauses: this.#mischief.importDelay, run });
+    return true;
+  }
+
+  #find(id: string): SimItem {
+    const item = this.state.items.find((one) => one.id === id);
+    if (!item) throw new Error('Invalid object');
+    return item;
+  }
+
+  #projectItem(id: string): Tagged {
+    const item: Pick<Plain<ProjectItem>, 'type' | 'name' | 'getId'> = {
+      type: this.#find(id).kind === 'bin' ? (id === 'root' ? 3 : 2) : 1,
+      name: this.#find(id).name,
+      getId: () => id,
+    };
+    return { ...item, simId: id, raw: true };
+  }
+
+  #castClip(tagged: Tagged): ClipProjectItem | null {
+    const id = tagged.simId;
+    if (this.#find(id).kind === 'bin') return null;
+    const media = (): MediaFacts | null => this.#find(id).media;
+    const clip: Pick<
+      Plain<ClipProjectItem>,
+      | 'name'
+      | 'type'
+      | 'isSequence'
+      | 'isMulticamClip'
+      | 'isMergedClip'
+      | 'isOffline'
+      | 'getMediaFilePath'
+      | 'hasProxy'
+      | 'getProxyPath'
+      | 'getFootageInterpretation'
+      | 'findItemsMatchingMediaPath'
+      | 'createSetInOutPointsAction'
+      | 'createClearInOutPointsAction'
+    > = {
+      name: this.#find(id).name,
+      type: 1,
+      isSequence: () => soon(['sequence', 'multicam'].includes(this.#find(id).kind)),
+      isMulticamClip: () => soon(this.#find(id).kind === 'multicam'),
+      isMergedClip: () => soon(false),
+      isOffline: () => soon(this.#find(id).offline),
+      getMediaFilePath: () => soon(this.#find(id).path),
+      hasProxy: () => soon(this.#find(id).proxy !== null),
+      getProxyPath: () => soon(this.#find(id).proxy ?? ''),
+      getFootageInterpretation: () => {
+        const rate = media()?.rate;
+        const value = rate ? rate.num / rate.den : 0;
+        return soon({ getFrameRate: () => Math.round(value * 1000) / 1000 } as FootageInterpretation);
+      },
+      // Finds nothing, ever.
+      findItemsMatchingMediaPath: () => soon([]),
+      createSetInOutPointsAction: native(2, 2, (from: TickTime, to: TickTime) =>
+        this.#action(() => (state) => {
+          find(state, id).inOut = { in: BigInt(from.ticks), out: BigInt(to.ticks) };
+        }),
+      ),
+      createClearInOutPointsAction: native(0, 0, () =>
+        this.#action(() => (state) => {
+          find(state, id).inOut = null;
+        }),
+      ),
+    };
+    return { ...clip, simId: id, raw: false } as unknown as ClipProjectItem;
+  }
+
+  #castFolder(tagged: Tagged): FolderItem | null {
+    const id = tagged.simId;
+    if (this.#find(id).kind !== 'bin') return null;
+    const folder: Pick<Plain<FolderItem>, 'name' | 'type' | 'getItems' | 'createBinAction'> = {
+      name: this.#find(id).name,
+      type: 2,
+      getItems: () =>
+        soon(
+          this.state.items
+            .filter(({ parent }) => parent === id)
+            .map((item) => this.#projectItem(item.id) as unknown as ProjectItem),
+        ),
+      createBinAction: native(2, 2, (name: string) =>
+        this.#action(() => (state) => void state.items.push(this.#item(name, 'bin', id))),
+      ),
+    };
+    return { ...folder, simId: id, raw: false } as unknown as FolderItem;
+  }
+
+  #sequence(guid: string): Sequence {
+    const now = (): SimSequence => this.sequence(guid);
+    const sequence: Pick<
+      Plain<Sequence>,
+      'guid' | 'name' | 'getTimebase' | 'getFrameSize' | 'getSelection' | 'getVideoTrackCount' | 'getVideoTrack'
+    > = {
+      guid: { toString: () => guid } as Sequence['guid'],
+      name: now().name,
+      getTimebase: () => soon(String(now().ticksPerFrame)),
+      getFrameSize: () => soon({ width: now().width, height: now().height } as Awaited<ReturnType<Sequence['getFrameSize']>>),
+      getSelection: () =>
+        soon({
+          getTrackItems: () =>
+            soon([
+              ...now().video.flatMap((track, index) =>
+                track.clips.filter(({ id }) => this.selected.has(id)).map((clip) => this.#trackItem(guid, index, clip.id)),
+              ),
+              ...now().audio.flatMap((track) =>
+                track.clips.filter(({ id }) => this.selected.has(id)).map(() => ({}) as VideoClipTrackItem),
+              ),
+            ]),
+        } as TrackItemSelection),
+      getVideoTrackCount: () => soon(now().video.length),
+      getVideoTrack: (index) => soon(this.#track(guid, index)),
+    };
+    return { ...sequence, simId: guid, raw: true } as unknown as Sequence;
+  }
+
+  #track(guid: string, index: number): VideoTrack {
+    const track: Pick<Plain<VideoTrack>, 'name' | 'getTrackItems'> = {
+      name: `Video ${index + 1}`,
+      getTrackItems: native(2, 2, (type: unknown) => {
+        if (type !== 11) throw new Error('Invalid parameter.');
+        const clips = this.sequence(guid).video[index]?.clips ?? [];
+        return clips.map(({ id }) => this.#trackItem(guid, index, id));
+      }),
+    };
+    return track as VideoTrack;
+  }
+
+  #trackItem(guid: string, index: number, id: string): VideoClipTrackItem {
+    const now = (): SimClip => {
+      const clip = this.sequence(guid).video.flatMap(({ clips }) => clips).find((one) => one.id === id);
+      if (!clip) throw new Error('Invalid object');
+      return clip;
+    };
+    const kind = (): SimItem['kind'] => this.#find(now().item).kind;
+    const components = (): string[] => ['AE.ADBE Opacity', 'AE.ADBE Motion', ...now().effects];
+    const item: Pick<
+      Plain<VideoClipTrackItem>,
+      | 'createAddVideoTransitionAction'
+      | 'getName'
+      | 'getSpeed'
+      | 'isSpeedReversed'
+      | 'isAdjustmentLayer'
+      | 'isDisabled'
+      | 'getStartTime'
+      | 'getEndTime'
+      | 'getInPoint'
+      | 'getOutPoint'
+      | 'getTrackIndex'
+      | 'getProjectItem'
+      | 'getComponentChain'
+    > = {
+      createAddVideoTransitionAction: () => this.#action(() => () => undefined),
+      getName: () => soon(now().name),
+      getSpeed: () => soon(now().speed),
+      isSpeedReversed: () => soon(now().reversed ? 1 : 0),
+      isAdjustmentLayer: () => soon(kind() === 'adjustment'),
+      isDisabled: () => soon(now().disabled),
+      getStartTime: () => soon(tick(now().start)),
+      getEndTime: () => soon(tick(now().end)),
+      getInPoint: () => soon(tick(now().in)),
+      getOutPoint: () => soon(tick(now().out)),
+      getTrackIndex: () => soon(index),
+      getProjectItem: () => soon(this.#projectItem(now().item) as unknown as ProjectItem),
+      getComponentChain: () =>
+        soon({
+          getComponentCount: () => components().length,
+          getComponentAtIndex: (n: number) => ({
+            getMatchName: () => soon(components()[n]!),
+            getDisplayName: () => soon(components()[n]!.replace('AE.ADBE ', '')),
+          }),
+        } as unknown as Awaited<ReturnType<VideoClipTrackItem['getComponentChain']>>),
+    };
+    return item as VideoClipTrackItem;
+  }
+
+  #editor(guid: string): SequenceEditor {
+    /** The length and part of an item are what they are when the factory is called. */
+    const laid = (tagged: Tagged, time: TickTime): Omit<SimClip, 'id'> => {
+      const item = this.#find(rawItem(tagged).simId);
+      const { frames, rate } = item.media!;
+      const whole = (BigInt(frames) * TPS * BigInt(rate.den)) / BigInt(rate.num);
+      const from = item.inOut?.in ?? 0n;
+      const to = item.inOut?.out ?? whole;
+      const { ticksPerFrame } = this.sequence(guid);
+      const length = ((to - from + ticksPerFrame / 2n) / ticksPerFrame) * ticksPerFrame;
+      const start = (BigInt(time.ticks) / ticksPerFrame) * ticksPerFrame;
+      return {
+        ...{ item: item.id, name: item.name, start, end: start + length, in: from, out: from + length },
+        ...{ speed: 1, reversed: false, disabled: false, effects: [] },
+      };
+    };
+    const put = (tracks: SimTrack[], index: number, clip: SimClip): void => {
+      const track = tracks[index];
+      // Says nothing, does nothing.
+      if (!track || track.locked) return;
+      track.clips = [...track.clips.flatMap((one) => without(one, clip.start, clip.end)), clip];
+    };
+    const editor: Pick<Plain<SequenceEditor>, 'createOverwriteItemAction' | 'createInsertProjectItemAction'> = {
+      createOverwriteItemAction: native(4, 4, (item: ProjectItem, time: TickTime, video: number, audio: number) =>
+        this.#action(() => {
+          checkPlace(time, video, audio);
+          const clip = { ...laid(item as unknown as Tagged, time), id: this.#id() };
+          const sound = this.#find(clip.item).media!.sound;
+          return (state) => {
+            const sequence = state.sequences.find((one) => one.guid === guid)!;
+            put(sequence.video, video, clip);
+            if (sound) put(sequence.audio, Math.max(0, audio), { ...clip, id: `${clip.id}-sound` });
+          };
+        }),
+      ),
+      createInsertProjectItemAction: native(
+        5,
+        5,
+        (item: ProjectItem, time: TickTime, video: number, audio: number, limit: boolean) =>
+          this.#action(() => {
+            checkPlace(time, video, audio);
+            const clip = { ...laid(item as unknown as Tagged, time), id: this.#id() };
+            const sound = this.#find(clip.item).media!.sound;
+            return (state) => {
+              const sequence = state.sequences.find((one) => one.guid === guid)!;
+              while (sequence.video.length <= video) sequence.video.push({ locked: false, clips: [] });
+              const length = clip.end - clip.start;
+              for (const [index, track] of sequence.video.entries()) {
+                if (limit && index !== video) continue;
+                for (const one of track.clips) {
+                  if (one.start >= clip.start) [one.start, one.end] = [one.start + length, one.end + length];
+                }
+              }
+              put(sequence.video, video, clip);
+              if (sound) put(sequence.audio, Math.max(0, audio), { ...clip, id: `${clip.id}-sound` });
+            };
+          }),
+      ),
+    };
+    return editor as SequenceEditor;
+  }
+
+  #properties(id: string): Promise<Properties> {
+    if (!this.#mischief.keepsProperties) return Promise.reject(new Error('Invalid parameter.'));
+    const now = (): Record<string, string> => this.#find(id).properties;
+    const properties: Pick<Plain<Properties>, 'hasValue' | 'getValue' | 'createSetValueAction'> = {
+      hasValue: (name) => now()[name] !== undefined,
+      getValue: (name) => now()[name] ?? '',
+      createSetValueAction: native(3, 3, (name: string, value: unknown, persistence: unknown) =>
+        this.#action(() => {
+          if (persistence !== 'persistent' || typeof value !== 'string') throw new Error('Invalid parameter.');
+          return (state) => void (find(state, id).properties[name] = value);
+        }),
+      ),
+    };
+    return soon(properties as Properties);
+  }
+
+  #id(): string {
+    this.#ids += 1;
+    return `sim-${this.#ids}`;
+  }
+
+  #item(name: string, kind: SimItem['kind'], parent: string | null): SimItem {
+    const id = parent === null ? 'root' : this.#id();
+    const nothing = { path: '', proxy: null, offline: false, media: null, inOut: null };
+    return { id, name, kind, parent, ...nothing, properties: {} };
+  }
+}
+
+/** What every object of the host carries inside. `raw` is false for what came out of a cast. */
+type Tagged = { readonly simId: string; readonly raw: boolean };
+
+const find = (state: SimState, id: string): SimItem => state.items.find((one) => one.id === id)!;
+
+function rawItem(tagged: Tagged): Tagged {
+  if (!tagged?.raw) throw new Error('Invalid parameter.');
+  return tagged;
+}
+
+function checkPlace(time: TickTime, video: number, audio: number): void {
+  const fine = typeof time?.ticks === 'string' && Number.isInteger(video) && video >= 0 && Number.isInteger(audio);
+  if (!fine) throw new Error('Invalid parameter.');
+}
+
+/** What is left of a clip when a stretch of its track is overwritten. */
+function without(clip: SimClip, start: bigint, end: bigint): SimClip[] {
+  if (clip.end <= start || clip.start >= end) return [clip];
+  const before = { ...clip, end: start, out: clip.in + (start - clip.start) };
+  const after = { ...clip, id: `${clip.id}+`, start: end, in: clip.in + (end - clip.start) };
+  return [...(clip.start < start ? [before] : []), ...(clip.end > end ? [after] : [])];
+}
+
+const tick = (ticks: bigint): TickTime =>
+  ({
+    ticks: String(ticks),
+    // Both lose digits, as in the real one.
+    ticksNumber: Number(ticks),
+    seconds: Number(ticks) / Number(TPS),
+  }) as TickTime;
+
+/** Answers come later, never at once. */
+const soon = async <T>(value: T): Promise<T> => {
+  await Promise.resolve();
+  await Promise.resolve();
+  return value;
+};
+
+/** Native functions count their arguments, and have no length of their own. */
+function native<A extends unknown[], R>(least: number, most: number, body: (...args: A) => R): (...args: A) => R {
+  return (...args: A) => {
+    if (args.length < least || args.length > most) throw new Error('Not Enough Parameters');
+    return body(...args);
+  };
+}
+
+function refusePromise(value: unknown): void {
+  if (value instanceof Promise) throw new Error('Async callback in a synchronous scope');
+}
