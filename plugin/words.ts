@@ -63,7 +63,8 @@ export const words = {
     },
     'placing-failed': {
       sentence: 'The editor did not put the result on the timeline.',
-      remedy: 'Unlock the tracks above the clip and choose Place on timeline, or drag it there from the Pentimento bin.',
+      remedy:
+        'Unlock the tracks above the clip and choose Place on timeline, or drag it there from the Pentimento bin.',
     },
     'placed-wrongly': {
       sentence: 'The editor put the result on the timeline with another length.',

@@ -21,12 +21,7 @@ type Aim = {
  * Lays a result above its clip. The clip is looked for anew, because rendering takes minutes and editors edit: it may have moved,
  * been trimmed, or be gone. What Premiere answers counts for nothing until the sequence, read back, shows the result.
  */
-export async function placeResult(
-  api: premierepro,
-  result: Result,
-  spot: PremiereSpot,
-  pause: Pause,
-): Promise<Placed> {
+export async function placeResult(api: premierepro, result: Result, spot: PremiereSpot, pause: Pause): Promise<Placed> {
   const project = api.Project.getProject(api.Guid.fromString(spot.project)) as Project | null;
   if (!project) throw new HostProblem('project-closed');
   const { item, clip } = await importOnce(api, project, result.path, pause);

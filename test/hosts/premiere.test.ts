@@ -240,7 +240,11 @@ test('a result remembers what made it', async () => {
  * Random sessions: several clips, rendered and placed in any order while the user moves, trims, splits, deletes, adds and undoes.
  * Whatever happens, placing adds one clip that shows exactly the source frames of the clip below it, and changes nothing else.
  */
-const edit = fc.record({ kind: fc.constantFrom('move', 'trim', 'delete', 'add', 'undo', 'none'), by: fc.nat(60), at: fc.nat(9) });
+const edit = fc.record({
+  kind: fc.constantFrom('move', 'trim', 'extend', 'slip', 'delete', 'add', 'undo'),
+  by: fc.nat(60),
+  at: fc.nat(9),
+});
 const session = fc.record({
   tracks: fc.integer({ min: 1, max: 4 }),
   clips: fc.array(fc.record({ at: fc.nat(200), frames: fc.integer({ min: 2, max: 60 }), from: fc.nat(100) }), {
@@ -262,7 +266,8 @@ test('random sessions of editing and rendering lose and misplace nothing', async
         const clear = at + n * 300;
         return sim.addClip(sequence, item, { track: n % tracks, at: clear, frames, from: BigInt(from) * tpf });
       });
-      const ours = (clip: SimClip): boolean => sim.state.items.find(({ id }) => id === clip.item)!.path.includes('job-');
+      const ours = (clip: SimClip): boolean =>
+        sim.state.items.find(({ id }) => id === clip.item)!.path.includes('job-');
       const users = () => sim.sequence(sequence.guid).video.map(({ clips: all }) => all.filter((clip) => !ours(clip)));
       const results = () => sim.sequence(sequence.guid).video.flatMap(({ clips: all }) => all.filter(ours));
       const pending = [...edits];
@@ -272,14 +277,23 @@ test('random sessions of editing and rendering lose and misplace nothing', async
       };
 
       for (const [n, clip] of own.entries()) {
-        if (!users().flat().some(({ id }) => id === clip.id)) continue;
+        if (
+          !users()
+            .flat()
+            .some(({ id }) => id === clip.id)
+        )
+          continue;
         sim.select(clip);
         const { clips: selected } = await host.selection();
         if (!selected[0]?.usable) continue;
         const { shot } = selected[0];
         userEdits();
         userEdits();
-        const placed = { users: users(), results: results(), audio: structuredClone(sim.sequence(sequence.guid).audio) };
+        const placed = {
+          users: users(),
+          results: results(),
+          audio: structuredClone(sim.sequence(sequence.guid).audio),
+        };
         const snapshot = structuredClone(placed);
         const outcome = await host.place(finish(sim, shot, `job-${n}`), shot.spot!).catch((error: unknown) => error);
         expect(users().slice(0, snapshot.users.length)).toEqual(snapshot.users);
@@ -294,12 +308,16 @@ test('random sessions of editing and rendering lose and misplace nothing', async
         expect(added).toHaveLength(1);
         const spot = shot.spot as PremiereSpot;
         // Same source frame at every moment as a clip of that source below it.
-        const below = users().flat().some((one) => {
-          const shift = one.in - one.start - (added[0]!.in + BigInt(spot.paintedFrom) - added[0]!.start);
-          return one.item === item.id && shift === 0n && one.start <= added[0]!.start && one.end >= added[0]!.end;
-        });
+        const below = users()
+          .flat()
+          .some((one) => {
+            const shift = one.in - one.start - (added[0]!.in + BigInt(spot.paintedFrom) - added[0]!.start);
+            return one.item === item.id && shift === 0n && one.start <= added[0]!.start && one.end >= added[0]!.end;
+          });
         expect(below).toBe(true);
         expect(added[0]!.start % tpf).toBe(0n);
+        // And nothing that was not painted.
+        expect(added[0]!.in >= 0n && added[0]!.out <= BigInt(spot.paintedTo) - BigInt(spot.paintedFrom)).toBe(true);
       }
     }),
     { numRuns: 150 },
@@ -336,6 +354,10 @@ function doEdit(sim: SimPremiere, sequence: SimSequence, { kind, by, at }: Edit,
   if (kind === 'trim' && clip.end - clip.start > step + tpf) {
     [clip.start, clip.in] = [clip.start + step, clip.in + step];
   }
+  if (kind === 'extend' && clip.in >= step && clip.start >= step) {
+    [clip.start, clip.in] = [clip.start - step, clip.in - step];
+  }
+  if (kind === 'slip') [clip.in, clip.out] = [clip.in + step, clip.out + step];
 }
 
 test('a second is 254016000000 ticks', () => {

@@ -228,8 +228,7 @@ export class SimPremiere {
     > = {
       guid: { toString: () => this.guid } as Project['guid'],
       name: 'Simulated',
-      getActiveSequence: () =>
-        soon(this.active === null ? (null as unknown as Sequence) : this.#sequence(this.active)),
+      getActiveSequence: () => soon(this.active === null ? (null as unknown as Sequence) : this.#sequence(this.active)),
       getSequence: (guid) => {
         const there = this.state.sequences.some((one) => one.guid === String(guid));
         return there ? this.#sequence(String(guid)) : (null as unknown as Sequence);
@@ -405,13 +404,16 @@ export class SimPremiere {
       guid: { toString: () => guid } as Sequence['guid'],
       name: now().name,
       getTimebase: () => soon(String(now().ticksPerFrame)),
-      getFrameSize: () => soon({ width: now().width, height: now().height } as Awaited<ReturnType<Sequence['getFrameSize']>>),
+      getFrameSize: () =>
+        soon({ width: now().width, height: now().height } as Awaited<ReturnType<Sequence['getFrameSize']>>),
       getSelection: () =>
         soon({
           getTrackItems: () =>
             soon([
               ...now().video.flatMap((track, index) =>
-                track.clips.filter(({ id }) => this.selected.has(id)).map((clip) => this.#trackItem(guid, index, clip.id)),
+                track.clips
+                  .filter(({ id }) => this.selected.has(id))
+                  .map((clip) => this.#trackItem(guid, index, clip.id)),
               ),
               ...now().audio.flatMap((track) =>
                 track.clips.filter(({ id }) => this.selected.has(id)).map(() => ({}) as VideoClipTrackItem),
@@ -438,7 +440,9 @@ export class SimPremiere {
 
   #trackItem(guid: string, index: number, id: string): VideoClipTrackItem {
     const now = (): SimClip => {
-      const clip = this.sequence(guid).video.flatMap(({ clips }) => clips).find((one) => one.id === id);
+      const clip = this.sequence(guid)
+        .video.flatMap(({ clips }) => clips)
+        .find((one) => one.id === id);
       if (!clip) throw new Error('Invalid object');
       return clip;
     };
