@@ -113,3 +113,18 @@ export const nothing = ({ context, tokens, pooled }: Conditioning): Conditioning
   tokens,
   pooled: pooled && new Float32Array(pooled.length),
 });
+
+/**
+ * Conditions repeated to one length, so that they fit a batch: attention to the same keys several times over is attention to them
+ * once.
+ */
+export function sameLength(conditions: readonly Conditioning[]): Conditioning[] {
+  const length = conditions.reduce((all, { tokens }) => (all * tokens) / greatestCommonDivisor(all, tokens), 1);
+  return conditions.map((condition) => ({
+    ...condition,
+    tokens: length,
+    context: joined(...Array.from({ length: length / condition.tokens }, () => condition.context)),
+  }));
+}
+
+const greatestCommonDivisor = (a: number, b: number): number => (b === 0 ? a : greatestCommonDivisor(b, a % b));
