@@ -3,9 +3,11 @@ import type { Dtype } from '../weights/dtype.ts';
 import type { Part } from '../weights/model.ts';
 import type { Weight } from '../weights/parts.ts';
 import { type Shape, shapeText } from '../onnx/dimension.ts';
-import { transpose } from '../onnx/functions.ts';
+import { reshape, transpose } from '../onnx/functions.ts';
 import { Graph, type Value } from '../onnx/graph.ts';
 import type { Storage } from '../onnx/model.ts';
+import { matrixSize } from '../weights/delta.ts';
+import { addChanges } from './changes.ts';
 
 /** How a network is recorded; what it computes does not depend on it. */
 export type RecordOptions = {
@@ -52,7 +54,11 @@ export class Scope {
   parameter(tensor: string, shape?: Shape): Value {
     const weight = this.#weight(tensor);
     if (weight.transposed) throw new RangeError(`${this.#name(tensor)} is stored transposed`);
-    return this.graph.weight(this.#name(tensor), weight, shape);
+    const name = this.#name(tensor);
+    const changes = this.part.changes.get(name);
+    if (!changes) return this.graph.weight(name, weight, shape);
+    const changed = addChanges(this.graph.weight(name, weight, matrixSize(weight)), name, changes);
+    return reshape(changed, shape ?? weight.shape);
   }
 
   /** A tensor as it is stored, for reading some of its rows. */
@@ -70,8 +76,13 @@ export class Scope {
       throw new Failure('graph-shapes', { operator: 'a weight', reason });
     }
     const name = this.#name(tensor);
-    if (weight.transposed) return this.graph.weight(name, weight, [columns, rows]);
-    return transpose(this.graph.weight(name, weight, [rows, columns]), [1, 0]);
+    const changes = this.part.changes.get(name);
+    if (weight.transposed) {
+      const stored = this.graph.weight(name, weight, [columns, rows]);
+      return changes ? transpose(addChanges(transpose(stored, [1, 0]), name, changes), [1, 0]) : stored;
+    }
+    const stored = this.graph.weight(name, weight, [rows, columns]);
+    return transpose(changes ? addChanges(stored, name, changes) : stored, [1, 0]);
   }
 
   #name(tensor: string): string {

@@ -11,11 +11,11 @@ import { compare, ONE_CALL, type ParityCase } from './case.ts';
 import { type Golden, openGolden } from './golden.ts';
 
 /** The networks one by one: every layout of the weights, held in both ways. */
-const STORAGES: readonly Storage[] = ['mapped', 'folded'];
+export const STORAGES: readonly Storage[] = ['mapped', 'folded'];
 
 /** One recording serves all sizes of the reference data. */
 const PICTURE = { batch: 'batch', height: 'height', width: 'width' };
-const LATENTS = { ...PICTURE, tokens: 'tokens' };
+export const LATENTS = { ...PICTURE, tokens: 'tokens' };
 
 export async function tinySd15(folder: string): Promise<ParityCase[]> {
   const [text, unet, vae] = await goldens(folder, ['text_encoder', 'unet', 'vae']);

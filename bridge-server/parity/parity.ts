@@ -3,6 +3,7 @@ import path from 'node:path';
 import { Failure } from '../errors.ts';
 import { Runtime } from '../diffusion/runtime/runtime.ts';
 import type { Difference, ParityCase } from './case.ts';
+import { sdxlLora, tinyLora } from './loras.ts';
 import { taesd, tinySd15, tinySdxl } from './networks.ts';
 import { endToEnd, sdxlTextToImage, vaeTiling } from './pipelines.ts';
 import { schedulers } from './schedulers.ts';
@@ -35,10 +36,11 @@ const FOLDERS: Readonly<Record<string, (folder: string, runtime: Runtime) => Pro
   'clip-tokenizer': (folder) => all(clipTokenizer(folder)),
   schedulers: (folder) => all(schedulers(folder)),
   'tiny-sd15': (folder) => all(tinySd15(folder)),
-  'tiny-sdxl': async (folder, runtime) => ({
-    cases: [...(await tinySdxl(folder)), ...(await sdxlTextToImage(folder, runtime))],
-    notBuilt: ['lora'],
-  }),
+  'tiny-sdxl': async (folder, runtime) =>
+    all(
+      Promise.all([tinySdxl(folder), sdxlTextToImage(folder, runtime), sdxlLora(folder)]).then((cases) => cases.flat()),
+    ),
+  'tiny-lora': (folder) => all(tinyLora(folder)),
   taesd: (folder) => all(taesd(folder)),
   'vae-tiling': (folder, runtime) => all(vaeTiling(folder, runtime)),
   'end-to-end': endToEnd,

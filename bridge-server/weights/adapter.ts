@@ -1,9 +1,12 @@
+import { type Delta, deltaOf, rankOf, sizeOf } from './delta.ts';
 import { type Family, familyOfTextWidth } from './family.ts';
+import { groupByModule } from './lora-keys.ts';
 import type { Tensor } from './safetensors.ts';
+import { type Training, trainingOf } from './training.ts';
 
 /** What a LoRA or one of its relatives is. */
 export type Adapter = {
-  readonly algorithm: 'LoRA' | 'LoHa' | 'LoKr' | 'DoRA' | 'OFT' | 'full difference';
+  readonly algorithm: 'LoRA' | 'LoHa' | 'LoKr' | 'DoRA' | 'OFT' | 'GLoRA' | 'full difference';
   readonly supported: boolean;
   /** Whose names it uses. */
   readonly naming: 'kohya' | 'diffusers';
@@ -13,45 +16,55 @@ export type Adapter = {
   /** Modules that it changes. */
   readonly modules: number;
   readonly changes: readonly ('unet' | 'text encoder')[];
+  readonly training: Training;
 };
 
 const ALGORITHMS: readonly { readonly algorithm: Adapter['algorithm']; readonly marker: RegExp }[] = [
-  { algorithm: 'LoHa', marker: /\.hada_w1_a$/ },
-  { algorithm: 'LoKr', marker: /\.lokr_w1(_a)?$/ },
   { algorithm: 'OFT', marker: /\.oft_(blocks|diag)$/ },
   { algorithm: 'DoRA', marker: /\.(dora_scale|lora_magnitude_vector)/ },
+  { algorithm: 'GLoRA', marker: /\.a1\.weight$/ },
+  { algorithm: 'LoHa', marker: /\.hada_w1_a$/ },
+  { algorithm: 'LoKr', marker: /\.lokr_w1(_a)?$/ },
+  { algorithm: 'LoRA', marker: /\.(lora_(down|A)(\.\w+)?|lora\.down|lora_linear_layer\.down)\.weight$/ },
   { algorithm: 'full difference', marker: /\.diff$/ },
 ];
 
-const DOWN = /\.lora_down\.weight$|\.lora_A(\.\w+)?\.weight$|\.lora\.down\.weight$|\.lora_linear_layer\.down\.weight$/;
-const TEXT = /^(lora_te|te\d?\.|text_encoder)/;
+const SUPPORTED: readonly Adapter['algorithm'][] = ['LoRA', 'LoHa', 'LoKr', 'full difference'];
 
-export function adapterOf(tensors: readonly Tensor[]): Adapter {
+const TEXT = /^(lora_te|te\d?\.|text_encoder|text_model\.)/;
+
+export function adapterOf(tensors: readonly Tensor[], metadata: Readonly<Record<string, string>>): Adapter {
   const algorithm = ALGORITHMS.find(({ marker }) => tensors.some(({ name }) => marker.test(name)))?.algorithm ?? 'LoRA';
-  const downs = tensors.filter(({ name }) => DOWN.test(name));
-  const modules = new Set(tensors.map(({ name }) => name.replace(/\.[^.]*(\.weight)?$/, '')));
-  const texts = tensors.filter(({ name }) => TEXT.test(name)).length;
+  const deltas = new Map<string, Delta>();
+  for (const [module, roles] of groupByModule(tensors).modules) {
+    const delta = deltaOf('', roles);
+    if (delta) deltas.set(module, delta);
+  }
+  const names = deltas.size > 0 ? [...deltas.keys()] : [...new Set(tensors.map(({ name }) => name.split('.')[0]!))];
+  const texts = names.filter((name) => TEXT.test(name)).length;
+  const training = trainingOf(metadata);
   return {
     algorithm,
-    supported: algorithm === 'LoRA',
+    supported: SUPPORTED.includes(algorithm),
     naming: tensors.some(({ name }) => /^lora_(unet|te)/.test(name)) ? 'kohya' : 'diffusers',
-    family: familyOfAdapter(tensors),
-    rank: mostFrequent(downs.map(({ shape }) => shape[0] ?? 0)),
-    modules: downs.length || modules.size,
-    changes: [
-      ...(texts < tensors.length ? (['unet'] as const) : []),
-      ...(texts > 0 ? (['text encoder'] as const) : []),
-    ],
+    family: familyOfDeltas(deltas) ?? training.family,
+    rank: mostFrequent([...deltas.values()].flatMap((delta) => rankOf(delta) ?? [])),
+    modules: names.length,
+    changes: [...(texts < names.length ? (['unet'] as const) : []), ...(texts > 0 ? (['text encoder'] as const) : [])],
+    training,
   };
 }
 
 /** Cross-attention reads the text, so its keys' input width tells the family; so do a second text encoder and its width. */
-function familyOfAdapter(tensors: readonly Tensor[]): Family | null {
-  const width = (module: RegExp): number =>
-    tensors.find(({ name }) => module.test(name) && DOWN.test(name))?.shape[1] ?? 0;
-  if (tensors.some(({ name }) => /^(lora_te2_|text_encoder_2\.)/.test(name))) return 'sdxl';
+function familyOfDeltas(deltas: ReadonlyMap<string, Delta>): Family | null {
+  const width = (module: RegExp): number => {
+    const found = deltas.entries().find(([name]) => module.test(name));
+    return (found && sizeOf(found[1])?.[1]) ?? 0;
+  };
+  if (deltas.keys().some((name) => /^(lora_te2_|text_encoder_2\.)/.test(name))) return 'sdxl';
   return (
-    familyOfTextWidth(width(/attn2[._]to_[kv]\./)) ?? familyOfTextWidth(width(/^(lora_te_|text_encoder\.).*q_proj/))
+    familyOfTextWidth(width(/attn2[._](processor\.)?to_[kv](_lora)?$/)) ??
+    familyOfTextWidth(width(/^(lora_te_|text_encoder\.).*q_proj$/))
   );
 }
 

@@ -69,7 +69,7 @@ export async function identityOf(
 ): Promise<Identity> {
   const tensors = files.flatMap((file) => [...file.tensors.values()]);
   const unet = parts.get('unet');
-  const adapter = kind === 'lora' ? adapterOf(tensors) : null;
+  const adapter = kind === 'lora' ? adapterOf(tensors, files[0]?.metadata ?? {}) : null;
   return {
     path,
     kind,
@@ -108,7 +108,10 @@ export function worksWith({ kind, family, adapter }: Identity): string {
 /** Kinds that are told by one tensor name rather than by a network of ours; the first that fits wins. */
 const MARKERS: readonly { readonly kind: Kind; readonly marker: RegExp }[] = [
   { kind: 'lora', marker: /\.lora_(down|up|A|B)(\.\w+)?\.weight$|\.lora\.(down|up)\.weight$|\.lora_linear_layer\./ },
-  { kind: 'lora', marker: /\.(hada_w1_a|lokr_w1|lokr_w1_a|oft_blocks|oft_diag|diff)$|^lora_unet_.*\.a1\.weight$/ },
+  {
+    kind: 'lora',
+    marker: /\.(hada_w1_a|lokr_w1|lokr_w1_a|oft_blocks|oft_diag|diff)$|^lora_unet_.*\.a1\.weight$|_lora\.down\.weight$/,
+  },
   { kind: 'motion-module', marker: /motion_modules\.\d+\.temporal_transformer\./ },
   { kind: 'ip-adapter', marker: /^ip_adapter\.\d+\.to_k_ip\.weight$|^image_proj\./ },
   { kind: 't2i-adapter', marker: /^(adapter\.)?body\.\d+\.(resnets\.\d+\.)?block[12]\.weight$/ },

@@ -3,17 +3,24 @@ import { Failure } from '../errors.ts';
 import type { Family } from './family.ts';
 import { COMPONENTS, describes, isFolder, type Json, openComponent, readConfig } from './folder.ts';
 import { identifyFile, type Identity, identityOf, type Kind } from './identify.ts';
+import type { Change } from './lora.ts';
 import { type PartKind, partsOf, type Weights } from './parts.ts';
 import { openSafetensors, type Safetensors } from './safetensors.ts';
 
-/** One network's weights, and its config.json when there is one. `path` is what to name in a message. */
+/**
+ * One network's weights, and its config.json when there is one. `path` is what to name in a message. `changes` is what LoRA
+ * files add to weights, by the tensors' names (see withLoras); a file as it is opened has none.
+ */
 export type Part = {
   readonly kind: PartKind;
   readonly path: string;
   readonly family: Family | null;
   readonly weights: Weights;
   readonly config: Json | null;
+  readonly changes: ReadonlyMap<string, readonly Change[]>;
 };
+
+const NO_CHANGES: Part['changes'] = new Map();
 
 /** A model as it is opened: only headers have been read. */
 export type Model = {
@@ -61,7 +68,7 @@ async function openFile(file: string, configs?: string): Promise<Model> {
   const parts: Partial<Record<PartKind, Part>> = {};
   for (const [kind, weights] of partsOf([opened])) {
     const config = await configFor(kind, file, configs);
-    parts[kind] = { kind, path: file, family: identity.family, weights, config };
+    parts[kind] = { kind, path: file, family: identity.family, weights, config, changes: NO_CHANGES };
   }
   return { path: file, identity, parts, folder: null, scheduler: null };
 }
@@ -97,13 +104,13 @@ async function openFolder(folder: string): Promise<Model> {
   const identity = await identityOf(folder, kind, weights, files);
   const parts: Partial<Record<PartKind, Part>> = {};
   for (const { kind, path, weights, config } of opened) {
-    parts[kind] = { kind, path, family: identity.family, weights, config };
+    parts[kind] = { kind, path, family: identity.family, weights, config, changes: NO_CHANGES };
   }
   const scheduler = await readConfig(path.join(folder, 'scheduler', 'scheduler_config.json'));
   return { path: folder, identity, parts, folder, scheduler };
 }
 
-type OpenedPart = Omit<Part, 'family'> & { readonly files: readonly Safetensors[] };
+type OpenedPart = Omit<Part, 'family' | 'changes'> & { readonly files: readonly Safetensors[] };
 
 const FOLDERS = [...new Set(COMPONENTS.map(({ folder }) => folder))];
 

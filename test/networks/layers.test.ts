@@ -23,7 +23,7 @@ async function part(weights: Readonly<Record<string, Tensor>>): Promise<Part> {
   const located = [...file.tensors].map(
     ([name, tensor]) => [name, { ...tensor, path: file.path, transposed: false }] as const,
   );
-  return { kind: 'vae', path: file.path, family: null, weights: new Map(located), config: null };
+  return { kind: 'vae', path: file.path, family: null, weights: new Map(located), config: null, changes: new Map() };
 }
 
 async function run(p: Scope, x: Tensor, layer: (x: Value) => Value): Promise<Float32Array> {

@@ -24,7 +24,14 @@ export function partOfShapes(kind: Part['kind'], family: Family, shapes: Readonl
         } as const,
       ] as const,
   );
-  return { kind, family, path: '/nowhere/real.safetensors', weights: new Map(weights), config: null, changes: new Map() };
+  return {
+    kind,
+    family,
+    path: '/nowhere/real.safetensors',
+    weights: new Map(weights),
+    config: null,
+    changes: new Map(),
+  };
 }
 
 /** Numbers in [-1, 1), the same for the same seed. */

@@ -41,4 +41,30 @@ export function mapKey(map: KeyMap, original: string): MappedKey[] {
   return [];
 }
 
+/**
+ * The other direction: the original names of a tensor or module by its name in diffusers. Several where originals differ among
+ * families; none for what the map does not know, or knows as a part of something stacked.
+ */
+export function originalKeys(map: KeyMap, diffusers: string): string[] {
+  const originals = inverse(map);
+  for (let end = diffusers.length; end > 0; end = diffusers.lastIndexOf('.', end - 1)) {
+    const found = originals.get(diffusers.slice(0, end));
+    if (found) return found.map((original) => original + diffusers.slice(end));
+  }
+  return [];
+}
+
+const INVERSES = new WeakMap<KeyMap, ReadonlyMap<string, readonly string[]>>();
+
+function inverse(map: KeyMap): ReadonlyMap<string, readonly string[]> {
+  const known = INVERSES.get(map);
+  if (known) return known;
+  const originals = new Map<string, string[]>();
+  for (const [original, target] of map) {
+    if (typeof target === 'string') originals.set(target, [...(originals.get(target) ?? []), original]);
+  }
+  INVERSES.set(map, originals);
+  return originals;
+}
+
 export const range = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
