@@ -14,21 +14,67 @@ export type NoiseSource = {
 /** Which of a frame's independent noises: those of the passes over it, and in a pass 0 the noise it starts from, 1, 2, … its calls'. */
 export type NoiseUse = { readonly pass: number; readonly draw: number };
 
+/** Whose noise each cell of a latent has: the cell `cells[i]` of the frame `frames[i]`. The same origin is the same noise, every draw. */
+export type NoiseOrigin = { readonly frames: Uint32Array; readonly cells: Uint32Array };
+
 /** `length` values of N(0,1); a longer run begins with the same values. */
 export function normalNoise({ seed, frame }: NoiseSource, { pass, draw }: NoiseUse, length: number): Float32Array {
-  const key: [number, number] = [seed >>> 0, Math.floor(seed / 2 ** 32) >>> 0];
+  const key = keyOf(seed);
   const values = new Float32Array(length);
-  const random = new Uint32Array(4);
+  const four = new Float32Array(4);
   for (let i = 0; i < length; i += 4) {
-    philox(i / 4, frame, draw, pass, key, random);
-    for (let pair = 0; pair < 4; pair += 2) {
-      const radius = Math.sqrt(-2 * Math.log((random[pair]! + 1) / 2 ** 32));
-      const angle = (2 * Math.PI * random[pair + 1]!) / 2 ** 32;
-      values[i + pair] = radius * Math.cos(angle);
-      values[i + pair + 1] = radius * Math.sin(angle);
+    fourNormal(i / 4, frame, draw, pass, key, four);
+    values.set(length - i < 4 ? four.subarray(0, length - i) : four, i);
+  }
+  return values;
+}
+
+/** The noise of a latent that is put together from the noise of other frames' latents of its size, as `normalNoise` makes them. */
+export function noiseFrom(
+  { frames, cells }: NoiseOrigin,
+  seed: number,
+  { pass, draw }: NoiseUse,
+  channels: number,
+): Float32Array {
+  const key = keyOf(seed);
+  const area = cells.length;
+  const values = new Float32Array(channels * area);
+  const four = new Float32Array(4);
+  for (let c = 0; c < channels; c++) {
+    let known = { group: -1, frame: -1 };
+    for (let i = 0; i < area; i++) {
+      const [at, frame] = [c * area + cells[i]!, frames[i]!];
+      const group = at >>> 2;
+      if (group !== known.group || frame !== known.frame) {
+        fourNormal(group, frame, draw, pass, key, four);
+        known = { group, frame };
+      }
+      values[c * area + i] = four[at & 3]!;
     }
   }
   return values;
+}
+
+const keyOf = (seed: number): [number, number] => [seed >>> 0, Math.floor(seed / 2 ** 32) >>> 0];
+
+const random = new Uint32Array(4);
+
+/** Four values of N(0,1) for a counter. */
+function fourNormal(
+  group: number,
+  frame: number,
+  draw: number,
+  pass: number,
+  key: readonly [number, number],
+  out: Float32Array,
+): void {
+  philox(group, frame, draw, pass, key, random);
+  for (let pair = 0; pair < 4; pair += 2) {
+    const radius = Math.sqrt(-2 * Math.log((random[pair]! + 1) / 2 ** 32));
+    const angle = (2 * Math.PI * random[pair + 1]!) / 2 ** 32;
+    out[pair] = radius * Math.cos(angle);
+    out[pair + 1] = radius * Math.sin(angle);
+  }
 }
 
 /** Philox4x32-10: writes four random 32-bit words for a counter of four words and a key of two. Exported for its test vectors. */
