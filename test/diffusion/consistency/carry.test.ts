@@ -21,7 +21,7 @@ function motion(
   for (let y = 0, p = 0; y < height; y++) {
     for (let x = 0; x < width; x++, p++) {
       [dx![p], dy![p]] = flow(x, y);
-      const [toX, toY] = [x + dx![p], y + dy![p]];
+      const [toX, toY] = [x + dx![p]!, y + dy![p]!];
       visible![p] = toX < 0 || toY < 0 || toX > width - 1 || toY > height - 1 ? 0 : seen(x, y);
     }
   }
