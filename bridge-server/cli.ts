@@ -6,6 +6,7 @@ import { parseRational, type Rational } from './media/rational.ts';
 import type { MeasureOptions } from './commands/measure.ts';
 import type { RenderOptions } from './commands/render.ts';
 import type { ServeOptions } from './commands/serve.ts';
+import { SCHEDULERS } from './diffusion/schedulers/kinds.ts';
 import { VERSION } from './version.ts';
 
 /** The whole command line. What each command does is in commands/, loaded when it is asked for. */
@@ -51,6 +52,38 @@ function commandLine(): Command {
         'how keys are repainted (default: oil; with --keys yours are taken as they are)',
       ).choices(['none', 'ink', 'oil', 'poster']),
     )
+    .option(
+      '--model <file>',
+      'paint keys by Stable Diffusion: a .safetensors file, a model folder, or a name in the store',
+    )
+    .option('--prompt <text>', 'what to paint')
+    .option('--negative <text>', 'what to keep out of the picture')
+    .option('--strength <s>', 'how much is repainted, above 0 to 1 (default: 0.5)', share)
+    .option('--steps <n>', 'of the sampling (default: 20, fewer for distilled models)', count)
+    .option('--guidance <g>', 'how closely to follow the prompt (default: 7.5; 1 for distilled models)', factor)
+    .addOption(
+      new Option('--scheduler <name>', "default: the model's own, else dpmpp_2m with Karras' sigmas").choices(
+        SCHEDULERS,
+      ),
+    )
+    .option('--seed <n>', 'another number, another picture (default: 0)', seed)
+    .addOption(
+      new Option('--noise <kind>', 'the same for the whole shot (default), or for each key its own').choices([
+        'still',
+        'own',
+      ]),
+    )
+    .option('--vae <file>', "instead of the model's own")
+    .option(
+      '--embedding <file>',
+      'a textual inversion, named in the prompt like its file; may be repeated',
+      collect,
+      [],
+    )
+    .option('--clip-skip <n>', 'layers of the text encoder from its end (default: 1)', count)
+    .option('--size <w>x<h>', 'pixels to work at (default: as many as the model was trained on)', pixels)
+    .option('--second-pass <scale[:strength]>', 'paint once more, larger, such as 1.5:0.4', secondPass)
+    .option('--preview <file>', 'keep a small JPEG of what is being painted here')
     .option('--mask <folder>', 'masks named by source frame: white is repainted, black stays the source')
     .addOption(
       new Option('--profile <name>', 'how much time and memory to spend')
@@ -220,6 +253,47 @@ function count(text: string): number {
 function frame(text: string): number {
   if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('It must be a frame number, counted from 0.');
   return Number(text);
+}
+
+function seed(text: string): number {
+  if (!/^\d{1,16}$/.test(text) || !Number.isSafeInteger(Number(text))) {
+    throw new InvalidArgumentError('It must be a whole number from 0 on.');
+  }
+  return Number(text);
+}
+
+function decimal(text: string): number {
+  return /^\d{1,6}(\.\d{1,9})?$|^\.\d{1,9}$/.test(text) ? Number(text) : NaN;
+}
+
+function share(text: string): number {
+  const value = decimal(text);
+  if (!(value > 0 && value <= 1)) throw new InvalidArgumentError('It must be a number above 0, at most 1.');
+  return value;
+}
+
+function factor(text: string): number {
+  const value = decimal(text);
+  if (!(value <= 50)) throw new InvalidArgumentError('It must be a number from 0 to 50.');
+  return value;
+}
+
+function pixels(text: string): number {
+  const [, width, height] = /^(\d{2,4})x(\d{2,4})$/.exec(text) ?? [];
+  const area = Number(width) * Number(height);
+  if (!(area >= 64 * 64 && area <= 4096 * 4096)) {
+    throw new InvalidArgumentError('Write it as width times height, such as 768x512; from 64x64 to 4096x4096.');
+  }
+  return area;
+}
+
+function secondPass(text: string): { scale: number; strength: number } {
+  const [scale = '', strength = '0.4', ...rest] = text.split(':');
+  const value = { scale: decimal(scale), strength: decimal(strength) };
+  if (rest.length > 0 || !(value.scale > 1 && value.scale <= 4 && value.strength > 0 && value.strength <= 1)) {
+    throw new InvalidArgumentError('Write it as a scale above 1 to 4, and a strength above 0 to 1: 1.5:0.4.');
+  }
+  return value;
 }
 
 function port(text: string): number {

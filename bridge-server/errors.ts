@@ -206,6 +206,36 @@ const WORDS = {
     sentence: `0 of ${modules} modules of the LoRA ${path} have a place in the model ${model}.`,
     remedy: 'It was made for another kind of model; `pentimento inspect` says what the file is.',
   }),
+  'model-kind': ({ path, kind, role }: { path: string; kind: string; role: 'model' | 'vae' | 'embedding' }) => ({
+    sentence: `${path} cannot be used as the ${ROLES[role]}: it is a file of the kind ${kind}.`,
+    remedy: `Give a ${ROLES[role]}${role === 'model' ? ' (a checkpoint)' : ''} there; \`pentimento inspect\` says what each file is.`,
+  }),
+  'model-family': (facts: { path: string; family: string; model: string; modelFamily: string }) => ({
+    sentence: `${facts.path} is made for ${facts.family}, and the model ${facts.model} is ${facts.modelFamily}.`,
+    remedy: `Use one for ${facts.modelFamily}, or a model of the family ${facts.family}.`,
+  }),
+  'vae-latents': ({ path, model }: { path: string; model: string }) => ({
+    sentence: `The VAE ${path} was made for other latents than those of the model ${model}.`,
+    remedy: 'Use a VAE of the same family as the model, or leave it out: the model has its own.',
+  }),
+  'look-and-model': ({ look, option }: { look: string; option: string }) => ({
+    sentence: `Keys are painted either by --look ${look} or by a model (${option}).`,
+    remedy: `Leave out --look to paint with the model, or ${option} to paint with the look.`,
+  }),
+  'keys-and-model': ({ option }: { option: string }) => ({
+    sentence: `With --keys your own images are the keys, and no model (${option}) paints any.`,
+    remedy: `Leave out --keys to let the model paint them, or ${option} to use yours.`,
+  }),
+  'model-not-said': ({ option, names }: { option: string; names: readonly string[] }) => ({
+    sentence:
+      names.length === 0
+        ? `${option} needs a model to paint with, and there is none in the store.`
+        : `${option} needs a model to paint with, and the store has ${names.length}.`,
+    remedy:
+      names.length === 0
+        ? 'Give one with --model FILE, or fetch one, for example with `pentimento models add sd15`.'
+        : `Say which with --model: ${names.slice(0, 8).join(', ')}${names.length > 8 ? ', …' : ''}.`,
+  }),
   // models
   'model-source-unknown': ({ source }: { source: string }) => ({
     sentence: `${source} is no file or folder here, no https address, no repository (owner/name) and not in the catalogue.`,
@@ -334,6 +364,30 @@ const WORDS = {
   }) => ({
     sentence: `${facts.path} is ${facts.width}x${facts.height}, which is not the shape of the clip (${facts.clipWidth}x${facts.clipHeight}).`,
     remedy: `Export the control map again at ${facts.clipWidth}x${facts.clipHeight}, or smaller or larger in the same proportion.`,
+  }),
+  'annotator-undescribed': ({ network, path }: { network: string; path: string }) => ({
+    sentence: `${network} cannot be used, because there is no description of it at ${path}.`,
+    remedy: 'Write that file: docs/annotators.md says what stands in it, with an example for each kind.',
+  }),
+  'annotator-description': ({ path, problem }: { path: string; problem: string }) => ({
+    sentence: `The description ${path} cannot be used: ${problem}.`,
+    remedy: 'Correct it; docs/annotators.md says what stands in it, with an example for each kind.',
+  }),
+  'annotator-unusable': ({ path, reason }: { path: string; reason: string }) => ({
+    sentence: `The annotator ${path} cannot be used: ${reason}.`,
+    remedy: 'Export the network again as one .onnx file from one picture to one map, and check its description.',
+  }),
+  'annotator-output': ({ path, wanted, shape }: { path: string; wanted: string; shape: string }) => ({
+    sentence: `The annotator ${path} answers with ${shape}, but its description wants ${wanted}.`,
+    remedy: 'Check that the description is of this network: its kind, and the name and layout of its output.',
+  }),
+  'annotator-missing': ({ kind }: { kind: string }) => ({
+    sentence: `A ${kind} map needs an annotator network, and there is none for it in the model store.`,
+    remedy: 'Add a folder that has one (.onnx with its .json beside it) by `pentimento models add`, or give the file.',
+  }),
+  'annotator-ambiguous': ({ kind, paths }: { kind: string; paths: readonly string[] }) => ({
+    sentence: `There are several annotator networks for ${kind} maps: ${paths.join(', ')}.`,
+    remedy: 'Give the file of the one you mean.',
   }),
   // jobs
   'job-unknown': ({ id }: { id: string }) => ({
@@ -496,5 +550,8 @@ export function asFailure(error: unknown): Failure {
       return new Failure('internal', { reason: error instanceof Error ? error.message : String(error) }, error);
   }
 }
+
+/** What a file was given as. */
+const ROLES = { model: 'model', vae: 'VAE', embedding: 'embedding' };
 
 const gigabytes = (bytes: number): string => `${(bytes / 1e9).toFixed(1)} GB`;

@@ -7,7 +7,8 @@ export type Progress = {
   readonly stage: Stage;
   readonly done: number;
   readonly total: number;
-  readonly unit: 'frames' | 'keys' | 'bytes';
+  /** A key takes minutes where a network paints it: there the steps of its sampling are counted. */
+  readonly unit: 'frames' | 'keys' | 'steps' | 'bytes';
   readonly etaSeconds: number | null;
 };
 

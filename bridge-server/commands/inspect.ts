@@ -2,8 +2,10 @@ import { asFailure, type Failure } from '../errors.ts';
 import { EXIT } from '../exit.ts';
 import { DTYPES, type Dtype } from '../weights/dtype.ts';
 import { FAMILY_NAMES } from '../weights/family.ts';
-import { type Identity, type Kind, type Variant, worksWith } from '../weights/identify.ts';
+import { type Identity, type Variant, worksWith } from '../weights/identify.ts';
+import { KIND_NAMES } from '../weights/kind-names.ts';
 import { identify, PART_NAMES } from '../weights/model.ts';
+import type { Training } from '../weights/training.ts';
 import { sayFailure } from './say.ts';
 
 /** Says what each model file or folder is, and what it works with. One that is refused does not hide the others. */
@@ -27,21 +29,6 @@ function refuse(path: string, failure: Failure, json: boolean): void {
   sayFailure(failure, json);
 }
 
-const KIND_NAMES: Readonly<Record<Kind, string>> = {
-  checkpoint: 'Checkpoint',
-  unet: 'U-Net alone',
-  vae: 'VAE',
-  'text-encoder': 'Text encoder',
-  controlnet: 'ControlNet',
-  lora: 'LoRA',
-  'textual-inversion': 'Embedding (textual inversion)',
-  'motion-module': 'Motion module',
-  taesd: 'TAESD (preview decoder)',
-  upscaler: 'Upscaler',
-  'ip-adapter': 'IP-Adapter',
-  't2i-adapter': 'T2I-Adapter',
-};
-
 function described(identity: Identity): string {
   const { path, kind, family, variant, adapter, parts, dtype, parameters } = identity;
   const title = `${adapter?.algorithm ?? KIND_NAMES[kind]}${family ? ` for ${FAMILY_NAMES[family]}` : ''}`;
@@ -50,7 +37,10 @@ function described(identity: Identity): string {
     ...parts.map((part) => [PART_NAMES[part.part], size(part)]),
     ...(parts.length === 1 ? [] : [['all', size({ dtype, parameters })]]),
     ...(adapter
-      ? [['changes', `${adapter.changes.join(' and ')}, ${adapter.modules} modules${rank(adapter.rank)}`]]
+      ? [
+          ['changes', `${adapter.changes.join(' and ')}, ${adapter.modules} modules${rank(adapter.rank)}`],
+          ...trained(adapter.training),
+        ]
       : []),
     ['works with', worksWith(identity)],
   ];
@@ -62,6 +52,12 @@ const traits = ({ inpainting, prediction, zeroTerminalSnr, distilled }: Variant)
   ...(prediction === 'v' ? ['v-prediction'] : []),
   ...(zeroTerminalSnr ? ['zero terminal SNR'] : []),
   ...(distilled ? [`distilled (${distilled})`] : []),
+];
+
+const trained = ({ title, baseModel, triggerWords }: Training): [string, string][] => [
+  ...(title === null ? [] : [['title', title] as [string, string]]),
+  ...(baseModel === null ? [] : [['trained on', baseModel] as [string, string]]),
+  ...(triggerWords.length === 0 ? [] : [['trigger words', triggerWords.join(', ')] as [string, string]]),
 ];
 
 const rank = (value: number | null): string => (value === null ? '' : ` of rank ${value}`);

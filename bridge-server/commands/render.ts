@@ -1,13 +1,16 @@
 import { extname, resolve, sep } from 'node:path';
 import { Failure } from '../errors.ts';
 import { folders } from '../folders.ts';
-import { refuseOutput } from '../jobs/output.ts';
+import { checkRequest } from '../jobs/check.ts';
+import type { PreviewEvent } from '../jobs/job.ts';
 import { Jobs } from '../jobs/queue.ts';
+import { writeJpeg } from '../media/image.ts';
 import type { Rational } from '../media/rational.ts';
-import type { RenderRequest } from '../protocol/request.ts';
+import { renderRequestSchema, type RenderRequest } from '../protocol/request.ts';
 import { finish } from './finish.ts';
+import { lookOf, type LookOptions } from './look.ts';
 
-export type RenderOptions = {
+export type RenderOptions = LookOptions & {
   readonly out: string;
   readonly from?: number;
   readonly to?: number;
@@ -17,38 +20,57 @@ export type RenderOptions = {
   readonly every?: number;
   readonly keyBudget?: number;
   readonly everyFrame?: true;
-  readonly look?: RenderRequest['look']['kind'];
   readonly mask?: string;
   readonly profile: RenderRequest['profile'];
+  /** A JPEG that shows what is being painted. */
+  readonly preview?: string;
   readonly workers?: number;
   readonly json: boolean;
 };
 
-/** What keys are painted with when nobody said. */
-const USUAL_LOOK = 'oil';
-
 /** Makes the clip, or goes on with it where the same command was interrupted, cancelled or failed before. */
 export async function render(input: string, options: RenderOptions): Promise<void> {
-  const request = requestOf(input, options);
-  await refuseOutput(request);
+  const request = await requestOf(input, options);
+  await checkRequest(request);
   const jobs = Jobs.open(folders(), options.workers);
+  if (options.preview !== undefined) keepPreview(jobs, resolve(options.preview));
   await finish(jobs, () => jobs.goOnOrSubmit(request), options.json);
 }
 
-export function requestOf(input: string, options: RenderOptions): RenderRequest {
+/** Writes previews as they come; one that comes while another is written is left out, and so is one that cannot be written. */
+function keepPreview(jobs: Jobs, path: string): void {
+  let writing = false;
+  jobs.events.on('preview', ({ picture }: PreviewEvent) => {
+    if (writing) return;
+    writing = true;
+    void writeJpeg(path, picture, { width: null })
+      .catch(() => undefined)
+      .finally(() => (writing = false));
+  });
+}
+
+export async function requestOf(input: string, options: RenderOptions): Promise<RenderRequest> {
   const { from = 0, to = null, rate = null, alpha, mask, profile } = options;
   if (to !== null && from >= to) {
     throw new Failure('arguments-unusable', { reason: `There are no frames from ${from} to before ${to}.` });
   }
-  return {
+  return sound({
     version: 1,
     source: { path: resolve(input), from, to, rate, alpha },
     keys: keysOf(options),
-    look: { kind: options.look ?? (options.keys === undefined ? USUAL_LOOK : 'none') },
+    look: await lookOf(options, options.keys !== undefined),
     mask: mask === undefined ? null : { folder: resolve(mask) },
     profile,
     output: outputOf(options.out),
-  };
+  });
+}
+
+/** The same rules as for requests that come over the wire. */
+function sound(request: RenderRequest): RenderRequest {
+  const { error } = renderRequestSchema.safeParse(request);
+  if (!error) return request;
+  const [issue] = error.issues;
+  throw new Failure('arguments-unusable', { reason: `${issue!.message} (${issue!.path.join('.')}).` });
 }
 
 function keysOf({ keys, every, keyBudget, everyFrame }: RenderOptions): RenderRequest['keys'] {

@@ -4,6 +4,7 @@ import { EXIT } from '../exit.ts';
 import { folders } from '../folders.ts';
 import { Jobs } from '../jobs/queue.ts';
 import { BRIDGE_PORTS } from '../protocol/wire.ts';
+import { ModelStore } from '../models/store.ts';
 import { openBridge } from '../server/bridge.ts';
 import { Desk } from '../server/desk.ts';
 import { allowRoot } from '../server/roots.ts';
@@ -33,9 +34,10 @@ export async function serve({ port, allow }: ServeOptions): Promise<void> {
 
   surviveFaults();
   const jobs = Jobs.open(places);
+  const models = new ModelStore(places.data);
   try {
     const closed = await Promise.all([places.config, places.data].map((folder) => realpath(folder)));
-    const desk = new Desk(jobs, places.config, closed);
+    const desk = new Desk(jobs, places.config, closed, () => models.paths());
     const bridge = await openBridge({ version: VERSION, token, desk, ports: port === null ? BRIDGE_PORTS : [port] });
     const end = endAsked();
     await leaveNote(places.config, bridge.port);
@@ -44,6 +46,7 @@ export async function serve({ port, allow }: ServeOptions): Promise<void> {
     await bridge.close();
   } finally {
     await jobs.close();
+    models.close();
     await removeNote(places.config);
   }
 }

@@ -6,6 +6,7 @@ import type { RenderRequest } from '../protocol/request.ts';
 import { alike, behindMask } from './finish.ts';
 import { framesIn } from './masks.ts';
 import type { Pictures } from './pictures.ts';
+import { settingsText } from './settings-text.ts';
 
 export type Delivery = {
   readonly request: RenderRequest;
@@ -41,9 +42,11 @@ export async function deliver(delivery: Delivery, report: Report, signal: AbortS
   }
 }
 
-function openSink({ output, source }: RenderRequest, clip: Clip, signal: AbortSignal): Promise<FrameSink> {
-  if (output.kind === 'images') return openImages(output.folder, { alpha: source.alpha }, signal);
-  const options = movieLike(clip, output.codec, source.alpha);
+function openSink(request: RenderRequest, clip: Clip, signal: AbortSignal): Promise<FrameSink> {
+  const { output, source } = request;
+  const comment = settingsText(request);
+  if (output.kind === 'images') return openImages(output.folder, { alpha: source.alpha, comment }, signal);
+  const options = { ...movieLike(clip, output.codec, source.alpha), comment };
   return openMovie(output.path, output.sound ? options : { ...options, audio: null }, signal);
 }
 

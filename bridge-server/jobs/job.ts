@@ -1,3 +1,4 @@
+import type { Frame } from '../media/frame.ts';
 import type { RenderRequest } from '../protocol/request.ts';
 import type { FrameScore } from '../shot/analyse.ts';
 import type { KeyChoice } from '../shot/keys.ts';
@@ -53,6 +54,9 @@ export type JobRecord = {
 
 /** A job as it is now, whenever it changes. */
 export type JobEvent = { readonly job: JobRecord };
+
+/** What a key is becoming while it is painted: small and rough. */
+export type PreviewEvent = { readonly job: string; readonly frame: number; readonly picture: Frame };
 
 /** From this state on a job does not change unless it is resumed. */
 export const isSettled = ({ state }: JobState): boolean => state !== 'queued' && state !== 'running';

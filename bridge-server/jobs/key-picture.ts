@@ -2,7 +2,9 @@ import { FrameWindow, openClip } from '../media/clip.ts';
 import type { Frame } from '../media/frame.ts';
 import { numberedImages, readImage } from '../media/image.ts';
 import type { RenderRequest } from '../protocol/request.ts';
-import { readFrame, resultName } from './frames.ts';
+import { keyEntry } from './diffusion.ts';
+import { readFrame } from './frames.ts';
+import { maskIdentity } from './masks.ts';
 import { CacheDamage, openStageFolder } from './stage-folder.ts';
 
 /**
@@ -10,7 +12,7 @@ import { CacheDamage, openStageFolder } from './stage-folder.ts';
  * painted yet), or the source's own frame. Null while there is none.
  */
 export async function keyPicture(
-  { source, keys, look }: RenderRequest,
+  { source, keys, look, mask }: RenderRequest,
   frame: number,
   lookFolder: string | null,
   signal: AbortSignal,
@@ -19,7 +21,10 @@ export async function keyPicture(
     const path = (await numberedImages(keys.folder)).get(frame);
     return path === undefined ? null : await readImage(path);
   }
-  if (look.kind !== 'none') return lookFolder === null ? null : await kept(lookFolder, frame);
+  if (look.kind !== 'none') {
+    const limit = look.kind === 'diffusion' && mask ? await maskIdentity(mask.folder, frame, signal) : null;
+    return lookFolder === null ? null : await kept(lookFolder, keyEntry(frame, limit));
+  }
   const clip = await openClip(source, signal);
   if (frame < clip.range.from || frame >= clip.range.to) return null;
   const window = new FrameWindow(clip, 0);
@@ -30,9 +35,9 @@ export async function keyPicture(
   }
 }
 
-async function kept(folder: string, frame: number): Promise<Frame | null> {
+async function kept(folder: string, entry: string): Promise<Frame | null> {
   try {
-    return await readFrame(await openStageFolder(folder).read(resultName(frame)));
+    return await readFrame(await openStageFolder(folder).read(entry));
   } catch (error) {
     if (error instanceof CacheDamage) return null;
     throw error;

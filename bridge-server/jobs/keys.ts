@@ -4,7 +4,7 @@ import { imageSize, numberedImages, readImage } from '../media/image.ts';
 import { LOOKS } from '../looks/looks.ts';
 import type { Engine } from '../kernels/engine.ts';
 import type { Report } from '../progress.ts';
-import type { RenderRequest } from '../protocol/request.ts';
+import type { BuiltInLook } from '../protocol/request.ts';
 import type { StageFolder } from './cache.ts';
 import { withAlpha } from './finish.ts';
 import { readFrame, resultName, writeFrame } from './frames.ts';
@@ -65,7 +65,7 @@ export function lookPictures(frames: readonly number[], folder: StageFolder, key
 /** Repaints those of the frames that `folder` lacks. */
 export async function paintKeys(
   engine: Engine,
-  look: Exclude<RenderRequest['look']['kind'], 'none'>,
+  look: Exclude<BuiltInLook, 'none'>,
   frames: readonly number[],
   window: FrameWindow,
   folder: StageFolder,

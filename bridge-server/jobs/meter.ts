@@ -15,6 +15,8 @@ export class Meter {
   readonly #show: (progress: Progress) => void;
   /** Grows whenever the stage writes something; null: whatever it does is computed. */
   readonly #writes: (() => number) | null;
+  /** How many units make one of what the account counts. */
+  readonly #each: number;
   readonly #now: () => number;
 
   #done = 0;
@@ -31,6 +33,7 @@ export class Meter {
     total: number,
     show: (progress: Progress) => void,
     writes: (() => number) | null,
+    each = 1,
     /** Seconds, steadily. */
     now: () => number = () => performance.now() / 1000,
   ) {
@@ -39,7 +42,14 @@ export class Meter {
     this.#total = total;
     this.#show = show;
     this.#writes = writes;
+    this.#each = each;
     this.#now = now;
+  }
+
+  /** Counts what need not be made. */
+  found(units: number): void {
+    this.#done += units;
+    this.#publish();
   }
 
   /** Runs a piece of the stage that is `units` of its total; `work` reports its own progress in whatever total it likes. */
@@ -67,8 +77,9 @@ export class Meter {
     if (writes > this.#writesSeen) {
       const each = (now - this.#reportedAt) / units;
       const weight = 1 - (1 - SMOOTHING) ** units;
-      this.#secondsPerUnit =
-        this.#secondsPerUnit === null ? each : this.#secondsPerUnit + weight * (each - this.#secondsPerUnit);
+      // What comes first also pays for what is loaded, so the next takes its place.
+      const isNew = this.#secondsPerUnit === null || this.#computed <= 1;
+      this.#secondsPerUnit = isNew ? each : this.#secondsPerUnit! + weight * (each - this.#secondsPerUnit!);
       this.#computed += units;
     }
     this.#writesSeen = writes;
@@ -84,6 +95,7 @@ export class Meter {
   }
 
   get account(): StageAccount {
-    return { seconds: this.#seconds, computed: this.#computed, cached: this.#done - this.#computed };
+    const computed = Math.ceil(this.#computed / this.#each);
+    return { seconds: this.#seconds, computed, cached: Math.floor(this.#done / this.#each) - computed };
   }
 }

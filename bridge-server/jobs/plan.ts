@@ -1,6 +1,8 @@
 import type { FrameRange } from '../media/frame.ts';
-import type { RenderRequest } from '../protocol/request.ts';
+import type { Plan } from '../diffusion/profile.ts';
+import type { BuiltInLook, DiffusionLook } from '../protocol/request.ts';
 import type { Span } from '../propagate/spans.ts';
+import { basename } from 'node:path';
 import { codeVersion } from './code-version.ts';
 
 /**
@@ -14,13 +16,16 @@ export type Code = {
   readonly shot: string;
   readonly propagate: string;
   readonly looks: string;
+  /** Everything between a model's file and a painted picture. */
+  readonly diffusion: string;
 };
 
 export async function codeOf(kernels: string): Promise<Code> {
   const [media, shot, propagate, looks] = await Promise.all(
     ['media', 'shot', 'propagate', 'looks'].map((folder) => codeVersion(folder)),
   );
-  return { kernels, media: media!, shot: shot!, propagate: propagate!, looks: looks! };
+  const diffusion = await codeVersion('diffusion', 'masks', 'networks', 'onnx', 'weights');
+  return { kernels, media: media!, shot: shot!, propagate: propagate!, looks: looks!, diffusion };
 }
 
 export type Key = readonly string[];
@@ -36,12 +41,23 @@ export const analysisKey = (source: Key, { from, to }: FrameRange, code: Code): 
 ];
 
 /** Entries are named by frame: a key chosen again is the same picture. */
-export const lookKey = (source: Key, look: RenderRequest['look'], code: Code): Key => [
+export const lookKey = (source: Key, look: BuiltInLook, code: Code): Key => [
   ...source,
   code.kernels,
   code.looks,
-  JSON.stringify(look),
+  JSON.stringify({ kind: look }),
 ];
+
+/**
+ * The same for pictures that a model paints. `files` says by content what the paths of the look lead to. The plan stands for the
+ * profile and for how many keys there are: it alone decides how the networks round.
+ */
+export function diffusionKey(source: Key, look: DiffusionLook, files: string, plan: Plan, code: Code): Key {
+  const { model: _model, vae: _vae, embeddings, ...settings } = look;
+  // A learned word is called like its file.
+  const words = embeddings.map((path) => basename(path));
+  return [...source, code.diffusion, files, JSON.stringify([settings, words]), JSON.stringify(plan)];
+}
 
 /** Of a span's correspondences: they come from the source alone, whatever its keys will look like. */
 export const matchKey = (source: Key, { before, after, from, to }: Span, code: Code): Key => [

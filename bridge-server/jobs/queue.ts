@@ -1,5 +1,7 @@
 import { EventEmitter, once } from 'node:events';
 import { join } from 'node:path';
+import { openRuntime } from '../diffusion/profile.ts';
+import type { Runtime } from '../diffusion/runtime/runtime.ts';
 import { Failure, asFailure } from '../errors.ts';
 import { Engine } from '../kernels/engine.ts';
 import type { Frame } from '../media/frame.ts';
@@ -7,7 +9,7 @@ import type { Progress } from '../progress.ts';
 import type { RenderRequest } from '../protocol/request.ts';
 import { Cache } from './cache.ts';
 import { evict, evictable } from './eviction.ts';
-import { isSettled, type JobEvent, type JobRecord, type JobState } from './job.ts';
+import { isSettled, type JobEvent, type JobRecord, type JobState, type PreviewEvent } from './job.ts';
 import { keyPicture } from './key-picture.ts';
 import { render } from './run.ts';
 import { STORE_FILE, Store } from './store.ts';
@@ -17,6 +19,8 @@ import { versioned } from './version.ts';
 const TICK_MS = 200;
 const TELL_MS = 100;
 const BEAT_MS = 1000;
+/** The least time between two previews of what is being painted. */
+const PREVIEW_MS = 500;
 
 /** Why a running job is stopped. 'lost': this process was silent for so long that another took the job over. */
 class Stopped extends Error {
@@ -29,6 +33,8 @@ class Stopped extends Error {
   }
 }
 
+type Profile = RenderRequest['profile'];
+
 type Running = {
   readonly id: string;
   readonly stop: AbortController;
@@ -40,8 +46,8 @@ type Running = {
  * is asked about a job of another process, it passes on.
  */
 export class Jobs {
-  /** Emitted for jobs of any process; what a job was between two looks may be left out. */
-  readonly events = new EventEmitter<{ job: [JobEvent] }>();
+  /** `job` is emitted for jobs of any process; what a job was between two looks may be left out; `preview` for those of this one. */
+  readonly events = new EventEmitter<{ job: [JobEvent]; preview: [PreviewEvent] }>();
   readonly #store: Store;
   readonly #cacheRoot: string;
   readonly #workers: number | undefined;
@@ -50,10 +56,13 @@ export class Jobs {
   readonly #unsaved = new Map<string, JobState>();
   readonly #ticking: NodeJS.Timeout;
   #engine: Promise<Engine> | null = null;
+  /** Networks stay loaded in it from job to job. */
+  #runtime: { readonly profile: Profile; readonly runtime: Runtime } | null = null;
   #running: Running | null = null;
   #progress: Progress | null = null;
   #progressShown: Progress | null = null;
   #toldAt = 0;
+  #previewedAt = 0;
   #shownRevision: number;
   #beatAt = performance.now();
   #closing: Promise<void> | null = null;
@@ -142,6 +151,7 @@ export class Jobs {
     await this.#running?.ended;
     clearInterval(this.#ticking);
     this.#store.close();
+    this.#runtime?.runtime.close();
     await (await this.#engine)?.close();
   }
 
@@ -180,9 +190,15 @@ export class Jobs {
     try {
       this.#engine ??= Engine.start(this.#workers);
       const engine = await this.#engine;
-      const show = (progress: Progress): void => this.#take(progress);
-      const keysIn = (folder: string): void => this.#store.setLookFolder(job.id, folder);
-      const result = await render(versioned(job), { engine, cache, show, keysIn, signal });
+      const result = await render(versioned(job), {
+        engine,
+        cache,
+        signal,
+        show: (progress) => this.#take(progress),
+        runtime: (profile) => this.#runtimeFor(profile),
+        keysIn: (folder) => this.#store.setLookFolder(job.id, folder),
+        showPreview: (frame, picture) => this.#showPreview(job.id, frame, picture),
+      });
       state = { state: 'done', result };
     } catch (error) {
       if (signal.aborted) {
@@ -199,6 +215,21 @@ export class Jobs {
     }
     this.#save(job.id, state);
     await evict(this.#cacheRoot, this.#store).catch(() => undefined);
+  }
+
+  /** One at a time: two would hold two models in memory. */
+  #runtimeFor(profile: Profile): Runtime {
+    if (this.#runtime?.profile !== profile) {
+      this.#runtime?.runtime.close();
+      this.#runtime = { profile, runtime: openRuntime(profile) };
+    }
+    return this.#runtime.runtime;
+  }
+
+  #showPreview(job: string, frame: number, picture: () => Frame): void {
+    if (this.events.listenerCount('preview') === 0 || performance.now() - this.#previewedAt < PREVIEW_MS) return;
+    this.#previewedAt = performance.now();
+    this.events.emit('preview', { job, frame, picture: picture() });
   }
 
   #dropEngine(): void {

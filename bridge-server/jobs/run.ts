@@ -11,6 +11,7 @@ import { missingIn, paintBetween, readerOf, stretchesOf, type Work } from './bet
 import { folderName, type Cache } from './cache.ts';
 import { deliver } from './deliver.ts';
 import type { JobKey, RenderResult } from './job.ts';
+import { diffusionPictures, type Studio } from './diffusion.ts';
 import { channelsOf, givenKeys, imagePictures, lookPictures, paintKeys, sourcePictures } from './keys.ts';
 import { masksOf } from './masks.ts';
 import { refuseOutput } from './output.ts';
@@ -21,12 +22,10 @@ import { CacheDamage } from './stage-folder.ts';
 import { Stages } from './stages.ts';
 import { outputPath } from './version.ts';
 
-export type Tools = {
+export type Tools = Studio & {
   readonly engine: Engine;
   readonly cache: Cache;
   readonly show: (progress: Progress) => void;
-  /** Told where the repainted keys will lie, relative to the cache. */
-  readonly keysIn: (folder: string) => void;
   readonly signal: AbortSignal;
 };
 
@@ -73,7 +72,7 @@ async function attempt(request: RenderRequest, tools: Tools): Promise<Omit<Rende
     const numbers = keys.map(({ frame }) => frame);
     const pictures = images
       ? imagePictures(images, clip, source)
-      : await paintedKeys(work, request.look, numbers, tools.keysIn);
+      : await paintedKeys(work, request, numbers, masks && masks.pictures, tools);
     const channels = images ? await channelsOf(images, clip) : clip.channels;
 
     const stretches = await stretchesOf(work, pictures, analysis.cuts);
@@ -125,16 +124,19 @@ const givenChoice = (images: ReadonlyMap<number, string>): JobKey[] =>
   [...images.keys()].map((frame) => ({ frame, reason: 'given', explanation: 'Your own image.' }));
 
 async function paintedKeys(
-  { engine, cache, clip, source, code, stages, signal }: Work,
-  look: RenderRequest['look'],
+  work: Work,
+  { look, profile }: RenderRequest,
   frames: readonly number[],
-  keysIn: (folder: string) => void,
+  masks: Pictures | null,
+  studio: Studio,
 ): Promise<Pictures> {
+  const { engine, cache, clip, source, code, stages, signal } = work;
+  if (look.kind === 'diffusion') return diffusionPictures(work, look, profile, frames, masks, studio);
   const { kind } = look;
   if (kind === 'none') return sourcePictures(frames, source);
-  const key = lookKey(sourceKey(clip.identity, code), look, code);
+  const key = lookKey(sourceKey(clip.identity, code), kind, code);
   const folder = await cache.open('look', key);
-  keysIn(folderName('look', key));
+  studio.keysIn(folderName('look', key));
   await stages
     .cached('look', 'keys', frames.length)
     .run(frames.length, (report) => paintKeys(engine, kind, frames, source, folder, report, signal));

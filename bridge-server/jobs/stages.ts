@@ -24,6 +24,11 @@ export class Stages {
     return this.#add(stage, new Meter(stage, unit, total, this.#show, null));
   }
 
+  /** A stage that makes `keys` pictures in so many steps each, and says itself which it found; its account counts keys. */
+  stepped(stage: Stage, keys: number, steps: number): Meter {
+    return this.#add(stage, new Meter(stage, 'steps', keys * steps, this.#show, null, steps));
+  }
+
   get accounts(): Partial<Record<Stage, StageAccount>> {
     return Object.fromEntries([...this.#meters].map(([stage, meter]) => [stage, meter.account]));
   }

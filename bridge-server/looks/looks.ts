@@ -1,6 +1,6 @@
 import type { Engine } from '../kernels/engine.ts';
 import type { Frame } from '../media/frame.ts';
-import type { RenderRequest } from '../protocol/request.ts';
+import type { BuiltInLook } from '../protocol/request.ts';
 import { ink } from './ink.ts';
 import { oil } from './oil.ts';
 import { poster } from './poster.ts';
@@ -12,7 +12,7 @@ import { poster } from './poster.ts';
 export type Look = (engine: Engine, frame: Frame, signal: AbortSignal) => Promise<Frame>;
 
 /** The looks that need no model. */
-export const LOOKS: Readonly<Record<RenderRequest['look']['kind'], Look>> = {
+export const LOOKS: Readonly<Record<BuiltInLook, Look>> = {
   none: (_engine, frame) => Promise.resolve(frame),
   ink,
   oil,

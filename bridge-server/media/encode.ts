@@ -45,6 +45,8 @@ export type MovieOptions = {
   readonly pixelAspect: Rational;
   readonly alpha: 'straight' | 'premultiplied';
   readonly audio: AudioCut | null;
+  /** A text that goes with the movie, as its comment. */
+  readonly comment?: string;
 };
 
 /** The options for a movie that lies exactly over a clip. */
@@ -114,6 +116,7 @@ export async function openMovie(path: string, options: MovieOptions, signal: Abo
       ],
       options: [
         ...['-map', '0:v', ...(sound ? sound.output : []), '-map_metadata', '-1', '-map_chapters', '-1'],
+        ...(options.comment === undefined ? [] : ['-metadata', `comment=${options.comment}`]),
         ...CODECS[codec](channels),
         ...colourOptions(colour),
         ...['-aspect:v', formatRational({ num: width * pixelAspect.num, den: height * pixelAspect.den })],

@@ -13,7 +13,11 @@ import { partBeside } from './part.ts';
  */
 export async function openImages(
   folder: string,
-  options: { readonly alpha: 'straight' | 'premultiplied' },
+  options: {
+    readonly alpha: 'straight' | 'premultiplied';
+    /** A text that goes with every image, as its comment. */
+    readonly comment?: string;
+  },
   signal: AbortSignal,
 ): Promise<FrameSink> {
   signal.throwIfAborted();
@@ -44,6 +48,7 @@ export async function openImages(
         writePng(
           join(part, `${String(n).padStart(6, '0')}.png`),
           options.alpha === 'premultiplied' ? premultiplied(frame) : frame,
+          options.comment,
         ),
       ),
     finish: () =>

@@ -5,6 +5,7 @@ import sharp, { type Sharp } from 'sharp';
 import { Failure } from '../errors.ts';
 import { writing } from './destination.ts';
 import type { Frame } from './frame.ts';
+import { withText } from './png-text.ts';
 
 // libvips would keep decoded files: stale when a file is painted over, and memory that nobody counts.
 sharp.cache(false);
@@ -57,9 +58,10 @@ function channelsOf(count: number): 3 | 4 {
   throw new Error(`${count} channels`);
 }
 
-/** 16-bit PNG. The file appears whole or not at all. */
-export async function writePng(path: string, frame: Frame): Promise<void> {
-  await writeWhole(path, await encodePng(frame));
+/** 16-bit PNG, with a comment in it if there is one. The file appears whole or not at all. */
+export async function writePng(path: string, frame: Frame, comment?: string): Promise<void> {
+  const png = await encodePng(frame);
+  await writeWhole(path, comment === undefined ? png : withText(png, 'Comment', comment));
 }
 
 /** The bytes of a 16-bit PNG: the same for the same frame. */

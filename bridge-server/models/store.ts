@@ -75,6 +75,14 @@ export class ModelStore {
     return [...models.values()];
   }
 
+  /** The real paths of all models, without telling what they are. */
+  async paths(): Promise<readonly string[]> {
+    const own = this.#registry.places().flatMap(({ path, kind }) => (kind === 'folder' ? [] : [path]));
+    const found = await Promise.all([this.folder, ...this.folders()].map(findModels));
+    const real = await Promise.all([...own, ...found.flat()].map((path) => realpath(path).catch(() => null)));
+    return real.filter((path) => path !== null);
+  }
+
   /** The model with that path, name, or file name with or without its extension. Failures: model-unknown, model-ambiguous. */
   async find(name: string): Promise<StoredModel> {
     const models = await this.list();

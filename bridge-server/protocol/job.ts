@@ -9,7 +9,7 @@ export const progressSchema = z.object({
   stage: z.enum(STAGES),
   done: count,
   total: count,
-  unit: z.enum(['frames', 'keys', 'bytes']),
+  unit: z.enum(['frames', 'keys', 'steps', 'bytes']),
   etaSeconds: z.number().nonnegative().nullable(),
 });
 

@@ -9,7 +9,7 @@ const job = z.string().min(1).max(64);
 /**
  * Every message between a panel and the bridge, as JSON text over one WebSocket. A client first says `hello` (or `pair`, once, to
  * get the token, and then `hello`); nothing else is answered before. Each question carries an `id` that its answer repeats as
- * `to`; `job` and `heartbeat` come unasked.
+ * `to`; `job`, `preview` and `heartbeat` come unasked.
  */
 export const clientMessageSchema = z.discriminatedUnion('type', [
   /** The code that `pentimento pair` shows. Answered by `paired`, or by closing. */
@@ -25,7 +25,7 @@ export const clientMessageSchema = z.discriminatedUnion('type', [
   }),
   /** Answered by `jobs`: the newest `limit` jobs of this install, newest first, from the one before `before` on. */
   z.strictObject({ type: z.literal('list'), ...question, limit: z.int().min(1).max(50), before: job.nullable() }),
-  /** Answered by `subscribed`; from then on a `job` message comes whenever a job changes. */
+  /** Answered by `subscribed`; from then on a `job` message comes whenever a job changes, and previews. */
   z.strictObject({ type: z.literal('subscribe'), ...question }),
   /** Answered by `accepted`. */
   z.strictObject({ type: z.literal('cancel'), ...question, job }),
@@ -35,6 +35,9 @@ export const clientMessageSchema = z.discriminatedUnion('type', [
 ]);
 
 const answer = { to: id };
+
+/** What a key is becoming, while a model paints it: a small JPEG in base64, a few a second at most. */
+const previewSchema = z.object({ job, frame: z.int().nonnegative(), jpeg: z.base64() });
 
 export const bridgeMessageSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('paired'), token: z.string() }),
@@ -53,8 +56,10 @@ export const bridgeMessageSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('refused'), to: id.nullable(), error: failureSchema }),
   /** A job as it is now. What happened between two of these may have been left out; the last state never is. */
   z.object({ type: z.literal('job'), job: jobSchema }),
+  z.object({ type: z.literal('preview'), ...previewSchema.shape }),
   z.object({ type: z.literal('heartbeat') }),
 ]);
 
+export type PreviewView = z.infer<typeof previewSchema>;
 export type ClientMessage = z.infer<typeof clientMessageSchema>;
 export type BridgeMessage = z.infer<typeof bridgeMessageSchema>;

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { SCHEDULERS } from '../diffusion/schedulers/kinds.ts';
 
 /** The request that panel, command line and farm all make: one serialisable value that decides every pixel of the result. */
 const int = z.int().nonnegative();
@@ -26,12 +27,50 @@ const keysSchema = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('auto'), budget: z.int().positive().nullable() }),
 ]);
 
+/** Long enough for every prompt that people write, short enough for a list of jobs. */
+const text = z.string().max(8000);
+
+const strength = z.number().gt(0).max(1);
+
+/** Stable Diffusion, from model files that lie where they lie: a .safetensors file, or a folder as diffusers lays them out. */
+const diffusionSchema = z.strictObject({
+  kind: z.literal('diffusion'),
+  model: absolutePath,
+  /** Instead of the model's own. */
+  vae: absolutePath.nullable(),
+  /** Learned words (textual inversions), each called like its file. */
+  embeddings: z.array(absolutePath).max(64),
+  prompt: text,
+  negative: text,
+  steps: z.int().min(1).max(200),
+  /** Of the prompt over the negative prompt; 1: the prompt alone. */
+  guidance: z.number().min(0).max(50),
+  /** How much of the picture is repainted. */
+  strength,
+  /** Null: what the model comes with, else DPM++ 2M with Karras' sigmas. */
+  scheduler: z.enum(SCHEDULERS).nullable(),
+  seed: int,
+  /** Every key its own noise, or all of a shot the same. */
+  noise: z.enum(['own', 'still']),
+  /** 1: as the model was trained; 2: a layer of the text encoder earlier. */
+  clipSkip: z.int().min(1).max(12),
+  /** Pixels (width times height) that are worked at; null: as many as the model was trained on. */
+  area: z
+    .int()
+    .min(64 * 64)
+    .max(4096 * 4096)
+    .nullable(),
+  /** Painted once more, so many times as wide and high. */
+  secondPass: z.strictObject({ scale: z.number().gt(1).max(4), strength }).nullable(),
+});
+
 /** How a key is repainted; ignored for keys that are the artist's own images. */
 const lookSchema = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('none') }),
   z.strictObject({ kind: z.literal('ink') }),
   z.strictObject({ kind: z.literal('oil') }),
   z.strictObject({ kind: z.literal('poster') }),
+  diffusionSchema,
 ]);
 
 const outputSchema = z.discriminatedUnion('kind', [
@@ -58,3 +97,6 @@ export const renderRequestSchema = z.strictObject({
 });
 
 export type RenderRequest = z.infer<typeof renderRequestSchema>;
+export type DiffusionLook = z.infer<typeof diffusionSchema>;
+/** A look that needs no model. */
+export type BuiltInLook = Exclude<RenderRequest['look']['kind'], 'diffusion'>;

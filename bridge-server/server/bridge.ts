@@ -67,7 +67,10 @@ export async function openBridge({ version, token, desk, ports, limits = LIMITS 
     });
   });
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => endRaw(socket, unreadable(error)));
-  const forget = desk.onChange((job) => sessions.forEach((session) => session.jobChanged(job)));
+  const forget = desk.onChange({
+    job: (job) => sessions.forEach((session) => session.jobChanged(job)),
+    preview: (preview) => sessions.forEach((session) => session.previewed(preview)),
+  });
 
   return {
     port,

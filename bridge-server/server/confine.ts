@@ -1,7 +1,7 @@
 import { lstat, readdir, realpath } from 'node:fs/promises';
 import { basename, dirname, isAbsolute, join, relative, resolve, sep } from 'node:path';
 import { Failure } from '../errors.ts';
-import type { RenderRequest } from '../protocol/request.ts';
+import type { DiffusionLook, RenderRequest } from '../protocol/request.ts';
 
 /** Where a job that came over a socket may read and write. All real paths: absolute, no symbolic link on the way. */
 export type Bounds = {
@@ -9,6 +9,8 @@ export type Bounds = {
   readonly roots: readonly string[];
   /** The bridge's own folders, closed even when a root contains them. */
   readonly closed: readonly string[];
+  /** Models that the user keeps, wherever they lie: to be read, and only as models. Asked for when a request names some. */
+  readonly models: () => Promise<readonly string[]>;
 };
 
 /**
@@ -30,13 +32,24 @@ export async function confine(request: RenderRequest, bounds: Bounds): Promise<R
 
 /** The same, of what the request reads. */
 export async function confineInputs(request: RenderRequest, bounds: Bounds): Promise<RenderRequest> {
-  const { source, keys, mask } = request;
+  const { source, keys, look, mask } = request;
   const input = (path: string): Promise<string> => confineInput(path, bounds);
   return {
     ...request,
     source: { ...source, path: await input(source.path) },
     keys: keys.kind === 'images' ? { ...keys, folder: await input(keys.folder) } : keys,
+    look: look.kind === 'diffusion' ? await confineLook(look, bounds) : look,
     mask: mask && { folder: await input(mask.folder) },
+  };
+}
+
+async function confineLook(look: DiffusionLook, bounds: Bounds): Promise<DiffusionLook> {
+  const model = (path: string): Promise<string> => confineModel(path, bounds);
+  return {
+    ...look,
+    model: await model(look.model),
+    vae: look.vae === null ? null : await model(look.vae),
+    embeddings: await Promise.all(look.embeddings.map(model)),
   };
 }
 
@@ -45,6 +58,21 @@ const VERSION = '{version}';
 async function confineInput(path: string, bounds: Bounds): Promise<string> {
   const real = await confinePath(path, bounds);
   await confineLinks(real, () => true, bounds);
+  return real;
+}
+
+/** A file or folder of weights: one that the user keeps as a model, or one within the roots like everything else. */
+async function confineModel(path: string, bounds: Bounds): Promise<string> {
+  if (isPlain(path)) {
+    const real = await realTarget(resolve(path));
+    if (real !== null && (await bounds.models()).includes(real)) return real;
+  }
+  const real = await confineInput(path, bounds);
+  // A model's networks lie in folders of their own.
+  const entries = await readdir(real, { withFileTypes: true }).catch(() => []);
+  for (const entry of entries) {
+    if (entry.isDirectory()) await confineLinks(join(real, entry.name), () => true, bounds);
+  }
   return real;
 }
 
@@ -65,15 +93,19 @@ async function confineOutput(path: string, bounds: Bounds): Promise<string> {
 
 /** Tells of nothing outside the bounds, not even whether it is there. */
 async function confinePath(path: string, bounds: Bounds): Promise<string> {
-  // `..` after a link means another folder to the system than it does to us.
-  const dots = path.split(/[\\/]/).includes('..');
-  if (!isAbsolute(path) || dots || path.includes('\0') || (process.platform === 'win32' && windowsTrap(path))) {
+  if (!isPlain(path)) {
     throw new Failure('path-unusable', { path, reason: 'it is not a plain absolute path' });
   }
   // Made plain first: with a slash after it, even a dangling link looks like nothing at all.
   const real = await realTarget(resolve(path));
   if (real === null || !within(bounds, real)) throw new Failure('path-outside-roots', { path });
   return real;
+}
+
+function isPlain(path: string): boolean {
+  // `..` after a link means another folder to the system than it does to us.
+  const dots = path.split(/[\\/]/).includes('..');
+  return isAbsolute(path) && !dots && !path.includes('\0') && !(process.platform === 'win32' && windowsTrap(path));
 }
 
 /** The real path of the nearest ancestor that exists, and the rest as given; null where a link leads nowhere or in a circle. */

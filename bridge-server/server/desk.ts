@@ -1,11 +1,16 @@
 import { Failure } from '../errors.ts';
-import type { JobEvent, JobRecord, JobState } from '../jobs/job.ts';
+import { checkRequest } from '../jobs/check.ts';
+import type { JobEvent, JobRecord, JobState, PreviewEvent } from '../jobs/job.ts';
 import type { Jobs } from '../jobs/queue.ts';
 import { encodeJpeg } from '../media/image.ts';
 import type { JobView } from '../protocol/job.ts';
+import type { PreviewView } from '../protocol/messages.ts';
 import type { RenderRequest } from '../protocol/request.ts';
 import { confine, confineInputs, type Bounds } from './confine.ts';
 import { allowedRoots } from './roots.ts';
+
+/** What comes while a picture is painted is a pixel for each cell of its latent: hardly ever more. */
+const PREVIEW_WIDTH = 256;
 
 /**
  * The jobs as clients may use them: in the form that goes over the wire, and within the folders that the user allowed. The jobs
@@ -15,17 +20,26 @@ export class Desk {
   readonly #jobs: Jobs;
   readonly #configFolder: string;
   readonly #closed: readonly string[];
+  readonly #models: () => Promise<readonly string[]>;
   #lastPreview: Promise<unknown> = Promise.resolve();
 
-  /** `closed`: real paths that no job of a client may touch. */
-  constructor(jobs: Jobs, configFolder: string, closed: readonly string[]) {
+  /** `closed`: real paths that no job of a client may touch, except to read one of the `models` that the user keeps. */
+  constructor(
+    jobs: Jobs,
+    configFolder: string,
+    closed: readonly string[],
+    models: () => Promise<readonly string[]> = () => Promise.resolve([]),
+  ) {
     this.#jobs = jobs;
     this.#configFolder = configFolder;
     this.#closed = closed;
+    this.#models = models;
   }
 
   async submit(request: RenderRequest, key: string): Promise<JobView> {
-    return view(this.#jobs.submit(await this.#confined(request), key));
+    const confined = await this.#confined(request);
+    await checkRequest(confined);
+    return view(this.#jobs.submit(confined, key));
   }
 
   /** Newest first. */
@@ -44,10 +58,16 @@ export class Desk {
     return view(this.#jobs.resume(id));
   }
 
-  onChange(listener: (job: JobView) => void): () => void {
-    const forward = ({ job }: JobEvent): void => listener(view(job));
-    this.#jobs.events.on('job', forward);
-    return () => this.#jobs.events.off('job', forward);
+  /** `preview` comes only for jobs that run in this process. Returns what ends it. */
+  onChange(listeners: { job: (job: JobView) => void; preview: (preview: PreviewView) => void }): () => void {
+    const onJob = ({ job }: JobEvent): void => listeners.job(view(job));
+    const onPreview = ({ job, frame, picture }: PreviewEvent): void => {
+      void encodeJpeg(picture, { width: PREVIEW_WIDTH }).then((jpeg) =>
+        listeners.preview({ job, frame, jpeg: jpeg.toString('base64') }),
+      );
+    };
+    this.#jobs.events.on('job', onJob).on('preview', onPreview);
+    return () => this.#jobs.events.off('job', onJob).off('preview', onPreview);
   }
 
   /** A repainted key as a JPEG of at most that width. One is made at a time: a whole picture is in memory for each. */
@@ -68,7 +88,7 @@ export class Desk {
   }
 
   async #bounds(): Promise<Bounds> {
-    return { roots: await allowedRoots(this.#configFolder), closed: this.#closed };
+    return { roots: await allowedRoots(this.#configFolder), closed: this.#closed, models: this.#models };
   }
 }
 

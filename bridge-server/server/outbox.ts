@@ -1,14 +1,14 @@
-import type { JobView } from '../protocol/job.ts';
+import type { BridgeMessage } from '../protocol/messages.ts';
 import type { Line } from './line.ts';
 
 /**
- * The changed jobs that a client has yet to be told of: the latest of each, so that neither a fast job nor a slow client makes it
+ * What a client has yet to be told unasked: the latest of each kind of news, so that neither a fast job nor a slow client makes it
  * grow.
  */
 export class Outbox {
   readonly #line: Line;
   readonly #intervalMs: number;
-  readonly #pending = new Map<string, JobView>();
+  readonly #pending = new Map<string, BridgeMessage>();
   #sending = false;
 
   constructor(line: Line, intervalMs: number) {
@@ -16,15 +16,16 @@ export class Outbox {
     this.#intervalMs = intervalMs;
   }
 
-  put(job: JobView): void {
-    this.#pending.set(job.id, job);
+  /** `about`: what newer news of the same take the place of. */
+  put(about: string, message: BridgeMessage): void {
+    this.#pending.set(about, message);
     if (!this.#sending) void this.#send();
   }
 
   async #send(): Promise<void> {
     this.#sending = true;
     while (this.#pending.size > 0 && this.#line.open) {
-      for (const job of this.#pending.values()) this.#line.send({ type: 'job', job });
+      for (const message of this.#pending.values()) this.#line.send(message);
       this.#pending.clear();
       await new Promise((resolve) => setTimeout(resolve, this.#intervalMs));
       await this.#line.drained();

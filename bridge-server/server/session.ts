@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { Failure } from '../errors.ts';
 import type { JobView } from '../protocol/job.ts';
-import { clientMessageSchema, type BridgeMessage, type ClientMessage } from '../protocol/messages.ts';
+import { clientMessageSchema, type BridgeMessage, type ClientMessage, type PreviewView } from '../protocol/messages.ts';
 import { PROTOCOL_VERSION, type CloseReason } from '../protocol/wire.ts';
 import { Bucket } from './bucket.ts';
 import type { Desk } from './desk.ts';
@@ -61,7 +61,11 @@ export class Session {
   }
 
   jobChanged(job: JobView): void {
-    if (this.#subscribed) this.#outbox.put(job);
+    if (this.#subscribed) this.#outbox.put(`job ${job.id}`, { type: 'job', job });
+  }
+
+  previewed(preview: PreviewView): void {
+    if (this.#subscribed) this.#outbox.put(`preview ${preview.job}`, { type: 'preview', ...preview });
   }
 
   #receive(text: string): void {

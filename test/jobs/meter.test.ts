@@ -15,6 +15,7 @@ async function run(units: readonly Unit[]): Promise<{ meter: Meter; seen: Progre
     units.length,
     (progress) => seen.push(progress),
     () => writes,
+    1,
     () => clock,
   );
   await meter.run(units.length, (report) => {

@@ -1,4 +1,26 @@
-import type { RenderRequest } from '../../bridge-server/protocol/request.ts';
+import type { DiffusionLook, RenderRequest } from '../../bridge-server/protocol/request.ts';
+
+/** A look by a model like many; paths need not exist. */
+export function someDiffusion(changes: Partial<DiffusionLook> = {}): DiffusionLook {
+  return {
+    kind: 'diffusion',
+    model: '/models/a.safetensors',
+    vae: null,
+    embeddings: [],
+    prompt: 'a cat',
+    negative: '',
+    steps: 20,
+    guidance: 7.5,
+    strength: 0.5,
+    scheduler: null,
+    seed: 0,
+    noise: 'still',
+    clipSkip: 1,
+    area: null,
+    secondPass: null,
+    ...changes,
+  };
+}
 
 /** A request like many; paths need not exist. */
 export function someRequest(changes: Partial<RenderRequest> = {}): RenderRequest {

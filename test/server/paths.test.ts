@@ -7,16 +7,18 @@ import { Failure } from '../../bridge-server/errors.ts';
 import { renderRequestSchema, type RenderRequest } from '../../bridge-server/protocol/request.ts';
 import { confine, contains, windowsTrap, type Bounds } from '../../bridge-server/server/confine.ts';
 import { allowRoot, allowedRoots } from '../../bridge-server/server/roots.ts';
+import { someDiffusion } from '../jobs/request.ts';
 import { newInstall, pentimento, removeInstall, serveForTest, type Install } from './bridge.ts';
 import { Client } from './client.ts';
 
 /** `allowed` with every kind of way out of it, and an `outside` to get to. */
 let install: Install;
 let bounds: Bounds;
+const noModels = () => Promise.resolve([]);
 beforeAll(async () => {
   install = await newInstall();
   const { allowed, outside, home } = install;
-  bounds = { roots: [allowed], closed: [join(allowed, 'closed')] };
+  bounds = { roots: [allowed], closed: [join(allowed, 'closed')], models: noModels };
   for (const folder of ['keys', 'frames', 'closed', 'sub/deep'])
     await mkdir(join(allowed, folder), { recursive: true });
   await mkdir(`${allowed}-evil`);
@@ -52,10 +54,15 @@ const request = (change: Partial<RenderRequest> = {}): RenderRequest => ({
   ...change,
 });
 
+const diffusion = () => someDiffusion({ model: join(install.allowed, 'model.safetensors') });
+
 const SLOTS: Record<string, (path: string) => RenderRequest> = {
   source: (path) => request({ source: { ...request().source, path } }),
   keys: (folder) => request({ keys: { kind: 'images', folder } }),
   mask: (folder) => request({ mask: { folder } }),
+  model: (model) => request({ look: { ...diffusion(), model } }),
+  vae: (vae) => request({ look: { ...diffusion(), vae } }),
+  embedding: (path) => request({ look: { ...diffusion(), embeddings: [path] } }),
   movie: (path) => request({ output: { kind: 'movie', path, codec: 'h264', sound: true } }),
   images: (folder) => request({ output: { kind: 'images', folder } }),
 };
@@ -80,7 +87,21 @@ test('every path that a request can hold is among those tried here', () => {
     for (const value of Object.values(rest)) visit(value, name);
   };
   visit(z.toJSONSchema(renderRequestSchema), '');
-  expect([...paths].sort()).toEqual(['keys.folder', 'mask.folder', 'output.folder', 'output.path', 'source.path']);
+  const texts = ['look.negative', 'look.prompt'];
+  expect([...paths].sort()).toEqual(
+    [
+      ...texts,
+      'keys.folder',
+      'look.embeddings',
+      'look.model',
+      'look.vae',
+      'mask.folder',
+      'output.folder',
+      'output.path',
+    ]
+      .concat('source.path')
+      .sort(),
+  );
 });
 
 describe.each(Object.keys(SLOTS))('the path of %s', (slot) => {
@@ -151,7 +172,7 @@ describe.each(Object.keys(SLOTS))('the path of %s', (slot) => {
       [join(allowed, '..x'), '..x'],
       [allowed, ''],
     ] as const) {
-      if (real === '' && ['source', 'keys', 'mask'].includes(slot)) continue; // Its links lead out.
+      if (real === '' && !['movie', 'images'].includes(slot)) continue; // Its links lead out.
       const confined = JSON.stringify(await confine(at(given), bounds));
       expect(confined).toContain(JSON.stringify(join(allowed, real)));
       expect(confined).not.toContain('/in');
@@ -159,7 +180,9 @@ describe.each(Object.keys(SLOTS))('the path of %s', (slot) => {
   });
 
   test('is refused whole when nothing is allowed', async () => {
-    expect(await refusal(at(join(install.allowed, 'keys')), { roots: [], closed: [] })).toBe('path-outside-roots');
+    expect(await refusal(at(join(install.allowed, 'keys')), { roots: [], closed: [], models: noModels })).toBe(
+      'path-outside-roots',
+    );
   });
 });
 
@@ -209,7 +232,8 @@ test('whatever is accepted is inside when it is then written', async () => {
 
 test('links among the frames of an input folder are followed too', async () => {
   const frames = join(install.allowed, 'frames');
-  for (const slot of ['source', 'keys', 'mask']) expect(await refusal(SLOTS[slot]!(frames))).toBe('path-outside-roots');
+  for (const slot of ['source', 'keys', 'mask', 'model', 'vae', 'embedding'])
+    expect(await refusal(SLOTS[slot]!(frames))).toBe('path-outside-roots');
   expect(await refusal(SLOTS['keys']!(join(install.allowed, 'keys')))).toBe('accepted');
 });
 

@@ -1,0 +1,133 @@
+import { stat } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { Failure } from '../errors.ts';
+import { folders } from '../folders.ts';
+import { ModelStore } from '../models/store.ts';
+import type { BuiltInLook, DiffusionLook, RenderRequest } from '../protocol/request.ts';
+import { openModel } from '../weights/model.ts';
+import type { Variant } from '../weights/identify.ts';
+
+/** What the command line says about how keys are painted. */
+export type LookOptions = {
+  readonly look?: BuiltInLook;
+  readonly model?: string;
+  readonly vae?: string;
+  readonly embedding: readonly string[];
+  readonly prompt?: string;
+  readonly negative?: string;
+  readonly steps?: number;
+  readonly guidance?: number;
+  readonly strength?: number;
+  readonly scheduler?: DiffusionLook['scheduler'];
+  readonly seed?: number;
+  readonly noise?: DiffusionLook['noise'];
+  readonly clipSkip?: number;
+  readonly size?: number;
+  readonly secondPass?: DiffusionLook['secondPass'];
+};
+
+/** What keys are painted with when nobody said. */
+const USUAL_LOOK = 'oil';
+
+/** Which options only a model understands, as they are written. */
+const OF_A_MODEL = {
+  vae: '--vae',
+  prompt: '--prompt',
+  negative: '--negative',
+  steps: '--steps',
+  guidance: '--guidance',
+  strength: '--strength',
+  scheduler: '--scheduler',
+  seed: '--seed',
+  noise: '--noise',
+  clipSkip: '--clip-skip',
+  size: '--size',
+  secondPass: '--second-pass',
+} satisfies Partial<Record<keyof LookOptions, string>>;
+
+/** `ownKeys`: the keys are the artist's images, and nothing paints them. */
+export async function lookOf(options: LookOptions, ownKeys: boolean): Promise<RenderRequest['look']> {
+  const given = givenFor(options);
+  if (given === null) return { kind: options.look ?? (ownKeys ? 'none' : USUAL_LOOK) };
+  if (options.look !== undefined) throw new Failure('look-and-model', { look: options.look, option: given });
+  if (ownKeys) throw new Failure('keys-and-model', { option: given });
+  const store = new ModelStore(folders().data);
+  try {
+    return await diffusionLook(options, given, store);
+  } finally {
+    store.close();
+  }
+}
+
+/** The first of the options that ask for a model; null: none does. */
+function givenFor(options: LookOptions): string | null {
+  if (options.model !== undefined) return '--model';
+  if (options.embedding.length > 0) return '--embedding';
+  const found = Object.entries(OF_A_MODEL).find(([name]) => options[name as keyof typeof OF_A_MODEL] !== undefined);
+  return found?.[1] ?? null;
+}
+
+async function diffusionLook(options: LookOptions, given: string, store: ModelStore): Promise<DiffusionLook> {
+  const file = (name: string): Promise<string> => located(name, store);
+  const model = options.model === undefined ? await onlyCheckpoint(given, store) : await file(options.model);
+  const { identity } = await openModel(model);
+  const { steps, guidance } = usual(identity.variant);
+  return {
+    kind: 'diffusion',
+    model,
+    vae: options.vae === undefined ? null : await file(options.vae),
+    embeddings: await Promise.all(options.embedding.map(file)),
+    prompt: options.prompt ?? '',
+    negative: options.negative ?? '',
+    steps: options.steps ?? steps,
+    guidance: options.guidance ?? guidance,
+    strength: options.strength ?? 0.5,
+    scheduler: options.scheduler ?? null,
+    seed: options.seed ?? 0,
+    noise: options.noise ?? 'still',
+    clipSkip: options.clipSkip ?? 1,
+    area: options.size ?? null,
+    secondPass: options.secondPass ?? null,
+  };
+}
+
+/** A path, or the name of a model in the store. Failures: weights-missing, model-unknown, model-ambiguous. */
+async function located(name: string, store: ModelStore): Promise<string> {
+  const path = resolve(name);
+  if (await stat(path).catch(() => null)) return path;
+  // What is written like a path is one.
+  if (/[\\/]|\.safetensors$/i.test(name)) {
+    const known = await store.find(name).catch(() => null);
+    if (!known) throw new Failure('weights-missing', { path });
+    return known.path;
+  }
+  return (await store.find(name)).path;
+}
+
+/** The model to paint with when none was named: the only one there is. */
+async function onlyCheckpoint(option: string, store: ModelStore): Promise<string> {
+  const names: string[] = [];
+  const paths: string[] = [];
+  for (const { identity, name, path } of await store.list()) {
+    if (identity?.kind !== 'checkpoint') continue;
+    names.push(name);
+    paths.push(path);
+  }
+  const [only, another] = paths;
+  if (only === undefined || another !== undefined) throw new Failure('model-not-said', { option, names });
+  return only;
+}
+
+/** Steps and guidance for a model: one that was distilled takes few, and hardly any guidance. */
+function usual(variant: Variant | null): { steps: number; guidance: number } {
+  switch (variant?.distilled ?? null) {
+    case 'turbo':
+    case 'lightning':
+    case 'hyper':
+      return { steps: 8, guidance: 1 };
+    case 'lcm':
+      return { steps: 8, guidance: 1.5 };
+    case null:
+      return { steps: 20, guidance: 7.5 };
+  }
+}

@@ -1,0 +1,26 @@
+import { refuseUnpaintable } from '../diffusion/painter.ts';
+import type { RenderRequest } from '../protocol/request.ts';
+import { openLook, settingsOf } from './model.ts';
+import { refuseOutput } from './output.ts';
+
+/** A picture of any size is worked at the pixels that the look says: only its shape is its own. */
+const ANY_SIZE = { width: 512, height: 512 };
+
+/**
+ * Refuses, before a job is made of it, a request that could not be done: an output that would land on its input, model files that
+ * are not what they should be or do not go together, more memory than there is. Failures: those of refuseOutput, openLook and
+ * refuseUnpaintable.
+ */
+export async function checkRequest(request: RenderRequest): Promise<void> {
+  await refuseOutput(request);
+  const { look, keys, profile } = request;
+  if (look.kind !== 'diffusion' || keys.kind === 'images') return;
+  const { model, vae } = await openLook(look);
+  const asked = { settings: settingsOf(look), profile, pictures: fewestKeys(request), size: ANY_SIZE };
+  refuseUnpaintable(model, { ...asked, ...(vae && { vae }) });
+}
+
+/** As far as the request tells without its clip: the job itself checks again when it knows its keys. */
+function fewestKeys({ keys, source: { from, to } }: RenderRequest): number {
+  return keys.kind === 'every' && to !== null ? Math.max(1, Math.ceil((to - from) / keys.step)) : 1;
+}
