@@ -3,14 +3,20 @@ import type { Family } from '../weights/family.ts';
 import { type Model, type Part, requirePart } from '../weights/model.ts';
 import { fit } from '../masks/fit.ts';
 import type { Mask } from '../masks/mask.ts';
+import type { Correspondence } from './consistency/correspondence.ts';
+import { inPlace, type Lent } from './consistency/lead.ts';
+import { type Consistency, followsPrevious } from './consistency/settings.ts';
+import { type BeforeAndAfter, inLineWith, mapped, statisticsOf } from './consistency/statistics.ts';
 import { compose, touched } from './inpainting.ts';
 import { CELL, openAutoencoder } from './networks/autoencoder.ts';
+import type { Guidance } from './networks/batch.ts';
+import { type Control, openControlNet } from './networks/controlnet.ts';
 import type { LearnedVectors } from './networks/learned-words.ts';
 import { type Conditioning, nothing, openTextEncoders } from './networks/text.ts';
-import { type Guidance, openUNet } from './networks/unet.ts';
-import { normalNoise } from './noise.ts';
-import { LATENT_CHANNELS, type PassNoise, runPass } from './pass.ts';
-import { frameOf, type Planes, planesOf, withData } from './picture/planes.ts';
+import { openUNet, type Sees } from './networks/unet.ts';
+import { noiseFrom, type NoiseOrigin, normalNoise } from './noise.ts';
+import { LATENT_CHANNELS, type PassMember, type PassNoise, runPass } from './pass.ts';
+import { frameOf, map, type Planes, planesOf, withData } from './picture/planes.ts';
 import { resample } from './picture/resample.ts';
 import { type Size, workingSize } from './picture/size.ts';
 import { latentPreview } from './preview.ts';
@@ -32,14 +38,13 @@ export type PaintSettings = {
   readonly scheduler: SchedulerKind | null;
   /** 0 <= seed < 2^53. */
   readonly seed: number;
-  /** Every frame its own noise, or all of a shot the same. */
-  readonly noise: 'own' | 'still';
   /** 1: as the model was trained; 2: a layer earlier. */
   readonly clipSkip: number;
   /** Pixels to work at; null: as many as the model was trained on. More shows more detail, and then doubles. */
   readonly area: number | null;
   /** Paints once more, `scale` times as wide and high, at a strength of its own. */
   readonly secondPass: { readonly scale: number; readonly strength: number } | null;
+  readonly consistency: Consistency;
 };
 
 /** What decides one picture. */
@@ -50,9 +55,31 @@ export type PaintJob = {
   readonly size: Size;
   /** What of it is repainted and how strongly, at its size; null: everything. Where it is 0 no pixel changes. */
   readonly mask: Mask | null;
-  /** Frame number: where its noise comes from. */
-  readonly number: number;
+  /** What each of the painter's controls is shown of it, drawn at the size that a pass works at: three planes in [0, 1]. */
+  readonly maps: readonly DrawMap[];
+  /** The frame whose noise it has, or for each pass where the noise of its cells comes from. */
+  readonly noise: number | readonly NoiseOrigin[];
 };
+
+/** Pictures that are painted together, one or several that the settings let see each other. All have a frame, or none has. */
+export type PaintWindow = {
+  readonly jobs: readonly PaintJob[];
+  /** What is painted already of their shot; null: they stand alone. */
+  readonly earlier: Earlier | null;
+};
+
+/** What keys of a shot became, for those that follow. */
+export type Earlier = {
+  readonly first: PaintedKey;
+  /** The nearest to the window; it may be the first. */
+  readonly previous: PaintedKey;
+  /** From each of the window's jobs to `previous`; null: the settings do not follow it. */
+  readonly motions: readonly Correspondence[] | null;
+};
+
+export type PaintedKey = { readonly job: PaintJob; readonly result: Frame };
+
+export type DrawMap = (size: Size, signal: AbortSignal) => Promise<Planes>;
 
 export type PaintProgress = {
   /** Steps of the sampler, over both passes, for the whole window. */
@@ -65,16 +92,13 @@ export type PaintProgress = {
 export type Painter = {
   /** Steps of the sampler for a window of pictures that are given, over both passes. */
   readonly steps: number;
+  /** The latent's size in each pass. */
+  readonly grids: readonly Size[];
   /**
-   * Paints a window of pictures together: one, or several that the settings let see each other. All have a frame, or none has. Each
-   * result has the size of its job and the alpha of its frame. What was painted before plays no part. Obeys the signal between
-   * steps, and within a second.
+   * Paints the window's jobs, and only they decide the results, never what else was painted before. Each has the size of its job and the
+   * alpha of its frame. Obeys the signal between steps, and within a second.
    */
-  paint(
-    window: readonly PaintJob[],
-    signal: AbortSignal,
-    onProgress?: (progress: PaintProgress) => void,
-  ): Promise<Frame[]>;
+  paint(window: PaintWindow, signal: AbortSignal, onProgress?: (progress: PaintProgress) => void): Promise<Frame[]>;
 };
 
 export type PainterOptions = {
@@ -86,21 +110,29 @@ export type PainterOptions = {
   readonly pictures: number;
   readonly size: Size;
   readonly learned?: readonly LearnedVectors[];
+  readonly controls?: readonly PaintControl[];
   /** Instead of the model's own. */
   readonly vae?: Part;
 };
 
-/** A model made ready to paint with; its networks are loaded when first needed and stay. Failures: weights-part, memory-short. */
+/** A ControlNet by its weights, and how it acts. */
+export type PaintControl = Omit<Control, 'net'> & { readonly net: Part };
+
+/** A model made ready to paint with; its networks are loaded when first needed and stay. Failures: those of refuseUnpaintable. */
 export async function openPainter(model: Model, options: PainterOptions): Promise<Painter> {
-  const { runtime, settings, profile } = options;
+  refuseUnpaintable(model, options);
+  const { runtime, settings } = options;
   const family = model.identity.family ?? 'sd15';
   const unetPart = requirePart(model, 'unet');
   const vaePart = options.vae ?? requirePart(model, 'vae');
   const passes = passesOf(model, options);
   const plan = planOf(model, options);
-  checkMemory(profile, plan, [unetPart, vaePart], passes.at(-1)!.size, process.availableMemory());
 
-  const unet = openUNet(unetPart, runtime, plan.unet, plan.guidance);
+  const controls = (options.controls ?? []).map(({ net, ...how }) => ({
+    ...how,
+    net: openControlNet(net, runtime, plan.unet),
+  }));
+  const unet = openUNet(unetPart, runtime, plan.unet, plan.guidance, controls);
   const autoencoder = openAutoencoder(vaePart, runtime, plan.autoencoder, { tilePixels: plan.tilePixels });
   const encodeText = await openTextEncoders(model, runtime, settings.clipSkip, options.learned ?? []);
   const schedulerConfig = schedulerConfigOf(model, settings.scheduler);
@@ -126,45 +158,130 @@ export async function openPainter(model: Model, options: PainterOptions): Promis
       makeScheduler(schedulerConfig, { count: settings.steps, strength: isGiven || pass > 0 ? strength : null }),
     );
 
+  const sizes = passes.map(({ size }) => size);
+  const { consistency } = settings;
+  /** What repainting did to the first key of a shot: to its latents at the size of the first pass, and to its colours. */
+  const latentsOfFirst = memo(async ({ job: { frame, mask }, result }: PaintedKey, signal: AbortSignal) => {
+    const { width, height } = sizes[0]!;
+    const encode = async (picture: Frame): Promise<Planes> => {
+      const { mean } = await autoencoder.encode(resample(planesOf(picture), width, height), signal);
+      return map(mean, (value) => value * autoencoder.scale);
+    };
+    const before = await encode(frame!);
+    return beforeAndAfter(before, await encode(result), mask && touched(fit(mask, before, 'most').data));
+  });
+  const coloursOfFirst = memo(({ job: { frame, mask }, result }: PaintedKey) =>
+    beforeAndAfter(planesOf(frame!), planesOf(result), mask && mask.data),
+  );
+
+  async function lentTo(i: number, picture: Planes, earlier: Earlier, signal: AbortSignal): Promise<Lent> {
+    const { width, height } = picture;
+    const motion = followsPrevious(consistency) ? earlier.motions?.[i] : null;
+    return {
+      how: consistency,
+      previous: motion ? inPlace(resample(planesOf(earlier.previous.result), width, height), picture, motion) : null,
+      first: consistency.tone > 0 ? await latentsOfFirst(earlier.first, signal) : null,
+    };
+  }
+
   return {
     steps: stepsOf(schedulersFor(true)),
-    async paint(window, signal, onProgress) {
+    grids: sizes.map(({ width, height }) => ({ width: width / CELL, height: height / CELL })),
+    async paint({ jobs, earlier }, signal, onProgress) {
+      const guests = earlier && consistency.attention !== 'own' ? guestsOf(earlier) : [];
+      const window = [...guests, ...jobs];
       const guidance: Guidance[] = [];
       for (const job of window) guidance.push(await guidanceOf(job, signal));
       const given = window.map(({ frame }) => frame && planesOf(frame));
-      const isGiven = given.every((picture) => picture !== null);
-      const schedulers = schedulersFor(isGiven);
+      const schedulers = schedulersFor(given.every((picture) => picture !== null));
       const total = stepsOf(schedulers);
       let done = 0;
       let pictures: readonly (Planes | null)[] = given;
       for (const [pass, scheduler] of schedulers.entries()) {
-        const { width, height } = passes[pass]!.size;
-        const cells = { width: width / CELL, height: height / CELL };
+        const size = sizes[pass]!;
+        const cells = { width: size.width / CELL, height: size.height / CELL };
         const length = LATENT_CHANNELS * cells.width * cells.height;
-        const members = window.map(({ mask, number }, i) => ({
-          picture: pictures[i] ? resample(pictures[i], width, height) : null,
-          mask: mask && fit(mask, { width, height }, 'most'),
-          guidance: guidance[i]!,
-          noise: noiseOf({ seed: settings.seed, frame: settings.noise === 'still' ? 0 : number }, pass, length),
-        }));
+        const members: PassMember[] = [];
+        for (const [i, job] of window.entries()) {
+          const picture = pictures[i] ? resample(pictures[i], size.width, size.height) : null;
+          const maps: Planes[] = [];
+          for (const draw of job.maps) maps.push(await draw(size, signal));
+          // The second pass goes over what the first has made of all that was lent.
+          const isLent = earlier && picture && pass === 0 && i >= guests.length;
+          members.push({
+            picture,
+            mask: job.mask && fit(job.mask, size, 'most'),
+            guidance: guidance[i]!,
+            maps,
+            noise: noiseOf(job.noise, settings.seed, pass, length),
+            lent: isLent ? await lentTo(i - guests.length, picture, earlier, signal) : null,
+          });
+        }
         const onStep = ({ clean }: SamplingStep) =>
           onProgress?.({
             done: ++done,
             total,
-            preview: (index) => latentPreview(clean.subarray(index * length, (index + 1) * length), cells, family),
+            preview: (index) => {
+              const at = guests.length + index;
+              return latentPreview(clean.subarray(at * length, (at + 1) * length), cells, family);
+            },
           });
+        // Guests are only seen: what becomes of them matters to the next pass alone.
+        const unseen = pass === schedulers.length - 1 ? guests.length : 0;
+        const sees = seesIn(window.length, consistency.attention);
         const keeping = { level: 'next', cell: 'most' } as const;
-        pictures = await runPass(
+        const painted = await runPass(
           { unet, autoencoder },
-          { size: { width, height }, members, scheduler, keeping, onStep },
+          { size, members, sees, guests: unseen, scheduler, keeping, onStep },
           signal,
         );
+        pictures = [...guests.slice(0, unseen).map(() => null), ...painted];
       }
-      return window.map(({ frame, size, mask }, i) => {
-        const painted = resample(pictures[i]!, size.width, size.height);
-        return frameOf(given[i] && mask ? keepOutside(painted, given[i], mask) : painted, frame);
-      });
+      const results: Frame[] = [];
+      for (const [i, { frame, size, mask }] of jobs.entries()) {
+        const source = given[guests.length + i];
+        let painted = resample(pictures[guests.length + i]!, size.width, size.height);
+        if (earlier && source && consistency.colour) {
+          painted = inColour(painted, source, mask, await coloursOfFirst(earlier.first));
+        }
+        results.push(frameOf(source && mask ? keepOutside(painted, source, mask) : painted, frame));
+      }
+      return results;
     },
+  };
+}
+
+/** Keys that a window sees besides its own, the shot's first before the nearest. */
+const guestsOf = ({ first, previous }: Earlier): PaintJob[] =>
+  first.result === previous.result ? [first.job] : [first.job, previous.job];
+
+/** Whom each member of a window sees, the shot's first key being the first of them. */
+function seesIn(count: number, attention: Consistency['attention']): Sees | null {
+  if (attention === 'own' || count === 1) return null;
+  const all = Array.from({ length: count }, (_, i) => i);
+  return attention === 'joint' ? all.map(() => all) : all.map((i) => [i, 0, Math.max(i - 1, 0)]);
+}
+
+function beforeAndAfter(before: Planes, after: Planes, weights: Float32Array | null): BeforeAndAfter | null {
+  const [was, became] = [statisticsOf(before, weights), statisticsOf(after, weights)];
+  return was && became && { before: was, after: became };
+}
+
+/** Deviations of a colour in [-1, 1] that mean nothing. */
+const FLAT_COLOUR = 0.02;
+
+function inColour(painted: Planes, source: Planes, mask: Mask | null, first: BeforeAndAfter | null): Planes {
+  const own = beforeAndAfter(source, painted, mask && mask.data);
+  return first && own ? mapped(painted, inLineWith(first, own, FLAT_COLOUR)) : painted;
+}
+
+/** Computes once for a painted key, as long as somebody holds it. */
+function memo<Rest extends unknown[], T>(compute: (key: PaintedKey, ...rest: Rest) => T | Promise<T>) {
+  const known = new WeakMap<Frame, { readonly value: T }>();
+  return async (key: PaintedKey, ...rest: Rest): Promise<T> => {
+    const entry = known.get(key.result) ?? { value: await compute(key, ...rest) };
+    known.set(key.result, entry);
+    return entry.value;
   };
 }
 
@@ -172,6 +289,15 @@ const stepsOf = (schedulers: readonly Scheduler[]): number =>
   schedulers.reduce((sum, { timesteps, first }) => sum + timesteps.length - first, 0);
 
 type Asked = Pick<PainterOptions, 'settings' | 'profile' | 'pictures' | 'size'>;
+
+/** Refuses, before anything is loaded, what cannot be painted. Failures: weights-part, scheduler-unsupported, memory-short. */
+export function refuseUnpaintable(model: Model, asked: Asked & Pick<PainterOptions, 'vae'>): void {
+  const { settings, profile, vae } = asked;
+  const parts = [requirePart(model, 'unet'), vae ?? requirePart(model, 'vae')];
+  makeScheduler(schedulerConfigOf(model, settings.scheduler), { count: settings.steps, strength: settings.strength });
+  const { size } = passesOf(model, asked).at(-1)!;
+  checkMemory(profile, planOf(model, asked), parts, size, process.availableMemory());
+}
 
 /** How the networks will be run: with the settings it decides every pixel of the result. */
 export function planOf(model: Model, asked: Asked): Plan {
@@ -220,13 +346,12 @@ export function schedulerConfigOf(model: Model, asked: SchedulerKind | null): Sc
   }
 }
 
-function noiseOf(source: { seed: number; frame: number }, pass: number, length: number): PassNoise {
-  return {
-    start: normalNoise(source, { pass, draw: 0 }, length),
-    posterior: null,
-    maskedPosterior: null,
-    at: (call) => normalNoise(source, { pass, draw: call + 1 }, length),
-  };
+function noiseOf(noise: PaintJob['noise'], seed: number, pass: number, length: number): PassNoise {
+  const draw = (n: number): Float32Array =>
+    typeof noise === 'number'
+      ? normalNoise({ seed, frame: noise }, { pass, draw: n }, length)
+      : noiseFrom(noise[pass]!, seed, { pass, draw: n }, LATENT_CHANNELS);
+  return { start: draw(0), posterior: null, maskedPosterior: null, at: (call) => draw(call + 1) };
 }
 
 /** The given picture's own pixels where nothing is repainted: the way through the latent would soften them. */

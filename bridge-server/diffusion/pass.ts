@@ -2,7 +2,8 @@ import type { Mask } from '../masks/mask.ts';
 import { compose, keepUnmasked, latentMask, latentOf, touched } from './inpainting.ts';
 import { type Autoencoder, CELL } from './networks/autoencoder.ts';
 import { joined } from './networks/tensors.ts';
-import type { Guidance, UNet } from './networks/unet.ts';
+import type { Guidance } from './networks/batch.ts';
+import type { UNet } from './networks/unet.ts';
 import { map, type Planes, stack, withData } from './picture/planes.ts';
 import type { Size } from './picture/size.ts';
 import { runSampling, type SamplingStep } from './sampling.ts';
@@ -31,6 +32,8 @@ export type PassMember = {
   /** What is repainted of it, of that size; null: everything. */
   readonly mask: Mask | null;
   readonly guidance: Guidance;
+  /** What each of the UNet's controls is shown, of the pass's size. */
+  readonly maps: readonly Planes[];
   readonly noise: PassNoise;
 };
 
@@ -73,7 +76,7 @@ export async function runPass(
       start: joined(...begun.map(({ start }) => start)),
       predict: unet.predictor(
         shape,
-        members.map(({ guidance }, i) => ({ guidance, extra: begun[i]!.extra })),
+        members.map(({ guidance, maps }, i) => ({ guidance, maps, extra: begun[i]!.extra })),
       ),
       noiseAt: (call) => joined(...members.map(({ noise }) => noise.at(call))),
       ...(begun.some(({ constrain }) => constrain)

@@ -1,7 +1,10 @@
 import { NO_HISTORY, type Scheduler } from './schedulers/scheduler.ts';
 
-/** The network with guidance: its raw output for a scaled sample at a timestep. */
-export type Predict = (input: Float32Array, timestep: number, signal: AbortSignal) => Promise<Float32Array>;
+/** A call of the network: after `done` of the `total` that are made. */
+export type Call = { readonly timestep: number; readonly done: number; readonly total: number };
+
+/** The network with guidance: its raw output for a scaled sample. */
+export type Predict = (input: Float32Array, call: Call, signal: AbortSignal) => Promise<Float32Array>;
 
 /** What there is to see after a call. */
 export type SamplingStep = {
@@ -32,13 +35,14 @@ export async function runSampling(sampling: Sampling, signal: AbortSignal): Prom
   let history = NO_HISTORY;
   for (let index = scheduler.first; index < scheduler.timesteps.length; index++) {
     signal.throwIfAborted();
-    const call = index - scheduler.first;
-    const prediction = await predict(scheduler.scaleInput(sample, index), scheduler.timesteps[index]!, signal);
+    const done = index - scheduler.first;
+    const call = { timestep: scheduler.timesteps[index]!, done, total };
+    const prediction = await predict(scheduler.scaleInput(sample, index), call, signal);
     const clean = onStep ? scheduler.clean(sample, prediction, index) : null;
-    const noise = scheduler.stochastic ? noiseAt(call) : null;
+    const noise = scheduler.stochastic ? noiseAt(done) : null;
     ({ sample, history } = scheduler.step({ index, sample, prediction, noise, history }));
     if (constrain) sample = constrain(sample, index);
-    if (clean) onStep?.({ done: call + 1, total, sample, clean });
+    if (clean) onStep?.({ done: done + 1, total, sample, clean });
   }
   return sample;
 }

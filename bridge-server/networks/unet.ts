@@ -1,4 +1,4 @@
-import { type Dimension, product } from '../onnx/dimension.ts';
+import { type Dimension, product, type Shape } from '../onnx/dimension.ts';
 import * as f from '../onnx/functions.ts';
 import type { Value } from '../onnx/graph.ts';
 import { finish, type Recording } from '../onnx/model.ts';
@@ -197,4 +197,10 @@ function textWidth(p: Scope): number {
 function addResiduals({ skips, middle }: { skips: Value[]; middle: Value }): { skips: Value[]; middle: Value } {
   const added = (name: string, x: Value): Value => f.add(x, x.graph.input(name, 'float32', x.shape));
   return { skips: skips.map((skip, i) => added(`skip_${i}`, skip)), middle: added('middle', middle) };
+}
+
+/** The shapes of the inputs that `residuals` adds, by their names, the highest resolution first. */
+export function residualShapes(part: Part, sizes: UNetSizes): ReadonlyMap<string, Shape> {
+  const { inputs } = recordUNet(part, sizes, { storage: 'mapped', residuals: true });
+  return new Map(inputs.filter(({ name }) => /^(skip_\d+|middle)$/.test(name)).map(({ name, shape }) => [name, shape]));
 }

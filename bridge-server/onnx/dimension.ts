@@ -19,6 +19,10 @@ export function windows(dimension: Dimension, size: number, stride: number, padd
   const slack = padding - size;
   if (typeof dimension === 'number') return Math.floor((dimension + slack) / stride) + 1;
   if (stride === 1 && slack === -1) return dimension;
+  // An exact multiple of the stride stays a product: half of 8*height is 4*height.
+  const [first, ...rest] = factorsOf(dimension);
+  if (typeof first === 'number' && first % stride === 0 && Math.floor(slack / stride) === -1)
+    return product(first / stride, ...rest);
   return `floor((${dimension}${slack < 0 ? slack : `+${slack}`})/${stride}+1)`;
 }
 

@@ -31,7 +31,7 @@ const FRAME: Frame = {
   channels: 4,
   data: Uint16Array.from({ length: size.width * size.height * 4 }, (_, i) => 32768 + 20000 * Math.sin(i * 0.013)),
 };
-const JOB: PaintJob = { frame: FRAME, prompt: 'a (red:1.3) cat', size, mask: null, number: 3 };
+const JOB: PaintJob = { frame: FRAME, prompt: 'a (red:1.3) cat', size, mask: null, maps: [], number: 3 };
 
 async function paint(
   jobs: readonly PaintJob[],

@@ -11,7 +11,9 @@ export function planesFrom(tensor: Tensor): Planes {
   return { channels, height, width, data: floatsFrom(tensor) };
 }
 
-export const floats = (shape: readonly number[], data: Float32Array): Tensor => ({ dtype: 'float32', shape, data });
+export type Floats = Tensor & { readonly dtype: 'float32' };
+
+export const floats = (shape: readonly number[], data: Float32Array): Floats => ({ dtype: 'float32', shape, data });
 
 export function floatsFrom(tensor: Tensor): Float32Array {
   if (tensor.dtype !== 'float32') throw new TypeError(`float32 was expected, not ${tensor.dtype}`);

@@ -1,146 +1,163 @@
-import { recordUNet } from '../../networks/unet.ts';
+import { recordUNet, residualShapes } from '../../networks/unet.ts';
 import type { Storage } from '../../onnx/model.ts';
-import type { Tensors } from '../../onnx/session.ts';
+import type { Tensor } from '../../onnx/session.ts';
 import type { Part } from '../../weights/model.ts';
-import type { Planes } from '../picture/planes.ts';
-import type { Runtime } from '../runtime/runtime.ts';
-import { guide, type Predict } from '../sampling.ts';
-import { CELL } from './autoencoder.ts';
+import { type Planes, stack } from '../picture/planes.ts';
+import type { Network, Runtime } from '../runtime/runtime.ts';
+import { type Call, guide, type Predict } from '../sampling.ts';
+import { batchOf, conditionsOf, type Guidance, type Item, sidesOf } from './batch.ts';
+import { acts, addResiduals, type Control, strengths } from './controlnet.ts';
 import { bytesOf } from './memory.ts';
-import { floats, floatsFrom, joined } from './tensors.ts';
-import type { Conditioning } from './text.ts';
-
-/** How a prompt and what to avoid steer the sampling. `negative` null: the prompt alone, in one call. */
-export type Guidance = {
-  readonly positive: Conditioning;
-  readonly negative: Conditioning | null;
-  readonly scale: number;
-};
+import { type Floats, floats, floatsFrom, joined } from './tensors.ts';
 
 /** What the prediction of one picture depends on besides its latent. */
 export type Member = {
   readonly guidance: Guidance;
   /** Planes that are put beside every input (inpainting models). */
   readonly extra: Planes | null;
+  /** What each of the UNet's controls is shown of it: three planes in [0, 1], at the pixels of the picture. */
+  readonly maps: readonly Planes[];
 };
+
+/** For each member of a window those that its self-attention reads, by their places; as many for each. */
+export type Sees = readonly (readonly number[])[];
 
 export type UNet = {
   /** Channels of the input: those of the latent, and more for inpainting models. */
   readonly channels: number;
-  /** The prediction for the latents of a window of pictures, of one shape each, joined end to end in the order of `members`. */
-  predictor(shape: Omit<Planes, 'data'>, members: readonly Member[]): Predict;
+  /**
+   * The prediction for the latents of a window of pictures, of one shape each, joined end to end in the order of `members`. Without
+   * `sees` each is predicted as if it were alone.
+   */
+  predictor(shape: Omit<Planes, 'data'>, members: readonly Member[], sees?: Sees | null): Predict;
 };
 
-/** Both sides of the guidance in one call of a batch of two, or one after the other, in half the memory. */
+/** Both sides of the guidance in one call of a batch, or one after the other, in half the memory. */
 export type GuidanceCalls = 'batched' | 'split';
 
-export function openUNet(part: Part, runtime: Runtime, storage: Storage, calls: GuidanceCalls): UNet {
-  const network = runtime.network({
-    name: 'UNet',
-    bytes: bytesOf(part, storage),
-    recording: recordUNet(part, { batch: 'batch', height: 'height', width: 'width', tokens: 'tokens' }, { storage }),
-  });
+export function openUNet(
+  part: Part,
+  runtime: Runtime,
+  storage: Storage,
+  calls: GuidanceCalls,
+  controls: readonly Control[] = [],
+): UNet {
+  const sizes = { batch: 'batch', height: 'height', width: 'width', tokens: 'tokens' };
+  const bytes = bytesOf(part, storage);
   const channels = part.weights.get('conv_in.weight')!.shape[1]!;
+  /** Recorded when first needed; they share the file's weights. */
+  const variants = new Map<string, Network>();
+  function variant(options: { readonly residuals: boolean; readonly crossFrame: boolean }): Network {
+    const key = JSON.stringify(options);
+    const recorded = variants.get(key);
+    if (recorded) return recorded;
+    const recording = recordUNet(part, sizes, { storage, ...options });
+    const network = runtime.network({ name: 'UNet', bytes, recording });
+    variants.set(key, network);
+    return network;
+  }
 
-  const one = (shape: Omit<Planes, 'data'>, { guidance: { positive, negative, scale }, extra }: Member): Predict => {
-    const sizes = sizeIds(part, shape);
-    const call = async (
-      input: Float32Array,
-      timestep: number,
-      sides: readonly { readonly condition: Conditioning; readonly isNegative: boolean }[],
+  /** Predicts pictures together: one call for each side of the guidance, or one for both. */
+  function together(shape: Omit<Planes, 'data'>, members: readonly Member[], sees: Sees | null): Predict {
+    const sides = sidesOf(
+      part,
+      members.map(({ guidance }) => guidance),
+    );
+    const batches = calls === 'batched' ? [sides.flat()] : sides;
+    let zeros: ((batch: number) => Map<string, Floats>) | null = null;
+
+    return async (input, call, signal) => {
+      const latents = parts(input, members.length).map((data) => ({ ...shape, data }));
+      const acting = controls.flatMap((control, k) => (acts(control, call) ? [k] : []));
+      // Folded weights are too large to be held twice: then one network serves all calls, and is given zeros when no control acts.
+      const residuals = acting.length > 0 || (controls.length > 0 && storage === 'folded');
+      const added = residuals ? await residualsOf(acting, latents, call, signal) : [];
+      const network = variant({ residuals, crossFrame: sees !== null });
+      const predictions: Float32Array[] = [];
+      for (const [b, items] of batches.entries()) {
+        signal.throwIfAborted();
+        const whole = items.map(({ at }) => withExtra(latents[at]!, members[at]!.extra));
+        const feeds = {
+          ...conditionsOf(part, shape, items, call.timestep),
+          sample: batchOf(whole),
+          ...(residuals ? Object.fromEntries(added[b]!) : {}),
+          ...(sees ? { sees: rowsSeen(items, sees) } : {}),
+        };
+        predictions.push(floatsFrom((await network.run(feeds, signal)).prediction!));
+      }
+      const bySide = parts(joined(...predictions), sides.length);
+      if (bySide.length === 1) return bySide[0]!;
+      const [away, towards] = bySide.map((side) => parts(side, members.length));
+      return joined(...members.map(({ guidance: { scale } }, i) => guide(away![i]!, towards![i]!, scale)));
+    };
+
+    /** What the acting controls add to each batch. Net by net, so that each is loaded once a step when only one fits the memory. */
+    async function residualsOf(
+      acting: readonly number[],
+      latents: readonly Planes[],
+      { timestep }: Call,
       signal: AbortSignal,
-    ): Promise<Float32Array> => {
-      const batch = sides.length;
-      const whole = extra ? joined(input, extra.data) : input;
-      const each = (values: Float32Array) => joined(...sides.map(() => values));
-      const context = joined(...sides.map(({ condition }) => condition.context));
-      const { tokens } = sides[0]!.condition;
-      const feeds: Record<string, Tensors[string]> = {
-        sample: floats([batch, channels, shape.height, shape.width], each(whole)),
-        timestep: floats([batch], new Float32Array(batch).fill(timestep)),
-        context: floats([batch, tokens, context.length / batch / tokens], context),
-      };
-      if (sizes) {
-        const pooled = joined(...sides.map(({ condition }) => condition.pooled!));
-        feeds.pooled = floats([batch, pooled.length / batch], pooled);
-        const ids = joined(...sides.map(({ isNegative }) => sizes(isNegative)));
-        feeds.time_ids = floats([batch, ids.length / batch], ids);
+    ): Promise<Map<string, Floats>[]> {
+      zeros ??= zeroResiduals(part, shape);
+      const sums = batches.map(({ length }) => zeros!(length));
+      for (const k of acting) {
+        const { net, weight, guess } = controls[k]!;
+        for (const [b, items] of batches.entries()) {
+          const rows = items.flatMap(({ isNegative }, row) => (guess && isNegative ? [] : [row]));
+          if (rows.length === 0) continue;
+          signal.throwIfAborted();
+          const led = rows.map((row) => items[row]!);
+          const feeds = {
+            ...conditionsOf(part, shape, led, timestep),
+            sample: batchOf(led.map(({ at }) => latents[at]!)),
+            map: batchOf(led.map(({ at }) => members[at]!.maps[k]!)),
+          };
+          const residuals = await net.residuals(feeds, signal);
+          addResiduals(sums[b]!, residuals, strengths(residuals.size, { weight, guess }), rows);
+        }
       }
-      if (isTold(part)) feeds.guidance = floats([batch], new Float32Array(batch).fill(scale));
-      return floatsFrom((await network.run(feeds, signal)).prediction!);
-    };
-
-    if (negative === null || isTold(part)) {
-      return (input, timestep, signal) => call(input, timestep, [{ condition: positive, isNegative: false }], signal);
+      return sums;
     }
-    const [avoid, want] = sameLength(negative, positive);
-    const sides = [
-      { condition: avoid, isNegative: true },
-      { condition: want, isNegative: false },
-    ];
-    return async (input, timestep, signal) => {
-      if (calls === 'batched') {
-        const both = await call(input, timestep, sides, signal);
-        return guide(both.subarray(0, input.length), both.subarray(input.length), scale);
-      }
-      const away = await call(input, timestep, sides.slice(0, 1), signal);
-      signal.throwIfAborted();
-      return guide(away, await call(input, timestep, sides.slice(1), signal), scale);
-    };
-  };
+  }
 
   return {
     channels,
-    predictor(shape, members) {
-      const each = members.map((member) => one(shape, member));
-      return async (input, timestep, signal) => {
-        const length = input.length / each.length;
+    predictor(shape, members, sees = null) {
+      if (sees) return together(shape, members, sees);
+      const alone = members.map((member) => together(shape, [member], null));
+      return async (input, call, signal) => {
         const predictions: Float32Array[] = [];
-        for (const [i, predict] of each.entries()) {
-          predictions.push(await predict(input.subarray(i * length, (i + 1) * length), timestep, signal));
+        for (const [i, own] of parts(input, members.length).entries()) {
+          predictions.push(await alone[i]!(own, call, signal));
         }
-        return predictions.length === 1 ? predictions[0]! : joined(...predictions);
+        return joined(...predictions);
       };
     },
   };
 }
 
-/** Models that were distilled with their guidance are told it, instead of being called twice. */
-const isTold = (part: Part): boolean => part.weights.has('time_embedding.cond_proj.weight');
-
-/**
- * Both conditions repeated to one length, so that they fit a batch: attention to the same keys several times over is attention to
- * them once.
- */
-function sameLength(a: Conditioning, b: Conditioning): [Conditioning, Conditioning] {
-  const tokens = (a.tokens * b.tokens) / greatestCommonDivisor(a.tokens, b.tokens);
-  const repeat = (c: Conditioning): Conditioning => ({
-    ...c,
-    tokens,
-    context: joined(...Array.from({ length: tokens / c.tokens }, () => c.context)),
-  });
-  return [repeat(a), repeat(b)];
+/** Nothing to add, for a batch of any number of latents of one shape. */
+function zeroResiduals(part: Part, { height, width }: Omit<Planes, 'data'>): (batch: number) => Map<string, Floats> {
+  const shapes = residualShapes(part, { batch: 1, height, width, tokens: 'tokens' });
+  return (batch) =>
+    new Map(
+      [...shapes].map(([name, [, ...size]]) => {
+        const shape = [batch, ...size.map(Number)];
+        return [name, floats(shape, new Float32Array(shape.reduce((product, length) => product * length, 1)))];
+      }),
+    );
 }
 
-const greatestCommonDivisor = (a: number, b: number): number => (b === 0 ? a : greatestCommonDivisor(b, a % b));
+const withExtra = (latent: Planes, extra: Planes | null): Planes => (extra ? stack(latent, extra) : latent);
 
-/** The aesthetic scores that SDXL's refiner is told, for what is wanted and for what is to be avoided. */
-const AESTHETIC = { wanted: 6, avoided: 2.5 };
+/** An array cut into equal parts. */
+const parts = (all: Float32Array, count: number): Float32Array[] =>
+  Array.from({ length: count }, (_, i) => all.subarray((i * all.length) / count, ((i + 1) * all.length) / count));
 
-/**
- * SDXL is told the size of the picture, where its crop begins, and the size that is asked for: here the same size and no crop. Its
- * refiner is told how beautiful the picture is, in place of the last. Null for families that are told nothing.
- */
-function sizeIds(part: Part, { height, width }: Omit<Planes, 'data'>): ((isNegative: boolean) => Float32Array) | null {
-  const size = [height * CELL, width * CELL];
-  switch (part.family) {
-    case 'sdxl':
-      return () => Float32Array.from([...size, 0, 0, ...size]);
-    case 'sdxl-refiner':
-      return (isNegative) => Float32Array.from([...size, 0, 0, isNegative ? AESTHETIC.avoided : AESTHETIC.wanted]);
-    case 'sd15':
-    case 'sd21':
-    case null:
-      return null;
-  }
+/** The rows of a batch that each item reads: the members that it sees, on its own side of the guidance. */
+function rowsSeen(items: readonly Item[], sees: Sees): Tensor {
+  const rows = items.flatMap(({ at, isNegative }) =>
+    sees[at]!.map((other) => items.findIndex((item) => item.at === other && item.isNegative === isNegative)),
+  );
+  return { dtype: 'int64', shape: [items.length, rows.length / items.length], data: BigInt64Array.from(rows, BigInt) };
 }
