@@ -3,6 +3,7 @@ import path from 'node:path';
 import { Failure } from '../errors.ts';
 import { Runtime } from '../diffusion/runtime/runtime.ts';
 import type { Difference, ParityCase } from './case.ts';
+import { tinyControlNet } from './controlnets.ts';
 import { sdxlLora, tinyLora } from './loras.ts';
 import { taesd, tinySd15, tinySdxl } from './networks.ts';
 import { endToEnd, sdxlTextToImage, vaeTiling } from './pipelines.ts';
@@ -40,6 +41,7 @@ const FOLDERS: Readonly<Record<string, (folder: string, runtime: Runtime) => Pro
     all(
       Promise.all([tinySdxl(folder), sdxlTextToImage(folder, runtime), sdxlLora(folder)]).then((cases) => cases.flat()),
     ),
+  'tiny-controlnet': (folder) => all(tinyControlNet(folder)),
   'tiny-lora': (folder) => all(tinyLora(folder)),
   taesd: (folder) => all(taesd(folder)),
   'vae-tiling': (folder, runtime) => all(vaeTiling(folder, runtime)),

@@ -3,15 +3,17 @@ import path from 'node:path';
 import { z } from 'zod';
 import { openAutoencoder } from '../diffusion/networks/autoencoder.ts';
 import { joined } from '../diffusion/networks/tensors.ts';
+import { type Control, openControlNet } from '../diffusion/networks/controlnet.ts';
 import type { Conditioning } from '../diffusion/networks/text.ts';
 import { openUNet } from '../diffusion/networks/unet.ts';
 import { type Pass, type PassMember, runPass } from '../diffusion/pass.ts';
-import type { Planes } from '../diffusion/picture/planes.ts';
+import { map, type Planes } from '../diffusion/picture/planes.ts';
 import type { Runtime } from '../diffusion/runtime/runtime.ts';
 import { makeScheduler, type Scheduler } from '../diffusion/schedulers/scheduler.ts';
 import type { Tensor } from '../onnx/session.ts';
 import { type Model, openModel, requirePart } from '../weights/model.ts';
 import { compare, ONE_CALL, type ParityCase } from './case.ts';
+import { controlNets } from './controlnets.ts';
 import { type Golden, openGolden, readJson } from './golden.ts';
 import { SAME_TIMESTEPS, schedulerConfig } from './schedulers.ts';
 
@@ -46,23 +48,32 @@ export async function vaeTiling(folder: string, runtime: Runtime): Promise<Parit
   }));
 }
 
+/** One, or a list with one for each ControlNet. */
+const each = <T>(one: z.ZodType<T>) => z.union([z.array(one), one.transform((value) => [value])]);
+
 const pipelineSchema = z.object({
   pipeline: z.string().default('StableDiffusionPipeline'),
   scheduler: z.string(),
   guidance_scale: z.number(),
   num_inference_steps: z.int().positive(),
   strength: z.number().nullable().default(null),
+  controlnet_conditioning_scale: each(z.number()).default([]),
+  control_guidance_start: each(z.number()).default([0]),
+  control_guidance_end: each(z.number()).default([1]),
+  guess_mode: z.boolean().default(false),
 });
 
 /** How upstream's pipelines keep what is not masked, and how many draws of noise they make before the sampling. */
 const PIPELINES: Readonly<Record<string, Pick<Pass, 'keeping'> & { readonly draws: number }>> = {
   StableDiffusionPipeline: { draws: 0, keeping: { level: 'next', cell: 'first' } },
   StableDiffusionImg2ImgPipeline: { draws: 2, keeping: { level: 'next', cell: 'first' } },
+  StableDiffusionControlNetPipeline: { draws: 0, keeping: { level: 'next', cell: 'first' } },
+  StableDiffusionControlNetImg2ImgPipeline: { draws: 2, keeping: { level: 'next', cell: 'first' } },
   StableDiffusionInpaintPipelineLegacy: { draws: 2, keeping: { level: 'current', cell: 'middle' } },
   StableDiffusionInpaintPipeline: { draws: 3, keeping: { level: 'next', cell: 'first' } },
 };
 
-/** Whole pipelines over the neighbouring folder tiny-sd15; those of other kinds (ControlNet) are named as not built. */
+/** Whole pipelines over the neighbouring folders tiny-sd15 and tiny-controlnet; those of other kinds are named as not built. */
 export async function endToEnd(folder: string, runtime: Runtime): Promise<{ cases: ParityCase[]; notBuilt: string[] }> {
   const all = z.record(z.string(), z.unknown()).parse(await readJson(path.join(folder, 'cases.json')));
   const { model, scheduler: schedulerJson } = await tinyModel(path.join(folder, '..', 'tiny-sd15'));
@@ -83,13 +94,21 @@ export async function endToEnd(folder: string, runtime: Runtime): Promise<{ case
       count: rest.num_inference_steps,
       strength: rest.strength,
     });
+    const controls = await controlsOf(rest, path.join(folder, '..', 'tiny-controlnet'), runtime);
     const read = async (name: string) => (golden.names.includes(name) ? (await golden.floats(name)).data : null);
     const run = once(async (signal) => {
       const draws: Float32Array[] = [];
       for (let k = 0; golden.names.includes(`randn_${k}`); k++) draws.push((await golden.floats(`randn_${k}`)).data);
+      const maps: Planes[] = [];
+      for (const k of controls.keys()) {
+        const name = k === 0 ? 'control_image_u8' : `control_image_${k + 1}_u8`;
+        maps.push(map(pictureOf(await golden.bytes(name)), (value) => value / 2 + 0.5));
+      }
       return paint(model, runtime, signal, {
         size: sizeOf(await golden.floats('image_out')),
+        controls,
         member: {
+          maps,
           picture: golden.names.includes('image_in_u8') ? pictureOf(await golden.bytes('image_in_u8')) : null,
           mask: golden.names.includes('mask_u8') ? maskOf(await golden.bytes('mask_u8')) : null,
           guidance: {
@@ -115,6 +134,25 @@ export async function endToEnd(folder: string, runtime: Runtime): Promise<{ case
   return { cases, notBuilt };
 }
 
+/** The ControlNets of a case, in the order of their images: the first, the second, … of the folder. */
+async function controlsOf(
+  settings: Omit<z.infer<typeof pipelineSchema>, 'pipeline' | 'guidance_scale'>,
+  folder: string,
+  runtime: Runtime,
+): Promise<Control[]> {
+  const { controlnet_conditioning_scale: weights, guess_mode: guess } = settings;
+  if (weights.length === 0) return [];
+  const nets = await controlNets(folder);
+  const of = (values: readonly number[], k: number) => values[k] ?? values[0]!;
+  return weights.map((weight, k) => ({
+    net: openControlNet(nets.find(({ net }) => net === k + 1)!.part, runtime, 'mapped'),
+    weight,
+    start: of(settings.control_guidance_start, k),
+    end: of(settings.control_guidance_end, k),
+    guess,
+  }));
+}
+
 /** SDXL's text to image, in its own folder: Euler, leading spacing. */
 export async function sdxlTextToImage(folder: string, runtime: Runtime): Promise<ParityCase[]> {
   const golden = await openGolden(path.join(folder, 'golden', 'txt2img.safetensors'));
@@ -137,6 +175,7 @@ export async function sdxlTextToImage(folder: string, runtime: Runtime): Promise
       at: () => new Float32Array(),
     };
     const member = (scale: number) => ({
+      maps: [],
       picture: null,
       mask: null,
       guidance: { positive, negative, scale },
@@ -175,11 +214,15 @@ async function paint(
   model: Model,
   runtime: Runtime,
   signal: AbortSignal,
-  { member, ...pass }: Omit<Pass, 'onStep' | 'members'> & { member: PassMember },
+  {
+    member,
+    controls = [],
+    ...pass
+  }: Omit<Pass, 'onStep' | 'members'> & { member: PassMember; controls?: readonly Control[] },
   calls = Infinity,
 ): Promise<Painted> {
   const networks = {
-    unet: openUNet(requirePart(model, 'unet'), runtime, 'mapped', 'batched'),
+    unet: openUNet(requirePart(model, 'unet'), runtime, 'mapped', 'batched', controls),
     autoencoder: openAutoencoder(requirePart(model, 'vae'), runtime, 'mapped', { tilePixels: null }),
   };
   const { scheduler } = pass;
