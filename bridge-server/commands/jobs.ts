@@ -2,6 +2,7 @@ import { basename } from 'node:path';
 import { folders } from '../folders.ts';
 import type { JobRecord, JobState } from '../jobs/job.ts';
 import { Jobs } from '../jobs/queue.ts';
+import type { RenderRequest } from '../protocol/request.ts';
 import { outputPath, versioned, versionName } from '../jobs/version.ts';
 
 /** Lists the jobs of this install, those of a running bridge included. */
@@ -21,7 +22,13 @@ function line(job: JobRecord): string {
   const { id, createdAt, request, version, state } = job;
   const when = createdAt.slice(0, 16).replace('T', ' ');
   const what = `${basename(request.source.path)} -> ${outputPath(versioned(job))}`;
-  return `${id.padStart(4)}  ${when}  ${versionName(version)}  ${words(state).padEnd(24)}  ${what}\n`;
+  return `${id.padStart(4)}  ${when}  ${versionName(version)}  ${words(state).padEnd(24)}  ${what}  ${painted(request)}\n`;
+}
+
+/** What its keys are painted with. */
+function painted({ keys, look }: RenderRequest): string {
+  if (keys.kind === 'images') return 'own keys';
+  return look.kind === 'diffusion' ? look.prompt.replace(/\s+/g, ' ').slice(0, 60) : look.kind;
 }
 
 function words(state: JobState): string {

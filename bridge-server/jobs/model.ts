@@ -49,7 +49,6 @@ export const settingsOf = ({
   strength,
   scheduler,
   seed,
-  noise,
   clipSkip,
   area,
   secondPass,
@@ -60,10 +59,10 @@ export const settingsOf = ({
   strength,
   scheduler,
   seed,
-  noise,
   clipSkip,
   area,
   secondPass,
+  consistency: { attention: 'own', window: 1, start: 0, shape: 0, tone: 0, colour: false },
 });
 
 const TEXT_ENCODERS: Readonly<Record<Family, readonly PartKind[]>> = {

@@ -8,9 +8,17 @@ import { outputPath } from './version.ts';
 /** Throws a Failure when the result would land on or among what it is made from, or where it cannot be written. */
 export async function refuseOutput(request: RenderRequest): Promise<void> {
   const { source, keys, mask, output } = request;
-  const path = outputPath(request);
-  const target = await real(path);
   const inputs = [source.path, ...(keys.kind === 'images' ? [keys.folder] : []), ...(mask ? [mask.folder] : [])];
+  await refuseOutputAmong(inputs, outputPath(request), output.kind);
+}
+
+/** The same for a result at `path`, an absolute one. */
+export async function refuseOutputAmong(
+  inputs: readonly string[],
+  path: string,
+  kind: RenderRequest['output']['kind'],
+): Promise<void> {
+  const target = await real(path);
   const there = await stat(target).catch(() => null);
   for (const input of await Promise.all(inputs.map(real))) {
     // Beside the clip is fine; inside a folder of frames it would become one of them. One file can have several names.
@@ -18,9 +26,9 @@ export async function refuseOutput(request: RenderRequest): Promise<void> {
     const same = there !== null && status?.ino === there.ino && status.dev === there.dev;
     if (same || target === input || target.startsWith(input + sep)) throw new Failure('output-is-input', { path });
   }
-  if (there && output.kind === 'images' && !there.isDirectory()) throw new Failure('output-not-folder', { path });
-  if (there?.isDirectory() && output.kind === 'movie') throw new Failure('output-not-file', { path });
-  if (output.kind === 'movie') {
+  if (there && kind === 'images' && !there.isDirectory()) throw new Failure('output-not-folder', { path });
+  if (there?.isDirectory() && kind === 'movie') throw new Failure('output-not-file', { path });
+  if (kind === 'movie') {
     const folder = dirname(target);
     await access(folder, constants.W_OK).catch((error: unknown) => {
       throw writeFailure(folder, error) ?? error;
