@@ -206,13 +206,21 @@ const WORDS = {
     sentence: `0 of ${modules} modules of the LoRA ${path} have a place in the model ${model}.`,
     remedy: 'It was made for another kind of model; `pentimento inspect` says what the file is.',
   }),
-  'model-kind': ({ path, kind, role }: { path: string; kind: string; role: 'model' | 'vae' | 'embedding' }) => ({
+  'model-kind': ({ path, kind, role }: { path: string; kind: string; role: keyof typeof ROLES }) => ({
     sentence: `${path} cannot be used as the ${ROLES[role]}: it is a file of the kind ${kind}.`,
     remedy: `Give a ${ROLES[role]}${role === 'model' ? ' (a checkpoint)' : ''} there; \`pentimento inspect\` says what each file is.`,
   }),
   'model-family': (facts: { path: string; family: string; model: string; modelFamily: string }) => ({
     sentence: `${facts.path} is made for ${facts.family}, and the model ${facts.model} is ${facts.modelFamily}.`,
     remedy: `Use one for ${facts.modelFamily}, or a model of the family ${facts.family}.`,
+  }),
+  'control-union': ({ path }: { path: string }) => ({
+    sentence: `${path} is a union ControlNet, several kinds in one network, which Pentimento does not run.`,
+    remedy: 'Use a ControlNet for one kind of control map.',
+  }),
+  'control-unfit': ({ path, model, reason }: { path: string; model: string; reason: string }) => ({
+    sentence: `The ControlNet ${path} has other sizes than the model ${model}: ${reason}.`,
+    remedy: 'Use a ControlNet that was trained for this model; `pentimento inspect` says what each file is.',
   }),
   'vae-latents': ({ path, model }: { path: string; model: string }) => ({
     sentence: `The VAE ${path} was made for other latents than those of the model ${model}.`,
@@ -552,6 +560,6 @@ export function asFailure(error: unknown): Failure {
 }
 
 /** What a file was given as. */
-const ROLES = { model: 'model', vae: 'VAE', embedding: 'embedding' };
+const ROLES = { model: 'model', vae: 'VAE', embedding: 'embedding', control: 'ControlNet', motion: 'motion module' };
 
 const gigabytes = (bytes: number): string => `${(bytes / 1e9).toFixed(1)} GB`;

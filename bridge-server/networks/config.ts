@@ -41,6 +41,13 @@ export function unetConfig(part: Part): UNetConfig {
   };
 }
 
+const controlSchema = z.object({ global_pool_conditions: z.boolean().nullish() });
+
+/** Whether a ControlNet's residuals are averaged over the picture ("shuffle"). */
+export const controlConfig = (part: Part): { readonly isGlobal: boolean } => ({
+  isGlobal: read(part, controlSchema).global_pool_conditions ?? false,
+});
+
 export type VaeConfig = { readonly groups: number; readonly scalingFactor: number };
 
 export function vaeConfig(part: Part): VaeConfig {

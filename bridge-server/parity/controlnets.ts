@@ -104,7 +104,7 @@ async function predicted(
     addResiduals(
       sum,
       residuals,
-      strengths(residuals.size, { weight, guess }),
+      strengths(residuals.size, { weight, byDepth: guess }),
       Array.from({ length: batch }, (_, row) => row),
     );
   }

@@ -113,7 +113,12 @@ export function openUNet(
             map: batchOf(led.map(({ at }) => members[at]!.maps[k]!)),
           };
           const residuals = await net.residuals(feeds, signal);
-          addResiduals(sums[b]!, residuals, strengths(residuals.size, { weight, guess }), rows);
+          addResiduals(
+            sums[b]!,
+            residuals,
+            strengths(residuals.size, { weight, byDepth: guess && !net.isGlobal }),
+            rows,
+          );
         }
       }
       return sums;
