@@ -1,8 +1,10 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { sayFailure } from './commands/say.ts';
+import { CONTROL_KINDS, type ControlKind, controlKindOf } from './control/kinds.ts';
 import { Failure, asFailure } from './errors.ts';
 import { EXIT, exitCodeOf } from './exit.ts';
 import { parseRational, type Rational } from './media/rational.ts';
+import type { ControlOptions } from './commands/control.ts';
 import type { MeasureOptions } from './commands/measure.ts';
 import type { RenderOptions } from './commands/render.ts';
 import type { ServeOptions } from './commands/serve.ts';
@@ -94,6 +96,40 @@ function commandLine(): Command {
     .option('--json', 'progress as JSON lines on stderr, the result as JSON on stdout', false)
     .action(async (input: string, options: RenderOptions) =>
       (await import('./commands/render.ts')).render(input, options),
+    );
+
+  program
+    .command('control')
+    .description('write what a ControlNet is shown of a clip as images named by source frame')
+    .argument('<kind>', CONTROL_KINDS.join(', '), controlKind)
+    .argument('<input>', 'a movie, or a folder of numbered images')
+    .requiredOption('-o, --out <folder>', 'folder of PNGs')
+    .option('--from <frame>', 'first source frame', frame)
+    .option('--to <frame>', 'source frame to stop before', frame)
+    .option('--rate <n/d>', 'frames a second to conform to, such as 25 or 24000/1001', rate)
+    .addOption(
+      new Option('--alpha <kind>', "how the source's alpha is stored")
+        .choices(['straight', 'premultiplied'])
+        .default('straight'),
+    )
+    .option(
+      '--annotator <file>',
+      'the network that draws the map: an .onnx file with its description (.json) beside it',
+    )
+    .option(
+      '--size <w>x<h>',
+      "as many pixels, in the clip's shape, as render works at (default: the clip's own)",
+      pixels,
+    )
+    .option('--low <n>', 'canny: an edge goes on above this (default: 100)', threshold)
+    .option('--high <n>', 'canny: an edge begins above this (default: 200)', threshold)
+    .addOption(new Option('--gradient <norm>', 'canny: how the gradient is measured').choices(['l1', 'l2']))
+    .option('--coarseness <pixels>', 'tile, blur, colour: nothing finer than this is shown', coarseness)
+    .option('--no-steady', 'each map from its frame alone, not smoothed along the motion')
+    .option('--workers <n>', 'threads that compute', count)
+    .option('--json', 'progress as JSON lines on stderr, the result as JSON on stdout', false)
+    .action(async (kind: ControlKind, input: string, options: ControlOptions) =>
+      (await import('./commands/control.ts')).control(kind, input, options),
     );
 
   program
@@ -293,6 +329,24 @@ function secondPass(text: string): { scale: number; strength: number } {
   if (rest.length > 0 || !(value.scale > 1 && value.scale <= 4 && value.strength > 0 && value.strength <= 1)) {
     throw new InvalidArgumentError('Write it as a scale above 1 to 4, and a strength above 0 to 1: 1.5:0.4.');
   }
+  return value;
+}
+
+function controlKind(text: string): ControlKind {
+  const kind = controlKindOf(text);
+  if (kind === null) throw new InvalidArgumentError(`There are: ${CONTROL_KINDS.join(', ')}.`);
+  return kind;
+}
+
+function threshold(text: string): number {
+  const value = decimal(text);
+  if (Number.isNaN(value)) throw new InvalidArgumentError('It must be a number from 0 on.');
+  return value;
+}
+
+function coarseness(text: string): number {
+  const value = decimal(text);
+  if (!(value > 0)) throw new InvalidArgumentError('It must be a number of pixels above 0.');
   return value;
 }
 

@@ -1,18 +1,20 @@
 import type { Planes } from '../diffusion/picture/planes.ts';
 import type { Size } from '../diffusion/picture/size.ts';
+import type { Runtime } from '../diffusion/runtime/runtime.ts';
 import type { Clip } from '../media/clip.ts';
 import type { ControlMap } from '../protocol/control-map.ts';
+import { openAnnotatorMaps } from './annotator/maps.ts';
 import { blurred } from './blur.ts';
-import { canny } from './canny.ts';
+import { canny, type Edges } from './canny.ts';
 import { colourBlocks, tile } from './coarse.ts';
+import { computedMaps } from './computed.ts';
 import { openDrawnMaps } from './drawn.ts';
 import { lineArt } from './line-art.ts';
 import { luminance } from './picture.ts';
-import { Recent } from './recent.ts';
 import { scribble } from './scribble.ts';
 import { softEdge } from './soft-edge.ts';
 import { type Nearby, steadyEdges, steadyValues } from './steady.ts';
-import { type Surroundings, WINDOW } from './surroundings.ts';
+import type { Surroundings } from './surroundings.ts';
 
 /** The maps of one clip that a ControlNet is shown. */
 export type ControlMaps = {
@@ -28,77 +30,46 @@ export type ControlMeans = {
   readonly clip: Pick<Clip, 'range' | 'width' | 'height'>;
   /** One for all maps of the clip: they share its pictures and motion. */
   readonly surroundings: Surroundings;
+  /** Runs annotators, and nothing else here; stays the caller's, who closes it. */
+  readonly runtime: Runtime;
 };
 
 /**
- * Makes ready to draw, compute or read the maps of a clip; everything that can be refused is refused here.
- * Failures: control-maps-none, control-map-shape; media-missing, image-unreadable.
+ * Makes ready to compute or read the maps of a clip; what can be refused is refused here, before any work.
+ * Failures: control-maps-none, control-map-shape; those of openAnnotatorMaps; media-missing, image-unreadable.
  */
 export async function openControlMaps(map: ControlMap, means: ControlMeans, signal: AbortSignal): Promise<ControlMaps> {
+  const { clip, surroundings } = means;
+  const identity = JSON.stringify(map);
+  const asSeen = (look: (picture: Planes) => Planes): ControlMaps =>
+    computedMaps({ look, draw: (own) => own, steady: false, identity }, surroundings);
   switch (map.kind) {
     case 'images':
-      return openDrawnMaps(map.folder, means.clip, signal);
-    case 'canny':
-      return computed(
-        map,
-        means,
-        (picture) => canny(picture, map),
-        (own, nearby) => {
-          const { width, height } = own;
-          return { channels: 1, width, height, data: Float32Array.from(steadyEdges(own, nearby, map)) };
-        },
-      );
+      return openDrawnMaps(map.folder, clip, signal);
+    case 'annotator':
+      return openAnnotatorMaps(map, means, signal);
+    case 'canny': {
+      const draw = (own: Edges, nearby: readonly Nearby<Edges>[]): Planes => {
+        const edges = nearby.length === 0 ? own.edges : steadyEdges(own, nearby, map);
+        return { channels: 1, width: own.width, height: own.height, data: Float32Array.from(edges) };
+      };
+      return computedMaps({ ...map, look: (picture) => canny(picture, map), draw, identity }, surroundings);
+    }
     case 'softedge':
-      return computed(map, means, softEdge, steadyValues);
+      return computedMaps({ ...map, look: softEdge, draw: steadyValues, identity }, surroundings);
     case 'lineart':
-      return computed(map, means, lineArt, steadyValues);
-    case 'scribble':
-      return computed(map, means, softEdge, (own, nearby) => scribble(steadyValues(own, nearby)));
+      return computedMaps({ ...map, look: lineArt, draw: steadyValues, identity }, surroundings);
+    case 'scribble': {
+      const draw = (own: Planes, nearby: readonly Nearby<Planes>[]): Planes => scribble(steadyValues(own, nearby));
+      return computedMaps({ ...map, look: softEdge, draw, identity }, surroundings);
+    }
     case 'luminance':
-      return computed(map, means, luminance, asItIs);
+      return asSeen(luminance);
     case 'tile':
-      return computed(map, means, (picture) => tile(picture, map.coarseness), asItIs);
+      return asSeen((picture) => tile(picture, map.coarseness));
     case 'blur':
-      return computed(map, means, (picture) => blurred(picture, map.coarseness), asItIs);
+      return asSeen((picture) => blurred(picture, map.coarseness));
     case 'colour':
-      return computed(map, means, (picture) => colourBlocks(picture, map.coarseness), asItIs);
+      return asSeen((picture) => colourBlocks(picture, map.coarseness));
   }
-}
-
-/** @param look what one frame alone shows. @param draw the map, from that and what the neighbours show. */
-function computed<T>(
-  map: ControlMap,
-  { surroundings }: ControlMeans,
-  look: (picture: Planes, signal: AbortSignal) => T | Promise<T>,
-  draw: (own: T, nearby: readonly Nearby<T>[]) => Planes,
-): ControlMaps {
-  const looks = new Recent<T>(WINDOW);
-  const lookAt = (frame: number, size: Size, signal: AbortSignal): Promise<T> =>
-    looks.get(`${frame} ${size.width}x${size.height}`, async () =>
-      look(await surroundings.picture(frame, size, signal), signal),
-    );
-  const isSteady = 'steady' in map && map.steady;
-  return {
-    notes: [],
-    identity: () => Promise.resolve(JSON.stringify(map)),
-    async mapAt(frame, size, signal) {
-      const nearby: Nearby<T>[] = [];
-      for (const neighbour of isSteady ? await surroundings.neighbours(frame, size, signal) : []) {
-        signal.throwIfAborted();
-        nearby.push({ ...neighbour, values: await lookAt(neighbour.frame, size, signal) });
-      }
-      return inColour(draw(await lookAt(frame, size, signal), nearby));
-    },
-  };
-}
-
-const asItIs = (planes: Planes): Planes => planes;
-
-/** One plane as three that are alike. */
-export function inColour(planes: Planes): Planes {
-  if (planes.channels === 3) return planes;
-  const area = planes.width * planes.height;
-  const data = new Float32Array(3 * area);
-  for (let c = 0; c < 3; c++) data.set(planes.data, c * area);
-  return { ...planes, channels: 3, data };
 }

@@ -17,6 +17,8 @@ export const WINDOW = 2 * REACH + 1;
 /** A frame near another, and the way there. */
 export type Neighbour = {
   readonly frame: number;
+  /** In frames, negative before. */
+  readonly distance: number;
   /** Interleaved (dx, dy) in pixels: pixel p is found at p + flow(p) of this frame. */
   readonly flow: Float32Array;
   /** For each pixel how far the two agree: 0 (hidden, out of the picture, or of another brightness) to 1. */
@@ -65,7 +67,7 @@ export class Surroundings {
         const next: Way = step > 0 ? motion.forth : motion.back;
         way = way === null ? next : joined(way, next, size);
         const there = luminance(await this.picture(n, size, signal)).data;
-        found.push({ frame: n, flow: way.flow, trust: trustOf(here, there, way, size) });
+        found.push({ frame: n, distance: n - frame, flow: way.flow, trust: trustOf(here, there, way, size) });
       }
     }
     return found.sort((a, b) => a.frame - b.frame);

@@ -25,6 +25,8 @@ export const controlMapSchema = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('blur'), coarseness: z.number().positive().max(256) }),
   /** Squares with sides of `coarseness`, each in one colour. */
   z.strictObject({ kind: z.literal('colour'), coarseness: z.int().min(2).max(256) }),
+  /** Made by a network of the user's: an .onnx file with its description beside it. */
+  z.strictObject({ kind: z.literal('annotator'), file: absolutePath, steady }),
   /** Drawn by the user; the last run of digits in a name is the source frame number, an image holds until the next. */
   z.strictObject({ kind: z.literal('images'), folder: absolutePath }),
 ]);
