@@ -133,7 +133,7 @@ export async function openPainter(model: Model, options: PainterOptions): Promis
     net: openControlNet(net, runtime, plan.unet),
   }));
   const unet = openUNet(unetPart, runtime, plan.unet, plan.guidance, controls);
-  const autoencoder = openAutoencoder(vaePart, runtime, plan.autoencoder, { tilePixels: plan.tilePixels });
+  const autoencoder = openAutoencoder(vaePart, runtime, 'folded', { tilePixels: plan.tilePixels });
   const encodeText = await openTextEncoders(model, runtime, settings.clipSkip, options.learned ?? []);
   const schedulerConfig = schedulerConfigOf(model, settings.scheduler);
   /** Prompts that were read, by their text. */
