@@ -1,9 +1,10 @@
 import type { Mask } from '../masks/mask.ts';
+import { cellsSeen, type Lead, ledStart, type Lent, reconsiderer } from './consistency/lead.ts';
 import { compose, keepUnmasked, latentMask, latentOf, touched } from './inpainting.ts';
 import { type Autoencoder, CELL } from './networks/autoencoder.ts';
 import { joined } from './networks/tensors.ts';
 import type { Guidance } from './networks/batch.ts';
-import type { UNet } from './networks/unet.ts';
+import type { Sees, UNet } from './networks/unet.ts';
 import { map, type Planes, stack, withData } from './picture/planes.ts';
 import type { Size } from './picture/size.ts';
 import { runSampling, type SamplingStep } from './sampling.ts';
@@ -18,6 +19,10 @@ export type Pass = {
   /** In pixels, multiples of 8. */
   readonly size: Size;
   readonly members: readonly PassMember[];
+  /** Whose latents each member's self-attention reads, by their places; null: its own. */
+  readonly sees: Sees | null;
+  /** How many of the members, from the first, are only there to be seen; they are not decoded. */
+  readonly guests: number;
   readonly scheduler: Scheduler;
   /** How the kept part follows the noise when the network does not know about masks, and how the mask becomes cells. */
   readonly keeping: { readonly level: 'current' | 'next'; readonly cell: 'most' | 'middle' | 'first' };
@@ -35,6 +40,8 @@ export type PassMember = {
   /** What each of the UNet's controls is shown, of the pass's size. */
   readonly maps: readonly Planes[];
   readonly noise: PassNoise;
+  /** What earlier keys lend to it; null: nothing. Only for a given picture. */
+  readonly lent: Lent | null;
 };
 
 /** N(0,1), as long as the latent. */
@@ -55,9 +62,10 @@ type Begun = {
   /** Null: nothing is kept. */
   readonly kept: { readonly cells: Float32Array; readonly original: Float32Array } | null;
   readonly constrain: ((sample: Float32Array, index: number) => Float32Array) | null;
+  readonly reconsider: ((clean: Float32Array, call: number) => Float32Array) | null;
 };
 
-/** Paints the window's pictures: encodes what is given, samples, decodes. Returns them at `size`, in [-1, 1]. */
+/** Paints the window's pictures: encodes what is given, samples, decodes. Returns those of all but the guests at `size`, in [-1, 1]. */
 export async function runPass(
   networks: { readonly unet: UNet; readonly autoencoder: Autoencoder },
   pass: Pass,
@@ -77,10 +85,14 @@ export async function runPass(
       predict: unet.predictor(
         shape,
         members.map(({ guidance, maps }, i) => ({ guidance, maps, extra: begun[i]!.extra })),
+        pass.sees,
       ),
       noiseAt: (call) => joined(...members.map(({ noise }) => noise.at(call))),
       ...(begun.some(({ constrain }) => constrain)
         ? { constrain: (all, index) => eachOf(all, (own, i) => begun[i]!.constrain?.(own, index) ?? own) }
+        : {}),
+      ...(begun.some(({ reconsider }) => reconsider)
+        ? { reconsider: (all, call) => eachOf(all, (own, i) => begun[i]!.reconsider?.(own, call) ?? own) }
         : {}),
       ...(pass.onStep ? { onStep: pass.onStep } : {}),
     },
@@ -88,6 +100,7 @@ export async function runPass(
   );
   const pictures: Planes[] = [];
   for (const [i, { kept }] of begun.entries()) {
+    if (i < pass.guests) continue;
     const own = memberOf(sample, i);
     const latent = kept ? compose(own, kept.original, touched(kept.cells)) : own;
     const image = await autoencoder.decode({ ...shape, data: weighted([1 / autoencoder.scale, latent]) }, signal);
@@ -95,18 +108,37 @@ export async function runPass(
   }
   return pictures;
 
-  async function begin({ picture, mask, noise }: PassMember): Promise<Begun> {
+  async function begin({ picture, mask, noise, lent }: PassMember): Promise<Begun> {
     const original = picture ? await encode(picture, noise.posterior) : null;
-    const start = original
-      ? scheduler.first < scheduler.timesteps.length
-        ? scheduler.addNoise(original, noise.start, scheduler.first)
-        : original
-      : weighted([scheduler.initialSigma, noise.start]);
     const cells = mask ? latentMask(mask, CELL, pass.keeping.cell) : null;
+    const lead = lent && original ? await leadOf(lent, original, cells) : null;
+    const start = original
+      ? startOf(lead ? ledStart(original, lead) : original, noise.start)
+      : weighted([scheduler.initialSigma, noise.start]);
+    const reconsider = lead && reconsiderer(lead, scheduler);
     const extra = knowsMasks ? await maskPlanes(picture, mask, cells, noise.maskedPosterior) : null;
-    if (!cells || !original || knowsMasks) return { start, extra, kept: null, constrain: null };
+    if (!cells || !original || knowsMasks) return { start, extra, kept: null, constrain: null, reconsider };
     const constrain = keepUnmasked(scheduler, original, noise.start, cells, pass.keeping.level);
-    return { start, extra, kept: { cells, original }, constrain };
+    return { start, extra, kept: { cells, original }, constrain, reconsider };
+  }
+
+  function startOf(clean: Float32Array, start: Float32Array): Float32Array {
+    return scheduler.first < scheduler.timesteps.length ? scheduler.addNoise(clean, start, scheduler.first) : clean;
+  }
+
+  async function leadOf(
+    { how, previous, first }: Lent,
+    original: Float32Array,
+    cells: Float32Array | null,
+  ): Promise<Lead> {
+    return {
+      how,
+      previous: previous && {
+        latent: await encode(previous.picture, null),
+        seen: cellsSeen(previous.visible, shape),
+      },
+      tone: first && { first, original: { ...shape, data: original }, cells: cells && touched(cells) },
+    };
   }
 
   async function encode(image: Planes, posterior: Float32Array | null): Promise<Float32Array> {

@@ -1,3 +1,4 @@
+import { pointingTo } from './consistency/lead.ts';
 import { NO_HISTORY, type Scheduler } from './schedulers/scheduler.ts';
 
 /** A call of the network: after `done` of the `total` that are made. */
@@ -22,6 +23,8 @@ export type Sampling = {
   readonly predict: Predict;
   /** N(0,1) for a stochastic scheduler's call, counted from the first that is made. */
   readonly noiseAt: (call: number) => Float32Array;
+  /** What the clean latent of a call, counted as for the noise, is replaced by; the call's prediction follows. */
+  readonly reconsider?: (clean: Float32Array, call: number) => Float32Array;
   /** What a sample after call `index` is replaced by: how a part of the picture is kept. */
   readonly constrain?: (sample: Float32Array, index: number) => Float32Array;
   readonly onStep?: (step: SamplingStep) => void;
@@ -29,7 +32,7 @@ export type Sampling = {
 
 /** Runs the scheduler's calls and returns the last sample. `signal` is obeyed between calls. */
 export async function runSampling(sampling: Sampling, signal: AbortSignal): Promise<Float32Array> {
-  const { scheduler, predict, noiseAt, constrain, onStep } = sampling;
+  const { scheduler, predict, noiseAt, reconsider, constrain, onStep } = sampling;
   const total = scheduler.timesteps.length - scheduler.first;
   let sample = sampling.start;
   let history = NO_HISTORY;
@@ -37,8 +40,13 @@ export async function runSampling(sampling: Sampling, signal: AbortSignal): Prom
     signal.throwIfAborted();
     const done = index - scheduler.first;
     const call = { timestep: scheduler.timesteps[index]!, done, total };
-    const prediction = await predict(scheduler.scaleInput(sample, index), call, signal);
-    const clean = onStep ? scheduler.clean(sample, prediction, index) : null;
+    let prediction = await predict(scheduler.scaleInput(sample, index), call, signal);
+    let clean = onStep || reconsider ? scheduler.clean(sample, prediction, index) : null;
+    if (clean && reconsider) {
+      const wanted = reconsider(clean, done);
+      prediction = pointingTo(wanted, clean, prediction, scheduler, index);
+      clean = wanted;
+    }
     const noise = scheduler.stochastic ? noiseAt(done) : null;
     ({ sample, history } = scheduler.step({ index, sample, prediction, noise, history }));
     if (constrain) sample = constrain(sample, index);

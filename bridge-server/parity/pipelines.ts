@@ -113,6 +113,7 @@ export async function endToEnd(folder: string, runtime: Runtime): Promise<{ case
           mask: golden.names.includes('mask_u8') ? maskOf(await golden.bytes('mask_u8')) : null,
           guidance: {
             positive: conditioning(await golden.floats('prompt_embeds')),
+            regions: [],
             negative: guidance > 1 ? conditioning(await golden.floats('negative_prompt_embeds')) : null,
             scale: guidance,
           },
@@ -178,7 +179,7 @@ export async function sdxlTextToImage(folder: string, runtime: Runtime): Promise
       maps: [],
       picture: null,
       mask: null,
-      guidance: { positive, negative, scale },
+      guidance: { positive, regions: [], negative, scale },
       noise,
     });
     const positive = await embeds('prompt_embeds', 'pooled');
@@ -218,7 +219,10 @@ async function paint(
     member,
     controls = [],
     ...pass
-  }: Omit<Pass, 'onStep' | 'members'> & { member: PassMember; controls?: readonly Control[] },
+  }: Omit<Pass, 'onStep' | 'members' | 'sees' | 'guests'> & {
+    member: Omit<PassMember, 'lent'>;
+    controls?: readonly Control[];
+  },
   calls = Infinity,
 ): Promise<Painted> {
   const networks = {
@@ -232,7 +236,9 @@ async function paint(
     networks,
     {
       ...pass,
-      members: [member],
+      members: [{ ...member, lent: null }],
+      sees: null,
+      guests: 0,
       scheduler: { ...scheduler, timesteps },
       onStep: ({ sample }) => steps.push(sample),
     },

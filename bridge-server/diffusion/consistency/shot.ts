@@ -1,0 +1,112 @@
+import type { Frame } from '../../media/frame.ts';
+import type { Earlier, PaintedKey, Painter, PaintJob, PaintProgress } from '../painter.ts';
+import { type CarriedNoise, carryNoise, ownNoise } from './carry.ts';
+import type { Correspondence } from './correspondence.ts';
+import { type Consistency, followsPrevious, linksKeys } from './settings.ts';
+
+/** Every key its own noise, or all of a shot that of its first key: in its place, or carried along the motion. */
+export type ShotNoise = 'own' | 'still' | 'carried';
+
+/** The keys of one shot, and where what belongs to them is found. */
+export type Shot = {
+  /** Their frames, ascending. */
+  readonly keys: readonly number[];
+  readonly job: (key: number, signal: AbortSignal) => Promise<Omit<PaintJob, 'noise'>>;
+  /** Where the points of one key are found in another. */
+  readonly motion: (key: number, other: number, signal: AbortSignal) => Promise<Correspondence>;
+  /** The result of an earlier key, exactly as it was painted. */
+  readonly result: (key: number, signal: AbortSignal) => Promise<Frame>;
+};
+
+/**
+ * The keys of a shot as they are painted together. Where keys depend on each other the first is alone, since it sets the tone; those after
+ * it go in windows when they see each other, else one by one. The windows follow from keys and settings alone.
+ */
+export function windowsOf(keys: readonly number[], consistency: Consistency): number[][] {
+  const length = consistency.attention === 'own' ? 1 : consistency.window;
+  const windows = keys.slice(0, 1).map((key) => [key]);
+  for (let i = 1; i < keys.length; i += length) windows.push(keys.slice(i, i + length));
+  return windows;
+}
+
+/** The keys on whose results, masks and motion a window of the shot depends: itself and, where keys are linked, all before it. */
+export function decisiveFor(
+  window: readonly number[],
+  keys: readonly number[],
+  { noise, consistency }: { readonly noise: ShotNoise; readonly consistency: Consistency },
+): readonly number[] {
+  if (noise === 'carried' || linksKeys(consistency)) return keys.filter((key) => key <= window.at(-1)!);
+  return noise === 'still' ? [keys[0]!, ...window] : window;
+}
+
+/** Paints windows of a shot in any order, as long as the results of the keys before are there. */
+export type ShotPainter = {
+  /** In the order of the window's keys. */
+  paint(
+    window: readonly number[],
+    signal: AbortSignal,
+    onProgress?: (progress: PaintProgress) => void,
+  ): Promise<Frame[]>;
+};
+
+export function openShot(
+  painter: Painter,
+  { noise, consistency }: { readonly noise: ShotNoise; readonly consistency: Consistency },
+  shot: Shot,
+): ShotPainter {
+  const { keys } = shot;
+  const noiseAt = noise === 'carried' ? carrying(painter, shot) : null;
+  let first: PaintedKey | null = null;
+
+  async function jobOf(key: number, signal: AbortSignal): Promise<PaintJob> {
+    const origin = noiseAt ? await noiseAt(key, signal) : noise === 'still' ? keys[0]! : key;
+    return { ...(await shot.job(key, signal)), noise: origin };
+  }
+
+  const painted = async (key: number, signal: AbortSignal): Promise<PaintedKey> => ({
+    job: await jobOf(key, signal),
+    result: await shot.result(key, signal),
+  });
+
+  async function earlierThan(window: readonly number[], signal: AbortSignal): Promise<Earlier | null> {
+    const at = keys.indexOf(window[0]!);
+    if (at === 0 || !linksKeys(consistency)) return null;
+    first ??= await painted(keys[0]!, signal);
+    const previousKey = keys[at - 1]!;
+    const previous = at === 1 ? first : await painted(previousKey, signal);
+    if (!followsPrevious(consistency)) return { first, previous, motions: null };
+    const motions: Correspondence[] = [];
+    for (const key of window) motions.push(await shot.motion(key, previousKey, signal));
+    return { first, previous, motions };
+  }
+
+  return {
+    async paint(window, signal, onProgress) {
+      const earlier = await earlierThan(window, signal);
+      const jobs: PaintJob[] = [];
+      for (const key of window) jobs.push(await jobOf(key, signal));
+      return painter.paint({ jobs, earlier }, signal, onProgress);
+    },
+  };
+}
+
+/** The noise of a shot's keys as the motion carries it from each key to the next; for keys in ascending order each step is made once. */
+function carrying({ grids }: Painter, { keys, motion }: Shot) {
+  type State = { readonly at: number; readonly carried: readonly CarriedNoise[] };
+  const begun: State = { at: 0, carried: grids.map((cells) => ownNoise(keys[0]!, cells)) };
+  // The key before a window is asked for after it was passed: the last two are kept.
+  let kept: readonly State[] = [];
+  return async (key: number, signal: AbortSignal) => {
+    const at = keys.indexOf(key);
+    let state = kept.find((one) => one.at <= at) ?? begun;
+    while (state.at < at) {
+      const [here, there] = [keys[state.at + 1]!, keys[state.at]!];
+      const step = await motion(here, there, signal);
+      const before = state;
+      const carried = grids.map((cells, pass) => carryNoise(before.carried[pass]!, step, here, cells));
+      state = { at: before.at + 1, carried };
+      kept = [state, before];
+    }
+    return state.carried.map(({ origin }) => origin);
+  };
+}
