@@ -10,7 +10,7 @@ export type CannyOptions = {
 
 /**
  * Canny's edges (1986) as OpenCV draws them with aperture 3, edge for edge: Sobel on 8-bit colours with the border repeated, at each
- * pixel the channel with the longest gradient, local maxima along it in four directions, and hysteresis over eight neighbours.
+ * pixel the channel with the longest gradient (red before green before blue), local maxima along it in four directions, and hysteresis over eight neighbours.
  *
  * @param picture three planes (or one) in [0, 1]
  */
