@@ -18,6 +18,8 @@ import { noiseFrom, type NoiseOrigin, normalNoise } from './noise.ts';
 import { LATENT_CHANNELS, type PassMember, type PassNoise, runPass } from './pass.ts';
 import { frameOf, map, type Planes, planesOf, withData } from './picture/planes.ts';
 import { resample } from './picture/resample.ts';
+import { blend, type PromptNow } from './prompts.ts';
+import type { Region } from './regions.ts';
 import { type Size, workingSize } from './picture/size.ts';
 import { latentPreview } from './preview.ts';
 import type { SamplingStep } from './sampling.ts';
@@ -52,6 +54,10 @@ export type PaintJob = {
   /** The picture to repaint; null paints one of `size` from the prompt alone. */
   readonly frame: Frame | null;
   readonly prompt: string;
+  /** Another prompt that this one is on the way to, and how far; null: none. */
+  readonly fade: PromptNow['fade'];
+  /** Parts of the picture with prompts of their own, their masks at its size; see sharesOf for where they overlap. */
+  readonly regions: readonly { readonly prompt: string; readonly mask: Mask }[];
   readonly size: Size;
   /** What of it is repainted and how strongly, at its size; null: everything. Where it is 0 no pixel changes. */
   readonly mask: Mask | null;
@@ -145,12 +151,18 @@ export async function openPainter(model: Model, options: PainterOptions): Promis
     return known;
   }
 
-  async function guidanceOf({ prompt }: PaintJob, signal: AbortSignal): Promise<Guidance> {
-    const positive = await reading(prompt, signal);
-    if (settings.guidance <= 1) return { positive, negative: null, scale: settings.guidance };
+  /** @param cells the latent's size */
+  async function guidanceOf(job: PaintJob, cells: Size, signal: AbortSignal): Promise<Guidance> {
+    const prompt = await reading(job.prompt, signal);
+    const positive = job.fade ? blend(prompt, await reading(job.fade.prompt, signal), job.fade.weight) : prompt;
+    const regions: Region[] = [];
+    for (const { prompt: text, mask } of job.regions) {
+      regions.push({ conditioning: await reading(text, signal), mask: fit(mask, cells, 'mean').data });
+    }
+    if (settings.guidance <= 1) return { positive, regions, negative: null, scale: settings.guidance };
     const negative = await reading(settings.negative, signal);
     const isEmpty = settings.negative.trim() === '' && family === 'sdxl';
-    return { positive, negative: isEmpty ? nothing(negative) : negative, scale: settings.guidance };
+    return { positive, regions, negative: isEmpty ? nothing(negative) : negative, scale: settings.guidance };
   }
 
   const schedulersFor = (isGiven: boolean) =>
@@ -190,8 +202,6 @@ export async function openPainter(model: Model, options: PainterOptions): Promis
     async paint({ jobs, earlier }, signal, onProgress) {
       const guests = earlier && consistency.attention !== 'own' ? guestsOf(earlier) : [];
       const window = [...guests, ...jobs];
-      const guidance: Guidance[] = [];
-      for (const job of window) guidance.push(await guidanceOf(job, signal));
       const given = window.map(({ frame }) => frame && planesOf(frame));
       const schedulers = schedulersFor(given.every((picture) => picture !== null));
       const total = stepsOf(schedulers);
@@ -211,7 +221,7 @@ export async function openPainter(model: Model, options: PainterOptions): Promis
           members.push({
             picture,
             mask: job.mask && fit(job.mask, size, 'most'),
-            guidance: guidance[i]!,
+            guidance: await guidanceOf(job, cells, signal),
             maps,
             noise: noiseOf(job.noise, settings.seed, pass, length),
             lent: isLent ? await lentTo(i - guests.length, picture, earlier, signal) : null,

@@ -7,44 +7,52 @@ export type Region = {
   readonly mask: Float32Array;
 };
 
-/** One prompt's share of the prediction in each cell; null: all of it everywhere. */
+/** One prompt's part in a prediction: its weight in each cell; null: 1 in all. */
 export type Share = { readonly conditioning: Conditioning; readonly weights: Float32Array | null };
 
+/** What pictures are asked to show: one prompt, and others in regions. */
+export type Wanted = { readonly positive: Conditioning; readonly regions: readonly Region[] };
+
 /**
- * What each cell's prediction is mixed of, weights that sum to 1: the regions as their masks say, scaled down where they overlap to
- * more than 1, and the base prompt for what they leave. Regions with one and the same conditioning count as one, so that a region
- * with the base prompt changes nothing; those that count nowhere are left out, and cost nothing.
+ * What the predictions of pictures are mixed of, as rows of one share for each picture: in each cell the weights of its shares sum to
+ * 1. Regions count as their masks say, scaled down where they overlap to more than 1, and the base prompt has what they leave. A
+ * region with the conditioning of the base or of an earlier region adds to that one, so that a region with the base prompt changes
+ * nothing; rows that count nowhere in any picture are left out, and cost nothing. In a row all pictures have the same region.
  */
-export function sharesOf(base: Conditioning, regions: readonly Region[]): Share[] {
-  if (regions.length === 0) return [{ conditioning: base, weights: null }];
-  const cells = regions[0]!.mask.length;
-  const sums = new Map<Conditioning, Float64Array>([[base, new Float64Array(cells)]]);
-  for (let cell = 0; cell < cells; cell++) {
-    const total = regions.reduce((sum, { mask }) => sum + mask[cell]!, 0);
-    sums.get(base)![cell] = Math.max(1 - total, 0);
-  }
-  for (const { conditioning, mask } of regions) {
-    const sum = sums.get(conditioning) ?? new Float64Array(cells);
-    sums.set(conditioning, sum);
-    for (let cell = 0; cell < cells; cell++) sum[cell]! += mask[cell]!;
-  }
-  const all = [...sums].filter(([, weights]) => weights.some((weight) => weight > 0));
-  if (all.length === 1) return [{ conditioning: all[0]![0], weights: null }];
-  const totals = Float64Array.from({ length: cells }, (_, cell) =>
-    all.reduce((sum, [, weights]) => sum + weights[cell]!, 0),
+export function sharesOf(pictures: readonly Wanted[]): Share[][] {
+  const own = pictures.map(sharesOfOne);
+  const rows = Array.from({ length: Math.max(...own.map(({ length }) => length)) }, (_, row) =>
+    own.map((shares, i) => shares[row] ?? { conditioning: pictures[i]!.positive, weights: new Float32Array(1) }),
   );
-  return all.map(([conditioning, weights]) => ({
-    conditioning,
-    weights: Float32Array.from(weights, (weight, cell) => weight / totals[cell]!),
-  }));
+  return rows.filter((row) => row.some(({ weights }) => weights === null || weights.some((weight) => weight > 0)));
 }
 
-/** The predictions, one for each share in its order, mixed cell by cell. */
+/** The base's share, then each region's. */
+function sharesOfOne({ positive, regions }: Wanted): Share[] {
+  if (regions.length === 0) return [{ conditioning: positive, weights: null }];
+  const cells = regions[0]!.mask.length;
+  const conditionings = [positive, ...regions.map(({ conditioning }) => conditioning)];
+  const weights = conditionings.map(() => new Float32Array(cells));
+  const rows = conditionings.map((conditioning) => conditionings.indexOf(conditioning));
+  for (let cell = 0; cell < cells; cell++) {
+    const total = regions.reduce((sum, { mask }) => sum + mask[cell]!, 0);
+    const parts = conditionings.map(() => 0);
+    parts[0] = Math.max(1 - total, 0);
+    for (const [r, { mask }] of regions.entries()) parts[rows[r + 1]!]! += mask[cell]!;
+    for (const [row, part] of parts.entries()) weights[row]![cell] = part / Math.max(total, 1);
+  }
+  return conditionings.map((conditioning, row) => ({ conditioning, weights: weights[row]! }));
+}
+
+/** A picture's predictions, one for each of its shares, mixed cell by cell. */
 export function mixed(shares: readonly Share[], predictions: readonly Float32Array[]): Float32Array {
-  if (shares.length === 1) return predictions[0]!;
+  const [only] = shares;
+  if (shares.length === 1 && only!.weights === null) return predictions[0]!;
   return Float32Array.from(predictions[0]!, (_, i) => {
     let sum = 0;
-    for (const [k, { weights }] of shares.entries()) sum += weights![i % weights!.length]! * predictions[k]![i]!;
+    for (const [k, { weights }] of shares.entries()) {
+      sum += (weights === null ? 1 : weights[i % weights.length]!) * predictions[k]![i]!;
+    }
     return sum;
   });
 }

@@ -1,6 +1,7 @@
 import path from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { openPainter, type PaintJob, type PaintSettings } from '../../bridge-server/diffusion/painter.ts';
+import { ownNoise } from '../../bridge-server/diffusion/consistency/carry.ts';
 import { openRuntime, type Profile } from '../../bridge-server/diffusion/profile.ts';
 import type { Frame } from '../../bridge-server/media/frame.ts';
 import { openModel } from '../../bridge-server/weights/model.ts';
@@ -19,10 +20,10 @@ const SETTINGS: PaintSettings = {
   strength: 0.75,
   scheduler: 'euler_a',
   seed: 7,
-  noise: 'still',
   clipSkip: 1,
   area: 96 * 64,
   secondPass: null,
+  consistency: { attention: 'own', window: 1, start: 0, shape: 0, tone: 0, colour: false },
 };
 
 /** A picture with something everywhere, and alpha. */
@@ -31,7 +32,7 @@ const FRAME: Frame = {
   channels: 4,
   data: Uint16Array.from({ length: size.width * size.height * 4 }, (_, i) => 32768 + 20000 * Math.sin(i * 0.013)),
 };
-const JOB: PaintJob = { frame: FRAME, prompt: 'a (red:1.3) cat', size, mask: null, maps: [], number: 3 };
+const JOB: PaintJob = { frame: FRAME, prompt: 'a (red:1.3) cat', fade: null, regions: [], size, mask: null, maps: [], noise: 3 };
 
 async function paint(
   jobs: readonly PaintJob[],
@@ -50,7 +51,7 @@ async function paint(
     size,
   });
   const results: Frame[] = [];
-  for (const job of jobs) results.push(...(await painter.paint([job], signal)));
+  for (const job of jobs) results.push(...(await painter.paint({ jobs: [job], earlier: null }, signal)));
   return results;
 }
 
@@ -69,21 +70,22 @@ describe('a painted frame', () => {
   });
 
   it('is the same whatever was painted before it, in whatever process', async () => {
-    const other = { ...JOB, number: 9 };
-    const [a, b] = await paint([JOB, other], { noise: 'own' });
+    const other = { ...JOB, noise: 9 };
+    const [a, b] = await paint([JOB, other]);
     runtime.close();
-    const [b2, a2] = await paint([other, JOB], { noise: 'own' });
+    const [b2, a2] = await paint([other, JOB]);
     expect(a2!.data).toEqual(a!.data);
     expect(b2!.data).toEqual(b!.data);
   });
 
-  it('has noise of its own, or that of the shot', async () => {
-    const jobs = [JOB, { ...JOB, number: 4 }];
-    const [own, another] = await paint(jobs, { noise: 'own' });
-    expect(apart(own!, another!)).toBeGreaterThan(1000);
-    const [still, same] = await paint(jobs, { noise: 'still' });
-    expect(same!.data).toEqual(still!.data);
-    expect((await one([JOB], { seed: 8 })).data).not.toEqual(still!.data);
+  it('has the noise of the frame that it is told, or that its cells are told', async () => {
+    const painted = await one([JOB]);
+    expect(apart(await one([{ ...JOB, noise: 4 }]), painted)).toBeGreaterThan(1000);
+    expect(apart(await one([JOB], { seed: 8 }), painted)).toBeGreaterThan(1000);
+    const { origin } = ownNoise(3, { width: 14, height: 8 });
+    expect((await one([{ ...JOB, noise: [origin] }])).data).toEqual(painted.data);
+    const swapped = { ...origin, cells: origin.cells.toReversed() };
+    expect(apart(await one([{ ...JOB, noise: [swapped] }]), painted)).toBeGreaterThan(1000);
   });
 
   it('follows prompt, emphasis, negative prompt, guidance, clip skip and steps', async () => {
@@ -187,7 +189,7 @@ describe('while it is painted', () => {
       size,
     });
     const seen: number[] = [];
-    await painter.paint([JOB], signal, ({ done, total, preview }) => {
+    await painter.paint({ jobs: [JOB], earlier: null }, signal, ({ done, total, preview }) => {
       seen.push(done);
       expect(total).toBe(3);
       expect(preview(0)).toMatchObject({ width: 14, height: 8, channels: 3 });
@@ -206,12 +208,12 @@ describe('while it is painted', () => {
     });
     const stop = new AbortController();
     const calls: number[] = [];
-    const cancelled = painter.paint([JOB], stop.signal, ({ done }) => {
+    const cancelled = painter.paint({ jobs: [JOB], earlier: null }, stop.signal, ({ done }) => {
       calls.push(done);
       stop.abort(new Error('enough'));
     });
     await expect(cancelled).rejects.toThrow('enough');
     expect(calls).toEqual([1]);
-    expect((await painter.paint([JOB], signal))[0]!.data).toEqual((await one([JOB])).data);
+    expect((await painter.paint({ jobs: [JOB], earlier: null }, signal))[0]!.data).toEqual((await one([JOB])).data);
   });
 });

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Conditioning } from '../../bridge-server/diffusion/networks/text.ts';
 import { blend, promptAt, type PromptMark } from '../../bridge-server/diffusion/prompts.ts';
-import { mixed, sharesOf } from '../../bridge-server/diffusion/regions.ts';
+import { mixed, type Region, sharesOf } from '../../bridge-server/diffusion/regions.ts';
 
 const CELLS = 6;
 const conditioning = (value: number, tokens = 77, pooled = false): Conditioning => ({
@@ -11,6 +11,7 @@ const conditioning = (value: number, tokens = 77, pooled = false): Conditioning 
   pooled: pooled ? Float32Array.of(value, -value) : null,
 });
 const [base, sea, sky] = [conditioning(0), conditioning(1), conditioning(2)];
+const sharesOfOne = (regions: readonly Region[]) => sharesOf([{ positive: base, regions }]).map(([share]) => share!);
 const level = fc.oneof(
   fc.constantFrom(0, 0, 1),
   fc.integer({ min: 0, max: 255 }).map((v) => Math.fround(v / 255)),
@@ -26,7 +27,7 @@ describe('regions', () => {
   it('share every cell out completely, as their masks say', () => {
     fc.assert(
       fc.property(fc.array(region, { maxLength: 4 }), (regions) => {
-        const shares = sharesOf(base, regions);
+        const shares = sharesOfOne(regions);
         for (let cell = 0; cell < CELLS; cell++) {
           const own = (wanted: Conditioning) =>
             shares.reduce((sum, s) => sum + (s.conditioning === wanted ? (s.weights?.[cell] ?? 1) : 0), 0);
@@ -46,27 +47,24 @@ describe('regions', () => {
   it('with the base prompt are no regions, and two with one prompt are one', () => {
     fc.assert(
       fc.property(plane, plane, (a, b) => {
-        const none = sharesOf(base, []);
+        const all = { conditioning: base, weights: new Float32Array(CELLS).fill(1) };
         expect(
-          sharesOf(base, [
+          sharesOfOne([
             { conditioning: base, mask: a },
             { conditioning: base, mask: b },
           ]),
-        ).toEqual(none);
+        ).toEqual([all]);
         const whole = new Float32Array(CELLS).fill(1);
         const both = [a.map((value) => value / 2), a.map((value) => value / 2)];
-        const twice = sharesOf(
-          base,
-          both.map((mask) => ({ conditioning: sea, mask })),
-        );
-        const once = sharesOf(base, [{ conditioning: sea, mask: a }]);
+        const twice = sharesOfOne(both.map((mask) => ({ conditioning: sea, mask })));
+        const once = sharesOfOne([{ conditioning: sea, mask: a }]);
         expect(twice.length).toBe(once.length);
         for (const [k, { weights }] of once.entries()) {
           weights?.forEach((value, i) => expect(twice[k]!.weights![i]).toBeCloseTo(value, 5));
         }
         // One that is everywhere leaves nothing for the base prompt, and one that is nowhere costs nothing.
-        expect(sharesOf(base, [{ conditioning: sea, mask: whole }])).toEqual([{ conditioning: sea, weights: null }]);
-        expect(sharesOf(base, [{ conditioning: sea, mask: new Float32Array(CELLS) }])).toEqual(none);
+        expect(sharesOfOne([{ conditioning: sea, mask: whole }])).toEqual([{ ...all, conditioning: sea }]);
+        expect(sharesOfOne([{ conditioning: sea, mask: new Float32Array(CELLS) }])).toEqual([all]);
       }),
     );
   });
@@ -77,7 +75,7 @@ describe('regions', () => {
         fc.array(region, { maxLength: 4 }),
         fc.array(prediction, { minLength: 3, maxLength: 3 }),
         (r, all) => {
-          const shares = sharesOf(base, r);
+          const shares = sharesOfOne(r);
           const own = all.slice(0, shares.length);
           mixed(shares, own).forEach((value, i) => {
             expect(value).toBeLessThanOrEqual(Math.max(...own.map((p) => p[i]!)) + 1e-5);
@@ -139,4 +137,43 @@ describe('the prompt of a frame', () => {
     expect(blend(sea, base, 0)).toEqual(sea);
     expect(blend(sea, base, 1)).toEqual(base);
   });
+});
+
+it('pictures of a window have the same region in a row, also where one of them has none of it', () => {
+  const [left, right] = [Float32Array.of(1, 0), Float32Array.of(0, 1)];
+  const rows = sharesOf([
+    {
+      positive: base,
+      regions: [
+        { conditioning: sea, mask: left },
+        { conditioning: sky, mask: right },
+      ],
+    },
+    {
+      positive: base,
+      regions: [
+        { conditioning: sea, mask: Float32Array.of(0, 0) },
+        { conditioning: sky, mask: right },
+      ],
+    },
+    { positive: sky, regions: [] },
+  ]);
+  expect(rows.map((row) => row.map((share) => share.conditioning))).toEqual([
+    [base, base, sky],
+    [sea, sea, sky],
+    [sky, sky, sky],
+  ]);
+  const values = [1, 2, 4].map((value) => Float32Array.of(value, value));
+  expect(
+    [0, 1, 2].map((i) => [
+      ...mixed(
+        rows.map((row) => row[i]!),
+        values,
+      ),
+    ]),
+  ).toEqual([
+    [2, 4],
+    [1, 4],
+    [1, 1],
+  ]);
 });

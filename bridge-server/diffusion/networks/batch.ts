@@ -1,13 +1,16 @@
 import type { Tensors } from '../../onnx/session.ts';
 import type { Part } from '../../weights/model.ts';
 import type { Planes } from '../picture/planes.ts';
+import type { Region, Share } from '../regions.ts';
 import { CELL } from './autoencoder.ts';
 import { type Floats, floats, joined } from './tensors.ts';
-import type { Conditioning } from './text.ts';
+import { type Conditioning, sameLength } from './text.ts';
 
 /** How a prompt and what to avoid steer the sampling. `negative` null: the prompt alone, in one call. */
 export type Guidance = {
   readonly positive: Conditioning;
+  /** Parts of the picture with prompts of their own, each for one more call; what is to be avoided is the same for all. */
+  readonly regions: readonly Region[];
   readonly negative: Conditioning | null;
   readonly scale: number;
 };
@@ -15,19 +18,26 @@ export type Guidance = {
 /** One item of a batch: a picture of a window, by its place there, under one side of its guidance. */
 export type Item = {
   readonly at: number;
+  /** Which side: 0, 1, … in the order of the calls. */
+  readonly side: number;
   readonly condition: Conditioning;
   readonly isNegative: boolean;
   readonly scale: number;
 };
 
-/** The pictures of a window under each side of their guidance: what is to be avoided first, where it is asked for. */
-export function sidesOf(part: Part, window: readonly Guidance[]): Item[][] {
-  const positive = window.map(({ positive: condition, scale }, at) => ({ at, condition, isNegative: false, scale }));
-  const negative = window.flatMap(({ negative: condition, scale }, at) =>
-    condition === null || isTold(part) ? [] : [{ at, condition, isNegative: true, scale }],
+/** The pictures of a window under each side of their guidance: what is to be avoided first, where it is asked for, then the rows of `shares`. */
+export function sidesOf(part: Part, window: readonly Guidance[], shares: readonly (readonly Share[])[]): Item[][] {
+  const avoided = window.flatMap(({ negative }) => (negative === null || isTold(part) ? [] : [negative]));
+  const isGuided = avoided.length > 0;
+  const sides = [...(isGuided ? [avoided] : []), ...shares.map((row) => row.map(({ conditioning }) => conditioning))];
+  const conditions = sameLength(sides.flat());
+  return sides.map((row, side) =>
+    row.map((_, at) => ({
+      ...{ at, side, condition: conditions[side * window.length + at]! },
+      isNegative: isGuided && side === 0,
+      scale: window[at]!.scale,
+    })),
   );
-  const items = sameLength([...negative, ...positive]);
-  return negative.length > 0 ? [items.slice(0, negative.length), items.slice(negative.length)] : [items];
 }
 
 /** What the network is told of each item: all of its inputs but the latents. */
@@ -70,22 +80,6 @@ export function batchOf(planes: readonly Planes[]): Floats {
 
 /** Models that were distilled with their guidance are told it, instead of being called twice. */
 const isTold = (part: Part): boolean => part.weights.has('time_embedding.cond_proj.weight');
-
-/**
- * All conditions repeated to one length, so that they fit a batch: attention to the same keys several times over is attention to
- * them once.
- */
-function sameLength(items: readonly Item[]): Item[] {
-  const tokens = items.reduce((length, { condition }) => leastCommonMultiple(length, condition.tokens), 1);
-  return items.map((item) => {
-    const times = tokens / item.condition.tokens;
-    const context = joined(...Array.from({ length: times }, () => item.condition.context));
-    return { ...item, condition: { ...item.condition, tokens, context } };
-  });
-}
-
-const leastCommonMultiple = (a: number, b: number): number => (a * b) / greatestCommonDivisor(a, b);
-const greatestCommonDivisor = (a: number, b: number): number => (b === 0 ? a : greatestCommonDivisor(b, a % b));
 
 /** The aesthetic scores that SDXL's refiner is told, for what is wanted and for what is to be avoided. */
 const AESTHETIC = { wanted: 6, avoided: 2.5 };

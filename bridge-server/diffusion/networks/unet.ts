@@ -3,6 +3,7 @@ import type { Storage } from '../../onnx/model.ts';
 import type { Tensor } from '../../onnx/session.ts';
 import type { Part } from '../../weights/model.ts';
 import { type Planes, stack } from '../picture/planes.ts';
+import { mixed, sharesOf } from '../regions.ts';
 import type { Network, Runtime } from '../runtime/runtime.ts';
 import { type Call, guide, type Predict } from '../sampling.ts';
 import { batchOf, conditionsOf, type Guidance, type Item, sidesOf } from './batch.ts';
@@ -32,7 +33,7 @@ export type UNet = {
   predictor(shape: Omit<Planes, 'data'>, members: readonly Member[], sees?: Sees | null): Predict;
 };
 
-/** Both sides of the guidance in one call of a batch, or one after the other, in half the memory. */
+/** Two sides of the guidance in one call of a batch, or one after the other, in half the memory. */
 export type GuidanceCalls = 'batched' | 'split';
 
 export function openUNet(
@@ -57,13 +58,12 @@ export function openUNet(
     return network;
   }
 
-  /** Predicts pictures together: one call for each side of the guidance, or one for both. */
+  /** Predicts pictures together: one call for each side of the guidance, or one for two. */
   function together(shape: Omit<Planes, 'data'>, members: readonly Member[], sees: Sees | null): Predict {
-    const sides = sidesOf(
-      part,
-      members.map(({ guidance }) => guidance),
-    );
-    const batches = calls === 'batched' ? [sides.flat()] : sides;
+    const guidance = members.map((member) => member.guidance);
+    const shares = sharesOf(guidance);
+    const sides = sidesOf(part, guidance, shares);
+    const batches = calls === 'batched' ? pairs(sides) : sides;
     let zeros: ((batch: number) => Map<string, Floats>) | null = null;
 
     return async (input, call, signal) => {
@@ -85,10 +85,17 @@ export function openUNet(
         };
         predictions.push(floatsFrom((await network.run(feeds, signal)).prediction!));
       }
-      const bySide = parts(joined(...predictions), sides.length);
-      if (bySide.length === 1) return bySide[0]!;
-      const [away, towards] = bySide.map((side) => parts(side, members.length));
-      return joined(...members.map(({ guidance: { scale } }, i) => guide(away![i]!, towards![i]!, scale)));
+      const bySide = parts(joined(...predictions), sides.length).map((side) => parts(side, members.length));
+      const away = bySide.length > shares.length ? bySide.shift()! : null;
+      return joined(
+        ...guidance.map(({ scale }, i) => {
+          const towards = mixed(
+            shares.map((row) => row[i]!),
+            bySide.map((side) => side[i]!),
+          );
+          return away ? guide(away[i]!, towards, scale) : towards;
+        }),
+      );
     };
 
     /** What the acting controls add to each batch. Net by net, so that each is loaded once a step when only one fits the memory. */
@@ -155,14 +162,18 @@ function zeroResiduals(part: Part, { height, width }: Omit<Planes, 'data'>): (ba
 
 const withExtra = (latent: Planes, extra: Planes | null): Planes => (extra ? stack(latent, extra) : latent);
 
+/** Two by two, the last perhaps alone, put together. */
+const pairs = <T>(rows: readonly (readonly T[])[]): T[][] =>
+  rows.flatMap((row, i) => (i % 2 === 0 ? [[...row, ...(rows[i + 1] ?? [])]] : []));
+
 /** An array cut into equal parts. */
 const parts = (all: Float32Array, count: number): Float32Array[] =>
   Array.from({ length: count }, (_, i) => all.subarray((i * all.length) / count, ((i + 1) * all.length) / count));
 
 /** The rows of a batch that each item reads: the members that it sees, on its own side of the guidance. */
 function rowsSeen(items: readonly Item[], sees: Sees): Tensor {
-  const rows = items.flatMap(({ at, isNegative }) =>
-    sees[at]!.map((other) => items.findIndex((item) => item.at === other && item.isNegative === isNegative)),
+  const rows = items.flatMap(({ at, side }) =>
+    sees[at]!.map((other) => items.findIndex((item) => item.at === other && item.side === side)),
   );
   return { dtype: 'int64', shape: [items.length, rows.length / items.length], data: BigInt64Array.from(rows, BigInt) };
 }
