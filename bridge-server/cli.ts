@@ -1,11 +1,13 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { sayFailure } from './commands/say.ts';
 import { CONTROL_KINDS, type ControlKind, controlKindOf } from './control/kinds.ts';
+import { type Consistency, NO_CONSISTENCY } from './diffusion/consistency/settings.ts';
 import { Failure, asFailure } from './errors.ts';
 import { EXIT, exitCodeOf } from './exit.ts';
 import { parseRational, type Rational } from './media/rational.ts';
 import type { ControlOptions } from './commands/control.ts';
 import type { MeasureOptions } from './commands/measure.ts';
+import type { ControlOption, LoraOption } from './commands/look.ts';
 import type { RenderOptions } from './commands/render.ts';
 import type { ServeOptions } from './commands/serve.ts';
 import { SCHEDULERS } from './diffusion/schedulers/kinds.ts';
@@ -70,10 +72,10 @@ function commandLine(): Command {
     )
     .option('--seed <n>', 'another number, another picture (default: 0)', seed)
     .addOption(
-      new Option('--noise <kind>', 'the same for the whole shot (default), or for each key its own').choices([
-        'still',
-        'own',
-      ]),
+      new Option(
+        '--noise <kind>',
+        'the same for the whole shot (default), carried along its motion, or for each key its own',
+      ).choices(['still', 'carried', 'own']),
     )
     .option('--vae <file>', "instead of the model's own")
     .option(
@@ -85,6 +87,19 @@ function commandLine(): Command {
     .option('--clip-skip <n>', 'layers of the text encoder from its end (default: 1)', count)
     .option('--size <w>x<h>', 'pixels to work at (default: as many as the model was trained on)', pixels)
     .option('--second-pass <scale[:strength]>', 'paint once more, larger, such as 1.5:0.4', secondPass)
+    .option('--lora <file[:scale]>', 'a LoRA, by its file or its name in the store; may be repeated', loras, [])
+    .option(
+      '--control <kind[=maps][:weight[@from-to]][:file]>',
+      'a ControlNet, shown maps of that kind or those in the folder MAPS; may be repeated',
+      controls,
+      [],
+    )
+    .option('--guess', 'let the ControlNets lead rather than the prompt')
+    .option(
+      '--consistency <ways>',
+      'off, or what keeps keys alike: attention=own|anchored|joint, window=N, start=S, shape=S, tone=S, colour=on|off',
+      consistency,
+    )
     .option('--preview <file>', 'keep a small JPEG of what is being painted here')
     .option('--mask <folder>', 'masks named by source frame: white is repainted, black stays the source')
     .addOption(
@@ -296,6 +311,44 @@ function seed(text: string): number {
     throw new InvalidArgumentError('It must be a whole number from 0 on.');
   }
   return Number(text);
+}
+
+function loras(text: string, before: readonly LoraOption[]): readonly LoraOption[] {
+  const [, name = '', first = '1', second = first] = /^(.+?)(?::(-?\d*\.?\d+))?(?::(-?\d*\.?\d+))?$/.exec(text) ?? [];
+  if (name === '')
+    throw new InvalidArgumentError('Write it as FILE, or FILE:0.8, or FILE:0.8:0.5 (U-Net, text encoders).');
+  return [...before, { name, scale: Number(first), textScale: Number(second) }];
+}
+
+const CONTROL =
+  /^([\w-]+)(?:=((?:[a-z]:[\\/])?[^:]+))?(?::(\d*\.?\d+)(?:@(\d*\.?\d+)-(\d*\.?\d+))?)?(?::((?:[a-z]:[\\/])?[^:]+))?$/i;
+
+function controls(text: string, before: readonly ControlOption[]): readonly ControlOption[] {
+  const [, word = '', folder = null, weight = '1', start = '0', end = '1', net = null] = CONTROL.exec(text) ?? [];
+  const kind = controlKindOf(word);
+  if (!kind) throw new InvalidArgumentError(`It begins with a kind of map: ${CONTROL_KINDS.join(', ')}.`);
+  const control = { kind, folder, net, weight: Number(weight), start: Number(start), end: Number(end) };
+  if (control.weight > 10) throw new InvalidArgumentError('The weight is a number from 0 to 10.');
+  if (control.start >= control.end || control.end > 1) {
+    throw new InvalidArgumentError(
+      'The part of the sampling is written like 0-0.6: from 0 to 1, its start before its end.',
+    );
+  }
+  return [...before, control];
+}
+
+function consistency(text: string): Consistency {
+  if (text === 'off') return NO_CONSISTENCY;
+  const ways = text.split(',').map((way) => way.split('='));
+  const asked: Record<string, unknown> = {};
+  for (const [name = '', value = '', ...rest] of ways) {
+    const usual = Object.hasOwn(NO_CONSISTENCY, name) ? NO_CONSISTENCY[name as keyof Consistency] : null;
+    if (usual === null || value === '' || rest.length > 0) {
+      throw new InvalidArgumentError('Write it like attention=anchored,tone=0.2,colour=on; or off.');
+    }
+    asked[name] = typeof usual === 'number' ? decimal(value) : typeof usual === 'boolean' ? value === 'on' : value;
+  }
+  return { ...NO_CONSISTENCY, ...asked };
 }
 
 function decimal(text: string): number {

@@ -206,7 +206,7 @@ const WORDS = {
     sentence: `0 of ${modules} modules of the LoRA ${path} have a place in the model ${model}.`,
     remedy: 'It was made for another kind of model; `pentimento inspect` says what the file is.',
   }),
-  'model-kind': ({ path, kind, role }: { path: string; kind: string; role: keyof typeof ROLES }) => ({
+  'model-kind': ({ path, kind, role }: { path: string; kind: string; role: FileRole }) => ({
     sentence: `${path} cannot be used as the ${ROLES[role]}: it is a file of the kind ${kind}.`,
     remedy: `Give a ${ROLES[role]}${role === 'model' ? ' (a checkpoint)' : ''} there; \`pentimento inspect\` says what each file is.`,
   }),
@@ -233,6 +233,13 @@ const WORDS = {
   'keys-and-model': ({ option }: { option: string }) => ({
     sentence: `With --keys your own images are the keys, and no model (${option}) paints any.`,
     remedy: `Leave out --keys to let the model paint them, or ${option} to use yours.`,
+  }),
+  'control-not-said': ({ kind, names }: { kind: string; names: readonly string[] }) => ({
+    sentence:
+      names.length === 0
+        ? `There is no ControlNet for ${kind} maps and this model in the store.`
+        : `There are several ControlNets for ${kind} maps and this model in the store: ${names.join(', ')}.`,
+    remedy: `Give its file, as in --control ${kind}:1:FILE.`,
   }),
   'model-not-said': ({ option, names }: { option: string; names: readonly string[] }) => ({
     sentence:
@@ -330,6 +337,10 @@ const WORDS = {
     remedy: 'Run `pentimento doctor`; if the model file changed on disk meanwhile, start again.',
   }),
   // diffusion
+  'prompt-lora': ({ tag }: { tag: string }) => ({
+    sentence: `The prompt has ${tag}, which does not say which LoRA and how much of it.`,
+    remedy: 'Write <lora:name> or <lora:name:0.8>; a plain < is written \\<.',
+  }),
   'vocabulary-unusable': ({ reason }: { reason: string }) => ({
     sentence: `The vocabulary of this model cannot be used: ${reason}.`,
     remedy: 'Fetch the model folder again, or use the single-file version of the model.',
@@ -561,5 +572,6 @@ export function asFailure(error: unknown): Failure {
 
 /** What a file was given as. */
 const ROLES = { model: 'model', vae: 'VAE', embedding: 'embedding', control: 'ControlNet', motion: 'motion module' };
+export type FileRole = keyof typeof ROLES;
 
 const gigabytes = (bytes: number): string => `${(bytes / 1e9).toFixed(1)} GB`;

@@ -16,6 +16,8 @@ const UNUSABLE: ReadonlySet<string> = new Set([
   'look-and-model',
   'keys-and-model',
   'model-not-said',
+  'control-not-said',
+  'prompt-lora',
   'model-source-unknown',
   'model-unknown',
   'model-ambiguous',

@@ -1,11 +1,16 @@
 import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
+import { findAnnotator } from '../control/annotator/find.ts';
+import { builtInMap, type ControlKind, isNetFor } from '../control/kinds.ts';
+import { USUAL_CONSISTENCY } from '../diffusion/consistency/settings.ts';
 import { Failure } from '../errors.ts';
 import { folders } from '../folders.ts';
+import { withNamedLoras } from '../models/prompt-loras.ts';
 import { ModelStore } from '../models/store.ts';
+import type { ControlMap } from '../protocol/control-map.ts';
 import type { BuiltInLook, DiffusionLook, RenderRequest } from '../protocol/request.ts';
 import { openModel } from '../weights/model.ts';
-import type { Variant } from '../weights/identify.ts';
+import type { Identity, Variant } from '../weights/identify.ts';
 
 /** What the command line says about how keys are painted. */
 export type LookOptions = {
@@ -24,6 +29,22 @@ export type LookOptions = {
   readonly clipSkip?: number;
   readonly size?: number;
   readonly secondPass?: DiffusionLook['secondPass'];
+  readonly lora: readonly LoraOption[];
+  readonly control: readonly ControlOption[];
+  readonly guess?: true;
+  readonly consistency?: DiffusionLook['consistency'];
+};
+
+export type LoraOption = { readonly name: string; readonly scale: number; readonly textScale: number };
+
+/** `folder`: maps drawn by the user; else they are computed. `net` null: looked for in the store. */
+export type ControlOption = {
+  readonly kind: ControlKind;
+  readonly folder: string | null;
+  readonly net: string | null;
+  readonly weight: number;
+  readonly start: number;
+  readonly end: number;
 };
 
 /** What keys are painted with when nobody said. */
@@ -43,6 +64,8 @@ const OF_A_MODEL = {
   clipSkip: '--clip-skip',
   size: '--size',
   secondPass: '--second-pass',
+  guess: '--guess',
+  consistency: '--consistency',
 } satisfies Partial<Record<keyof LookOptions, string>>;
 
 /** `ownKeys`: the keys are the artist's images, and nothing paints them. */
@@ -62,7 +85,7 @@ export async function lookOf(options: LookOptions, ownKeys: boolean): Promise<Re
 /** The first of the options that ask for a model; null: none does. */
 function givenFor(options: LookOptions): string | null {
   if (options.model !== undefined) return '--model';
-  if (options.embedding.length > 0) return '--embedding';
+  for (const name of ['embedding', 'lora', 'control'] as const) if (options[name].length > 0) return `--${name}`;
   const found = Object.entries(OF_A_MODEL).find(([name]) => options[name as keyof typeof OF_A_MODEL] !== undefined);
   return found?.[1] ?? null;
 }
@@ -72,7 +95,17 @@ async function diffusionLook(options: LookOptions, given: string, store: ModelSt
   const model = options.model === undefined ? await onlyCheckpoint(given, store) : await file(options.model);
   const { identity } = await openModel(model);
   const { steps, guidance } = usual(identity.variant);
-  return {
+  const controls: DiffusionLook['controls'] = [];
+  for (const { kind, folder, net, weight, start, end } of options.control) {
+    controls.push({
+      file: net === null ? await netFor(kind, identity, store) : await file(net),
+      map: folder === null ? await mapFor(kind, store) : { kind: 'images', folder: resolve(folder) },
+      ...{ weight, start, end, guess: options.guess ?? false },
+    });
+  }
+  const loras: DiffusionLook['loras'] = [];
+  for (const { name, scale, textScale } of options.lora) loras.push({ file: await file(name), scale, textScale });
+  const look: DiffusionLook = {
     kind: 'diffusion',
     model,
     vae: options.vae === undefined ? null : await file(options.vae),
@@ -88,7 +121,28 @@ async function diffusionLook(options: LookOptions, given: string, store: ModelSt
     clipSkip: options.clipSkip ?? 1,
     area: options.size ?? null,
     secondPass: options.secondPass ?? null,
+    loras,
+    controls,
+    consistency: options.consistency ?? USUAL_CONSISTENCY,
   };
+  return withNamedLoras(look, async (name) => (await store.find(name)).path);
+}
+
+/** The ControlNet for a kind of map, by its name. Failures: control-not-said. */
+async function netFor(kind: ControlKind, { family }: Identity, store: ModelStore): Promise<string> {
+  const fitting = (await store.list()).filter(
+    ({ identity, name }) => identity?.kind === 'controlnet' && identity.family === family && isNetFor(kind, name),
+  );
+  const [only, another] = fitting;
+  if (only && !another) return only.path;
+  throw new Failure('control-not-said', { kind, names: fitting.map(({ name }) => name) });
+}
+
+/** Failures: annotator-missing, annotator-ambiguous. */
+async function mapFor(kind: ControlKind, store: ModelStore): Promise<ControlMap> {
+  const drawn = builtInMap(kind);
+  if (drawn) return drawn;
+  return { kind: 'annotator', file: await findAnnotator(kind, [store.folder, ...store.folders()]), steady: true };
 }
 
 /** A path, or the name of a model in the store. Failures: weights-missing, model-unknown, model-ambiguous. */

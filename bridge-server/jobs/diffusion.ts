@@ -1,8 +1,16 @@
-import { openPainter, planOf } from '../diffusion/painter.ts';
+import { createHash } from 'node:crypto';
+import { type ControlMaps, openControlMaps } from '../control/maps.ts';
+import { Surroundings } from '../control/surroundings.ts';
+import type { Correspondence } from '../diffusion/consistency/correspondence.ts';
+import { decisiveFor, openShot, windowsOf } from '../diffusion/consistency/shot.ts';
+import { linksKeys } from '../diffusion/consistency/settings.ts';
+import { openPainter, type PaintJob, planOf } from '../diffusion/painter.ts';
 import type { Runtime } from '../diffusion/runtime/runtime.ts';
 import { maskOf } from '../masks/mask.ts';
+import { FrameWindow, openClip } from '../media/clip.ts';
 import type { Frame } from '../media/frame.ts';
 import type { DiffusionLook, RenderRequest } from '../protocol/request.ts';
+import { correspondence } from '../shot/correspondence.ts';
 import type { Work } from './between.ts';
 import { folderName } from './cache.ts';
 import { readFrame, resultName, writeFrame } from './frames.ts';
@@ -14,61 +22,158 @@ import { diffusionKey, sourceKey } from './plan.ts';
 export type Studio = {
   /** Where the networks of a profile run; they stay loaded for the next job. */
   readonly runtime: (profile: RenderRequest['profile']) => Runtime;
-  /** Told where the repainted keys will lie, relative to the cache. */
-  readonly keysIn: (folder: string) => void;
+  /** Told where the repainted keys will lie. */
+  readonly keysIn: (place: KeyPlace) => void;
   /** Told often what the picture of a frame is becoming, small and rough; `picture` computes it. */
   readonly showPreview: (frame: number, picture: () => Frame) => void;
 };
 
-/** The keys as a model repaints them. Those that are not there yet are painted now; each as soon as it is done is kept. */
-export async function diffusionPictures(
-  { clip, source, cache, code, stages, signal }: Work,
-  look: DiffusionLook,
-  profile: RenderRequest['profile'],
-  frames: readonly number[],
-  masks: Pictures | null,
-  { runtime, keysIn, showPreview }: Studio,
-): Promise<Pictures> {
-  const { width, height } = clip;
-  const opened = await openLook(look);
-  const asked = { settings: settingsOf(look), profile, pictures: frames.length, size: { width, height } };
-  const plan = planOf(opened.model, asked);
-  const key = diffusionKey(sourceKey(clip.identity, code), look, await identityOfLook(look, opened), plan, code);
-  const folder = await cache.open('look', key);
-  keysIn(folderName('look', key));
+/** What frames of the source may take that control maps are drawn from. */
+const MAPS_BYTES = 64 * 2 ** 20;
 
-  const entries = new Map<number, string>();
-  for (const n of frames) entries.set(n, keyEntry(n, masks && (await masks.identity(n, signal))));
-  const there = new Set(await folder.names());
-  const missing = frames.filter((n) => !there.has(entries.get(n)!));
-  if (missing.length === 0)
-    await stages.cached('look', 'keys', frames.length).run(frames.length, () => Promise.resolve());
-  else {
-    const { model, vae, learned } = opened;
-    const painter = await openPainter(model, { ...asked, runtime: runtime(profile), learned, ...(vae && { vae }) });
-    const steps = Math.max(painter.steps, 1);
-    const meter = stages.stepped('look', frames.length, steps);
-    meter.found((frames.length - missing.length) * steps);
-    for (const n of missing) {
-      await meter.run(steps, async (report) => {
-        const mask = masks && maskOf(await masks.get(n, signal), 'grey');
-        const frame = await source.get(n, signal);
-        const job = { frame, prompt: look.prompt, size: frame, mask, maps: [], number: n };
-        const [painted] = await painter.paint([job], signal, ({ done, total, preview }) => {
-          report(done, total);
-          showPreview(n, () => preview(0));
-        });
-        await folder.write(entries.get(n)!, await writeFrame(painted!));
-      });
-    }
+/** Where repainted keys lie: a folder, relative to the cache, and the entry in it of every key. */
+export type KeyPlace = { readonly folder: string; readonly entries: ReadonlyMap<number, string> };
+
+/** A model and all that steers it, opened and found to go together and to fit the clip. */
+export type Atelier = {
+  /** What the user should know. */
+  readonly notes: readonly string[];
+  /** The keys as the model repaints them. Those that are not there yet are painted now; each is kept as soon as it is done. */
+  pictures(keys: readonly number[], cuts: readonly number[]): Promise<Pictures>;
+  close(): Promise<void>;
+};
+
+/** Whether what a key becomes depends on the keys before it, back to where its shot begins. */
+export const linksShots = ({ noise, consistency }: DiffusionLook): boolean =>
+  noise === 'carried' || linksKeys(consistency);
+
+/** Failures: those of openLook and openControls. */
+export async function openAtelier(
+  work: Work,
+  look: DiffusionLook,
+  { profile, source: asked }: Pick<RenderRequest, 'profile' | 'source'>,
+  masks: Pictures | null,
+  studio: Studio,
+): Promise<Atelier> {
+  const { clip, source, engine, cache, code, stages, signal } = work;
+  const { runtime, keysIn, showPreview } = { ...studio, runtime: studio.runtime(profile) };
+  const opened = await openLook(look);
+  const controls = await openControls(work, look, asked, runtime);
+
+  /** What decides the picture of a key besides the look and the keys before it. */
+  async function identityOf(key: number): Promise<readonly string[]> {
+    const identities = masks ? [await masks.identity(key, signal)] : [];
+    for (const maps of controls.maps) identities.push(`${await maps.identity(key, signal)} ${controls.within}`);
+    return identities;
   }
-  return {
-    frames,
-    identity: (n) => Promise.resolve(`look ${JSON.stringify(key)} ${entries.get(n)!}`),
-    get: async (n) => readFrame(await folder.read(entries.get(n)!)),
+
+  /** Where each key lies, in its shot's windows; and the name of its entry, which tells all that decides it. */
+  async function layOut(keys: readonly number[], cuts: readonly number[]) {
+    const identities = new Map<number, readonly string[]>();
+    for (const key of keys) identities.set(key, await identityOf(key));
+    const entries = new Map<number, string>();
+    const shots = shotsOf(keys, linksShots(look) ? cuts : []).map((own) => {
+      const windows = windowsOf(own, look.consistency);
+      for (const window of windows) {
+        const decisive = decisiveFor(window, own, look).map((key) => [key, identities.get(key)!]);
+        for (const key of window) entries.set(key, entryName(key, [window, decisive]));
+      }
+      return { keys: own, windows };
+    });
+    return { shots, entries };
+  }
+
+  const jobOf = async (key: number, abort: AbortSignal): Promise<Omit<PaintJob, 'noise'>> => {
+    const frame = await source.get(key, abort);
+    const { width, height } = frame;
+    return {
+      frame,
+      prompt: look.prompt,
+      fade: null,
+      regions: [],
+      details: [],
+      size: { width, height },
+      mask: masks && maskOf(await masks.get(key, abort), 'grey'),
+      maps: controls.maps.map((maps) => (size, stop) => maps.mapAt(key, size, stop)),
+    };
   };
+  const motion = async (key: number, other: number, abort: AbortSignal): Promise<Correspondence> =>
+    correspondence(engine, await source.get(key, abort), await source.get(other, abort));
+
+  async function pictures(keys: readonly number[], cuts: readonly number[]): Promise<Pictures> {
+    const { width, height } = clip;
+    const painting = { settings: settingsOf(look), profile, pictures: keys.length, size: { width, height } };
+    const files = await identityOfLook(look, opened);
+    const key = diffusionKey(sourceKey(clip.identity, code), look, files, planOf(opened.model, painting), code);
+    const folder = await cache.open('look', key);
+    const { shots, entries } = await layOut(keys, cuts);
+    keysIn({ folder: folderName('look', key), entries });
+
+    const there = new Set(await folder.names());
+    const isThere = (n: number): boolean => there.has(entries.get(n)!);
+    const result = async (n: number): Promise<Frame> => readFrame(await folder.read(entries.get(n)!));
+    const identity = (n: number): Promise<string> => Promise.resolve(`look ${JSON.stringify(key)} ${entries.get(n)!}`);
+    if (keys.every(isThere)) {
+      await stages.cached('look', 'keys', keys.length).run(keys.length, () => Promise.resolve());
+      return { frames: keys, identity, get: result };
+    }
+    const { model, learned, vae, controls: nets } = opened;
+    const painter = await openPainter(model, { ...painting, runtime, learned, controls: nets, ...(vae && { vae }) });
+    const steps = Math.max(painter.steps, 1);
+    const meter = stages.stepped('look', keys.length, steps);
+    for (const shot of shots) {
+      const brush = openShot(painter, look, { keys: shot.keys, job: jobOf, motion, result });
+      for (const window of shot.windows) {
+        if (window.every(isThere)) meter.found(window.length * steps);
+        else {
+          await meter.run(window.length * steps, async (report) => {
+            const painted = await brush.paint(window, signal, ({ done, total, preview }) => {
+              report(done, total);
+              showPreview(window[0]!, () => preview(0));
+            });
+            for (const [i, n] of window.entries()) await folder.write(entries.get(n)!, await writeFrame(painted[i]!));
+          });
+        }
+      }
+    }
+    return { frames: keys, identity, get: result };
+  }
+
+  return { notes: [...opened.notes, ...controls.maps.flatMap(({ notes }) => notes)], pictures, close: controls.close };
 }
 
-/** The name of a repainted key in its look's folder; `mask`: the identity of what limited it. */
-export const keyEntry = (frame: number, mask: string | null): string =>
-  mask === null ? resultName(frame) : resultName(frame).replace(/^\d+/, (digits) => `${digits}-${mask.slice(0, 32)}`);
+/** The maps that the look's ControlNets are shown. They are drawn from the whole clip, so that they are the same in every range of it. */
+async function openControls(
+  { clip, engine, signal }: Work,
+  { controls }: DiffusionLook,
+  asked: RenderRequest['source'],
+  runtime: Runtime,
+): Promise<{ readonly maps: readonly ControlMaps[]; readonly within: string; close(): Promise<void> }> {
+  if (controls.length === 0) return { maps: [], within: '', close: () => Promise.resolve() };
+  // A part that cannot be read is none of this job's business as long as its own range can.
+  const whole = await openClip({ ...asked, from: 0, to: null }, signal).catch(() => clip);
+  const window = new FrameWindow(whole, MAPS_BYTES);
+  try {
+    const surroundings = new Surroundings(engine, whole.range, (n, abort) => window.get(n, abort));
+    const maps: ControlMaps[] = [];
+    for (const { map } of controls) maps.push(await openControlMaps(map, { clip, surroundings, runtime }, signal));
+    return { maps, within: `${whole.range.from}-${whole.range.to}`, close: () => window.close() };
+  } catch (error) {
+    await window.close();
+    throw error;
+  }
+}
+
+/** The keys of each shot. `cuts`: frames that begin a new one, ascending. */
+function shotsOf(keys: readonly number[], cuts: readonly number[]): number[][] {
+  const ends = [...cuts, Infinity];
+  return ends
+    .map((end, i) => keys.filter((key) => key < end && key >= (cuts[i - 1] ?? -Infinity)))
+    .filter((shot) => shot.length > 0);
+}
+
+/** A key's entry: its frame number, and a hash of what decides it within its look's folder. */
+function entryName(frame: number, decisive: unknown): string {
+  const hash = createHash('sha256').update(JSON.stringify(decisive)).digest('hex');
+  return resultName(frame).replace(/^\d+/, (digits) => `${digits}-${hash.slice(0, 32)}`);
+}

@@ -1,20 +1,21 @@
+import { join } from 'node:path';
 import { FrameWindow, openClip } from '../media/clip.ts';
 import type { Frame } from '../media/frame.ts';
 import { numberedImages, readImage } from '../media/image.ts';
 import type { RenderRequest } from '../protocol/request.ts';
-import { keyEntry } from './diffusion.ts';
+import type { KeyPlace } from './diffusion.ts';
 import { readFrame } from './frames.ts';
-import { maskIdentity } from './masks.ts';
 import { CacheDamage, openStageFolder } from './stage-folder.ts';
 
 /**
- * One key of a request as it is before anything is made of it: the artist's image, the repainted picture in `lookFolder` (null: not
- * painted yet), or the source's own frame. Null while there is none.
+ * One key of a request as it is before anything is made of it: the artist's image, the repainted picture at its place in the cache
+ * (null: nowhere yet), or the source's own frame. Null while there is none.
  */
 export async function keyPicture(
-  { source, keys, look, mask }: RenderRequest,
+  { source, keys, look }: RenderRequest,
   frame: number,
-  lookFolder: string | null,
+  place: KeyPlace | null,
+  cacheRoot: string,
   signal: AbortSignal,
 ): Promise<Frame | null> {
   if (keys.kind === 'images') {
@@ -22,8 +23,8 @@ export async function keyPicture(
     return path === undefined ? null : await readImage(path);
   }
   if (look.kind !== 'none') {
-    const limit = look.kind === 'diffusion' && mask ? await maskIdentity(mask.folder, frame, signal) : null;
-    return lookFolder === null ? null : await kept(lookFolder, keyEntry(frame, limit));
+    const entry = place?.entries.get(frame);
+    return place && entry ? await kept(join(cacheRoot, place.folder), entry) : null;
   }
   const clip = await openClip(source, signal);
   if (frame < clip.range.from || frame >= clip.range.to) return null;

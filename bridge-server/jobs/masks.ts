@@ -33,12 +33,6 @@ export async function masksOf(
   };
 }
 
-/** What decides the mask of one frame; null when there is none. */
-export async function maskIdentity(folder: string, frame: number, signal: AbortSignal): Promise<string | null> {
-  const [path] = holding(await numberedImages(folder), [frame]);
-  return path === undefined ? null : await new WatchedImages().identity(path, signal);
-}
-
 /** The image of each of the frames, both ascending. */
 function holding(images: ReadonlyMap<number, string>, frames: readonly number[]): string[] {
   const left = [...images];

@@ -1,11 +1,15 @@
+import { basename } from 'node:path';
 import { type LearnedVectors, openLearnedWord } from '../diffusion/networks/learned-words.ts';
-import type { PaintSettings } from '../diffusion/painter.ts';
+import { refuseUnfit } from '../diffusion/networks/controlnet.ts';
+import type { PaintControl, PaintSettings } from '../diffusion/painter.ts';
 import { LATENT_CHANNELS } from '../diffusion/pass.ts';
-import { Failure } from '../errors.ts';
+import { Failure, type FileRole } from '../errors.ts';
 import { scalingFactor } from '../networks/vae.ts';
 import type { DiffusionLook } from '../protocol/request.ts';
 import { type Family, FAMILY_NAMES } from '../weights/family.ts';
+import { type AppliedLora, type LoraMatch, withLoras } from '../weights/with-loras.ts';
 import type { Kind } from '../weights/identify.ts';
+import { openLora } from '../weights/lora.ts';
 import { KIND_NAMES } from '../weights/kind-names.ts';
 import { type Model, openModel, type Part, requirePart } from '../weights/model.ts';
 import type { PartKind } from '../weights/parts.ts';
@@ -13,32 +17,58 @@ import { identityOfFile, identityOfModel, identityOfPart } from './weights-ident
 
 /** The files of a look, opened and found to go together. Only headers have been read. */
 export type OpenedLook = {
+  /** With its LoRAs. */
   readonly model: Model;
   /** Instead of the model's own. */
   readonly vae: Part | null;
   readonly learned: readonly LearnedVectors[];
+  readonly controls: readonly PaintControl[];
+  /** What of the LoRAs found no place in the model. */
+  readonly notes: readonly string[];
 };
 
-/** Failures: those of openModel; model-kind, model-family, weights-part, vae-latents. */
+/** Failures: those of openModel, openLora, withLoras and refuseUnfit; model-kind, model-family, weights-part, vae-latents. */
 export async function openLook(look: DiffusionLook): Promise<OpenedLook> {
-  const model = await openOfKind(look.model, ['checkpoint', 'unet'], 'model');
-  const family = model.identity.family ?? 'sd15';
-  requirePart(model, 'unet');
-  for (const kind of TEXT_ENCODERS[family]) requirePart(model, kind);
-  const vae = look.vae === null ? null : await openVae(look.vae, model);
-  if (vae === null) requirePart(model, 'vae');
+  const plain = await openOfKind(look.model, ['checkpoint', 'unet'], 'model');
+  const unet = requirePart(plain, 'unet');
+  for (const kind of TEXT_ENCODERS[plain.identity.family ?? 'sd15']) requirePart(plain, kind);
+  const vae = look.vae === null ? null : await openVae(look.vae, plain);
+  if (vae === null) requirePart(plain, 'vae');
   const learned: LearnedVectors[] = [];
   for (const path of look.embeddings) {
-    refuseOtherFamily(await openOfKind(path, ['textual-inversion'], 'embedding'), model);
+    refuseOtherFamily(await openOfKind(path, ['textual-inversion'], 'embedding'), plain);
     learned.push(await openLearnedWord(path));
   }
-  return { model, vae, learned };
+  const loras: AppliedLora[] = [];
+  for (const { file, scale, textScale } of look.loras) loras.push({ lora: await openLora(file), scale, textScale });
+  const { model, matches } = withLoras(plain, loras);
+  const controls: PaintControl[] = [];
+  for (const { file, weight, start, end, guess } of look.controls) {
+    const opened = await openOfKind(file, ['controlnet'], 'control');
+    refuseOtherFamily(opened, plain);
+    const net = requirePart(opened, 'controlnet');
+    refuseUnfit(net, unet);
+    controls.push({ net, weight, start, end, guess });
+  }
+  return { model, vae, learned, controls, notes: matches.flatMap(noteOn) };
 }
 
 /** What the files of a look are by content: for cache keys. */
-export async function identityOfLook({ embeddings }: DiffusionLook, { model, vae }: OpenedLook): Promise<string> {
-  const words = await Promise.all(embeddings.map(identityOfFile));
-  return JSON.stringify([await identityOfModel(model), vae && (await identityOfPart(vae)), words]);
+export async function identityOfLook(look: DiffusionLook, { model, vae, controls }: OpenedLook): Promise<string> {
+  const words = await Promise.all(look.embeddings.map(identityOfFile));
+  const loras = await Promise.all(look.loras.map(({ file }) => identityOfFile(file)));
+  const nets = await Promise.all(controls.map(({ net }) => identityOfPart(net)));
+  return JSON.stringify([await identityOfModel(model), vae && (await identityOfPart(vae)), words, loras, nets]);
+}
+
+/** Names of modules that are told of one LoRA. */
+const NAMED = 3;
+
+function noteOn({ path, matched, unmatched }: LoraMatch): string[] {
+  if (unmatched.length === 0) return [];
+  const named = unmatched.slice(0, NAMED).join(', ') + (unmatched.length > NAMED ? ', …' : '');
+  const all = matched + unmatched.length;
+  return [`${unmatched.length} of ${all} modules of the LoRA ${basename(path)} have no place in the model: ${named}.`];
 }
 
 /** What decides all pictures of a look alike. */
@@ -52,6 +82,7 @@ export const settingsOf = ({
   clipSkip,
   area,
   secondPass,
+  consistency,
 }: DiffusionLook): PaintSettings => ({
   negative,
   steps,
@@ -62,7 +93,7 @@ export const settingsOf = ({
   clipSkip,
   area,
   secondPass,
-  consistency: { attention: 'own', window: 1, start: 0, shape: 0, tone: 0, colour: false },
+  consistency,
 });
 
 const TEXT_ENCODERS: Readonly<Record<Family, readonly PartKind[]>> = {
@@ -73,7 +104,7 @@ const TEXT_ENCODERS: Readonly<Record<Family, readonly PartKind[]>> = {
 };
 
 /** Opens a model file that is asked for as one of some kinds. Failures: those of openModel, model-kind. */
-async function openOfKind(path: string, kinds: readonly Kind[], role: 'model' | 'vae' | 'embedding'): Promise<Model> {
+async function openOfKind(path: string, kinds: readonly Kind[], role: FileRole): Promise<Model> {
   const model = await openModel(path);
   const { kind } = model.identity;
   if (!kinds.includes(kind)) throw new Failure('model-kind', { path, kind: KIND_NAMES[kind], role });

@@ -24,7 +24,7 @@ export async function codeOf(kernels: string): Promise<Code> {
   const [media, shot, propagate, looks] = await Promise.all(
     ['media', 'shot', 'propagate', 'looks'].map((folder) => codeVersion(folder)),
   );
-  const diffusion = await codeVersion('diffusion', 'masks', 'networks', 'onnx', 'weights');
+  const diffusion = await codeVersion('control', 'diffusion', 'masks', 'networks', 'onnx', 'weights');
   return { kernels, media: media!, shot: shot!, propagate: propagate!, looks: looks!, diffusion };
 }
 
@@ -53,10 +53,13 @@ export const lookKey = (source: Key, look: BuiltInLook, code: Code): Key => [
  * profile and for how many keys there are: it alone decides how the networks round.
  */
 export function diffusionKey(source: Key, look: DiffusionLook, files: string, plan: Plan, code: Code): Key {
-  const { model: _model, vae: _vae, embeddings, ...settings } = look;
+  const { model: _model, vae: _vae, embeddings, loras, controls, ...settings } = look;
   // A learned word is called like its file.
   const words = embeddings.map((path) => basename(path));
-  return [...source, code.diffusion, files, JSON.stringify([settings, words]), JSON.stringify(plan)];
+  const scales = loras.map(({ scale, textScale }) => [scale, textScale]);
+  const ways = controls.map(({ weight, start, end, guess }) => [weight, start, end, guess]);
+  const decisive = JSON.stringify([settings, words, scales, ways, plan]);
+  return [...source, code.kernels, code.shot, code.diffusion, files, decisive];
 }
 
 /** Of a span's correspondences: they come from the source alone, whatever its keys will look like. */

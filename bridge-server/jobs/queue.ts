@@ -136,8 +136,7 @@ export class Jobs {
   /** A key as the job repainted it, or as the artist did; null while there is none. */
   async keyPicture(id: string, frame: number, signal: AbortSignal): Promise<Frame | null> {
     const { request } = this.get(id);
-    const folder = this.#store.lookFolder(id);
-    return await keyPicture(request, frame, folder && join(this.#cacheRoot, folder), signal);
+    return await keyPicture(request, frame, this.#store.keyPlace(id), this.#cacheRoot, signal);
   }
 
   /** Interrupts what this process has not finished, and lets go of everything. */
@@ -196,7 +195,7 @@ export class Jobs {
         signal,
         show: (progress) => this.#take(progress),
         runtime: (profile) => this.#runtimeFor(profile),
-        keysIn: (folder) => this.#store.setLookFolder(job.id, folder),
+        keysIn: (place) => this.#store.setKeyPlace(job.id, place),
         showPreview: (frame, picture) => this.#showPreview(job.id, frame, picture),
       });
       state = { state: 'done', result };

@@ -11,7 +11,8 @@ import { missingIn, paintBetween, readerOf, stretchesOf, type Work } from './bet
 import { folderName, type Cache } from './cache.ts';
 import { deliver } from './deliver.ts';
 import type { JobKey, RenderResult } from './job.ts';
-import { diffusionPictures, type Studio } from './diffusion.ts';
+import { linksShots, openAtelier, type Atelier, type Studio } from './diffusion.ts';
+import { resultName } from './frames.ts';
 import { channelsOf, givenKeys, imagePictures, lookPictures, paintKeys, sourcePictures } from './keys.ts';
 import { masksOf } from './masks.ts';
 import { refuseOutput } from './output.ts';
@@ -62,17 +63,23 @@ async function attempt(request: RenderRequest, tools: Tools): Promise<Omit<Rende
 
   const clip = await stages.fresh('probe', 'frames', 1).run(1, () => openClip(request.source, signal));
   const source = new FrameWindow(clip, WINDOW_BYTES[request.profile]);
+  let atelier: Atelier | null = null;
   try {
     const code = await codeOf(engine.codeHash);
     const work: Work = { engine, cache, clip, source, code, stages, signal };
     const images = request.keys.kind === 'images' ? await givenKeys(request.keys.folder, clip, signal) : null;
     const masks = request.mask && (await masksOf(request.mask.folder, clip, signal));
 
-    const { keys, analysis } = await chosenKeys(work, request.keys, images);
+    const { look } = request;
+    if (look.kind === 'diffusion' && !images)
+      atelier = await openAtelier(work, look, request, masks && masks.pictures, tools);
+
+    const knowsShots = look.kind === 'diffusion' && linksShots(look);
+    const { keys, analysis } = await chosenKeys(work, request.keys, images, knowsShots);
     const numbers = keys.map(({ frame }) => frame);
     const pictures = images
       ? imagePictures(images, clip, source)
-      : await paintedKeys(work, request, numbers, masks && masks.pictures, tools);
+      : ((await atelier?.pictures(numbers, analysis.cuts)) ?? (await paintedKeys(work, request.look, numbers, tools)));
     const channels = images ? await channelsOf(images, clip) : clip.channels;
 
     const stretches = await stretchesOf(work, pictures, analysis.cuts);
@@ -93,9 +100,10 @@ async function attempt(request: RenderRequest, tools: Tools): Promise<Omit<Rende
       keys,
       cuts: analysis.cuts,
       scores: analysis.scores,
-      notes: [...clip.notes, ...(masks?.notes ?? []), ...notes],
+      notes: [...clip.notes, ...(masks?.notes ?? []), ...(atelier?.notes ?? []), ...notes],
     };
   } finally {
+    await atelier?.close();
     await source.close();
   }
 }
@@ -105,10 +113,11 @@ async function chosenKeys(
   { engine, cache, clip, code, stages, signal }: Work,
   asked: RenderRequest['keys'],
   images: ReadonlyMap<number, string> | null,
+  knowsShots: boolean,
 ): Promise<{ keys: readonly JobKey[]; analysis: ShotAnalysis }> {
   const { range } = clip;
   const frames = range.to - range.from;
-  const all = images ? images.size === frames : asked.kind === 'every' && asked.step === 1;
+  const all = images ? images.size === frames : asked.kind === 'every' && asked.step === 1 && !knowsShots;
   let analysis: ShotAnalysis = { range, cuts: [], scores: [] };
   if (!all) {
     const folder = await cache.open('analyse', analysisKey(sourceKey(clip.identity, code), range, code));
@@ -124,19 +133,15 @@ const givenChoice = (images: ReadonlyMap<number, string>): JobKey[] =>
   [...images.keys()].map((frame) => ({ frame, reason: 'given', explanation: 'Your own image.' }));
 
 async function paintedKeys(
-  work: Work,
-  { look, profile }: RenderRequest,
+  { engine, cache, clip, source, code, stages, signal }: Work,
+  { kind }: RenderRequest['look'],
   frames: readonly number[],
-  masks: Pictures | null,
-  studio: Studio,
+  { keysIn }: Studio,
 ): Promise<Pictures> {
-  const { engine, cache, clip, source, code, stages, signal } = work;
-  if (look.kind === 'diffusion') return diffusionPictures(work, look, profile, frames, masks, studio);
-  const { kind } = look;
-  if (kind === 'none') return sourcePictures(frames, source);
+  if (kind === 'none' || kind === 'diffusion') return sourcePictures(frames, source);
   const key = lookKey(sourceKey(clip.identity, code), kind, code);
   const folder = await cache.open('look', key);
-  studio.keysIn(folderName('look', key));
+  keysIn({ folder: folderName('look', key), entries: new Map(frames.map((n) => [n, resultName(n)])) });
   await stages
     .cached('look', 'keys', frames.length)
     .run(frames.length, (report) => paintKeys(engine, kind, frames, source, folder, report, signal));

@@ -5,13 +5,14 @@ import { dirname } from 'node:path';
 import { Failure } from '../errors.ts';
 import { renderRequestSchema, type RenderRequest } from '../protocol/request.ts';
 import { isAlive } from './alive.ts';
+import type { KeyPlace } from './diffusion.ts';
 import type { JobRecord, JobState } from './job.ts';
 import type { SettingName } from './settings.ts';
 
 /** Its name in the data folder. */
 export const STORE_FILE = 'pentimento.sqlite';
 
-const SCHEMA_VERSION = 1;
+const SCHEMA_VERSION = 2;
 const SCHEMA = `
   CREATE TABLE owners (id TEXT PRIMARY KEY, pid INTEGER NOT NULL, beat INTEGER NOT NULL) STRICT;
   CREATE TABLE jobs (
@@ -25,7 +26,7 @@ const SCHEMA = `
     version INTEGER NOT NULL,
     state TEXT NOT NULL,
     owner TEXT,
-    look_folder TEXT,
+    key_place TEXT,
     cancel INTEGER NOT NULL DEFAULT 0,
     revision INTEGER NOT NULL,
     UNIQUE (source, output, version)
@@ -72,7 +73,11 @@ export class Store {
   #prepare(): void {
     const version = Number(this.#one('PRAGMA user_version')?.['user_version'] ?? 0);
     if (version > SCHEMA_VERSION) throw new Failure('store-newer', { path: this.#path });
-    if (version === 0) this.#db.exec(`${SCHEMA}; PRAGMA user_version = ${SCHEMA_VERSION}`);
+    if (version === 0) this.#db.exec(SCHEMA);
+    // Where keys lie is told more exactly since; it is only needed for showing them.
+    if (version === 1)
+      this.#db.exec('ALTER TABLE jobs RENAME look_folder TO key_place; UPDATE jobs SET key_place = NULL');
+    this.#db.exec(`PRAGMA user_version = ${SCHEMA_VERSION}`);
     this.#run('INSERT INTO owners VALUES (?, ?, ?)', this.owner, process.pid, Date.now());
   }
 
@@ -180,16 +185,20 @@ export class Store {
     return readable(rows);
   }
 
-  /** Where a job's repainted keys lie, relative to the cache; null: not known yet. */
-  lookFolder(id: string): string | null {
-    return (
-      (this.#one('SELECT look_folder FROM jobs WHERE id = ?', Number(id))?.['look_folder'] as string | undefined) ??
-      null
-    );
+  /** Where a job's repainted keys lie; null: not known yet. */
+  keyPlace(id: string): KeyPlace | null {
+    const text = this.#one('SELECT key_place FROM jobs WHERE id = ?', Number(id))?.['key_place'];
+    if (typeof text !== 'string') return null;
+    const { folder, entries } = JSON.parse(text) as { folder: string; entries: [number, string][] };
+    return { folder, entries: new Map(entries) };
   }
 
-  setLookFolder(id: string, folder: string): void {
-    this.#run('UPDATE jobs SET look_folder = ? WHERE id = ?', folder, Number(id));
+  setKeyPlace(id: string, { folder, entries }: KeyPlace): void {
+    this.#run(
+      'UPDATE jobs SET key_place = ? WHERE id = ?',
+      JSON.stringify({ folder, entries: [...entries] }),
+      Number(id),
+    );
   }
 
   /** The owner of a queued or running job. */

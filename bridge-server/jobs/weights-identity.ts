@@ -47,10 +47,11 @@ async function sampleOf(file: FileHandle, { offset, length }: Stored): Promise<U
   return buffer;
 }
 
-/** Of one file: a LoRA, an embedding. Failures: those of openSafetensors. */
+/** Of one file with what it says of itself: a LoRA, an embedding. Failures: those of openSafetensors. */
 export async function identityOfFile(path: string): Promise<string> {
-  const { tensors } = await openSafetensors(path);
-  return identityOfTensors([...tensors].map(([name, tensor]) => [name, { ...tensor, path }] as const));
+  const { tensors, metadata } = await openSafetensors(path);
+  const weights = await identityOfTensors([...tensors].map(([name, tensor]) => [name, { ...tensor, path }] as const));
+  return JSON.stringify([weights, metadata]);
 }
 
 export async function identityOfPart({ kind, weights, config }: Part): Promise<string> {

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { SCHEDULERS } from '../diffusion/schedulers/kinds.ts';
+import { controlMapSchema } from './control-map.ts';
 
 /** The request that panel, command line and farm all make: one serialisable value that decides every pixel of the result. */
 const int = z.int().nonnegative();
@@ -30,7 +31,23 @@ const keysSchema = z.discriminatedUnion('kind', [
 /** Long enough for every prompt that people write, short enough for a list of jobs. */
 const text = z.string().max(8000);
 
+const share = z.number().min(0).max(1);
 const strength = z.number().gt(0).max(1);
+
+const controlSchema = z
+  .strictObject({
+    /** The ControlNet. */
+    file: absolutePath,
+    map: controlMapSchema,
+    /** How strongly it acts: 1 as trained. */
+    weight: z.number().min(0).max(10),
+    /** The part of the sampling in which it acts. */
+    start: share,
+    end: share,
+    /** The net rather than the prompt leads. */
+    guess: z.boolean(),
+  })
+  .refine(({ start, end }) => start < end, 'a control must start before it ends');
 
 /** Stable Diffusion, from model files that lie where they lie: a .safetensors file, or a folder as diffusers lays them out. */
 const diffusionSchema = z.strictObject({
@@ -50,8 +67,8 @@ const diffusionSchema = z.strictObject({
   /** Null: what the model comes with, else DPM++ 2M with Karras' sigmas. */
   scheduler: z.enum(SCHEDULERS).nullable(),
   seed: int,
-  /** Every key its own noise, or all of a shot the same. */
-  noise: z.enum(['own', 'still']),
+  /** Every key its own noise, or all of a shot the same: in its place, or carried along the motion. */
+  noise: z.enum(['own', 'still', 'carried']),
   /** 1: as the model was trained; 2: a layer of the text encoder earlier. */
   clipSkip: z.int().min(1).max(12),
   /** Pixels (width times height) that are worked at; null: as many as the model was trained on. */
@@ -62,6 +79,19 @@ const diffusionSchema = z.strictObject({
     .nullable(),
   /** Painted once more, so many times as wide and high. */
   secondPass: z.strictObject({ scale: z.number().gt(1).max(4), strength }).nullable(),
+  /** Added to the U-Net and the text encoders, each at a scale of its own: 1 is as trained, negative turns it around. */
+  loras: z.array(z.strictObject({ file: absolutePath, scale: z.number(), textScale: z.number() })).max(32),
+  /** ControlNets, and what each is shown of a key. */
+  controls: z.array(controlSchema).max(8),
+  /** What keeps the keys of a shot alike; see Consistency. */
+  consistency: z.strictObject({
+    attention: z.enum(['own', 'anchored', 'joint']),
+    window: z.int().min(1).max(16),
+    start: share,
+    shape: share,
+    tone: share,
+    colour: z.boolean(),
+  }),
 });
 
 /** How a key is repainted; ignored for keys that are the artist's own images. */

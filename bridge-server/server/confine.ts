@@ -1,6 +1,7 @@
 import { lstat, readdir, realpath } from 'node:fs/promises';
 import { basename, dirname, isAbsolute, join, relative, resolve, sep } from 'node:path';
 import { Failure } from '../errors.ts';
+import type { ControlMap } from '../protocol/control-map.ts';
 import type { DiffusionLook, RenderRequest } from '../protocol/request.ts';
 
 /** Where a job that came over a socket may read and write. All real paths: absolute, no symbolic link on the way. */
@@ -50,6 +51,14 @@ async function confineLook(look: DiffusionLook, bounds: Bounds): Promise<Diffusi
     model: await model(look.model),
     vae: look.vae === null ? null : await model(look.vae),
     embeddings: await Promise.all(look.embeddings.map(model)),
+    loras: await Promise.all(look.loras.map(async (lora) => ({ ...lora, file: await model(lora.file) }))),
+    controls: await Promise.all(
+      look.controls.map(async (control) => ({
+        ...control,
+        file: await model(control.file),
+        map: await confineMap(control.map, bounds),
+      })),
+    ),
   };
 }
 
@@ -59,6 +68,17 @@ async function confineInput(path: string, bounds: Bounds): Promise<string> {
   const real = await confinePath(path, bounds);
   await confineLinks(real, () => true, bounds);
   return real;
+}
+
+async function confineMap(map: ControlMap, bounds: Bounds): Promise<ControlMap> {
+  switch (map.kind) {
+    case 'images':
+      return { ...map, folder: await confineInput(map.folder, bounds) };
+    case 'annotator':
+      return { ...map, file: await confineModel(map.file, bounds) };
+    default:
+      return map;
+  }
 }
 
 /** A file or folder of weights: one that the user keeps as a model, or one within the roots like everything else. */

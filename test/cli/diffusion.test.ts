@@ -49,7 +49,7 @@ describe('render --model', () => {
     const source = await openClip({ ...clip, path: desk('shot.mov') }, never);
     expect(painted.range).toEqual(source.range);
     expect(painted.rate).toEqual(source.rate);
-    const before = source.read(source.range, never);
+    const before = source.read(source.range, never)[Symbol.asyncIterator]();
     for await (const frame of painted.read(painted.range, never)) {
       expect(meanDifference(frame.data, (await before.next()).value!.data)).toBeGreaterThan(2000);
     }

@@ -18,6 +18,9 @@ export function someDiffusion(changes: Partial<DiffusionLook> = {}): DiffusionLo
     clipSkip: 1,
     area: null,
     secondPass: null,
+    loras: [],
+    controls: [],
+    consistency: { attention: 'own', window: 1, start: 0, shape: 0, tone: 0, colour: false },
     ...changes,
   };
 }

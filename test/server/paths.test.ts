@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { Failure } from '../../bridge-server/errors.ts';
-import { renderRequestSchema, type RenderRequest } from '../../bridge-server/protocol/request.ts';
+import { renderRequestSchema, type DiffusionLook, type RenderRequest } from '../../bridge-server/protocol/request.ts';
 import { confine, contains, windowsTrap, type Bounds } from '../../bridge-server/server/confine.ts';
 import { allowRoot, allowedRoots } from '../../bridge-server/server/roots.ts';
 import { someDiffusion } from '../jobs/request.ts';
@@ -56,6 +56,12 @@ const request = (change: Partial<RenderRequest> = {}): RenderRequest => ({
 
 const diffusion = () => someDiffusion({ model: join(install.allowed, 'model.safetensors') });
 
+const control = (change: Partial<DiffusionLook['controls'][number]>): RenderRequest => {
+  const file = join(install.allowed, 'net.safetensors');
+  const whole = { file, weight: 1, start: 0, end: 1, guess: false, map: { kind: 'luminance' } as const };
+  return request({ look: { ...diffusion(), controls: [{ ...whole, ...change }] } });
+};
+
 const SLOTS: Record<string, (path: string) => RenderRequest> = {
   source: (path) => request({ source: { ...request().source, path } }),
   keys: (folder) => request({ keys: { kind: 'images', folder } }),
@@ -63,6 +69,10 @@ const SLOTS: Record<string, (path: string) => RenderRequest> = {
   model: (model) => request({ look: { ...diffusion(), model } }),
   vae: (vae) => request({ look: { ...diffusion(), vae } }),
   embedding: (path) => request({ look: { ...diffusion(), embeddings: [path] } }),
+  lora: (file) => request({ look: { ...diffusion(), loras: [{ file, scale: 1, textScale: 1 }] } }),
+  controlnet: (file) => control({ file, map: { kind: 'luminance' } }),
+  'control maps': (folder) => control({ map: { kind: 'images', folder } }),
+  annotator: (file) => control({ map: { kind: 'annotator', file, steady: true } }),
   movie: (path) => request({ output: { kind: 'movie', path, codec: 'h264', sound: true } }),
   images: (folder) => request({ output: { kind: 'images', folder } }),
 };
@@ -99,7 +109,13 @@ test('every path that a request can hold is among those tried here', () => {
       'output.folder',
       'output.path',
     ]
-      .concat('source.path')
+      .concat(
+        'source.path',
+        'look.loras.file',
+        'look.controls.file',
+        'look.controls.map.file',
+        'look.controls.map.folder',
+      )
       .sort(),
   );
 });
@@ -232,7 +248,7 @@ test('whatever is accepted is inside when it is then written', async () => {
 
 test('links among the frames of an input folder are followed too', async () => {
   const frames = join(install.allowed, 'frames');
-  for (const slot of ['source', 'keys', 'mask', 'model', 'vae', 'embedding'])
+  for (const slot of ['source', 'keys', 'mask', 'model', 'vae', 'control maps'])
     expect(await refusal(SLOTS[slot]!(frames))).toBe('path-outside-roots');
   expect(await refusal(SLOTS['keys']!(join(install.allowed, 'keys')))).toBe('accepted');
 });
