@@ -17,6 +17,12 @@ export type Consistency = {
   readonly colour: boolean;
 };
 
+/** Every key for itself. */
+export const NO_CONSISTENCY: Consistency = { attention: 'own', window: 1, start: 0, shape: 0, tone: 0, colour: false };
+
+/** When nobody said. */
+export const USUAL_CONSISTENCY: Consistency = NO_CONSISTENCY;
+
 /** Whether a key depends on what an earlier one became. */
 export const linksKeys = ({ attention, start, shape, tone, colour }: Consistency): boolean =>
   attention !== 'own' || followsPrevious({ start, shape }) || tone > 0 || colour;
