@@ -138,7 +138,7 @@ export async function openPainter(model: Model, options: PainterOptions): Promis
     ...how,
     net: openControlNet(net, runtime, plan.unet),
   }));
-  const unet = openUNet(unetPart, runtime, plan.unet, plan.guidance, controls);
+  const unet = openUNet(unetPart, runtime, plan.unet, plan.guidance, { controls });
   const autoencoder = openAutoencoder(vaePart, runtime, 'folded', { tilePixels: plan.tilePixels });
   const encodeText = await openTextEncoders(model, runtime, settings.clipSkip, options.learned ?? []);
   const schedulerConfig = schedulerConfigOf(model, settings.scheduler);

@@ -48,6 +48,22 @@ export const controlConfig = (part: Part): { readonly isGlobal: boolean } => ({
   isGlobal: read(part, controlSchema).global_pool_conditions ?? false,
 });
 
+const motionSchema = z.object({
+  motion_num_attention_heads: count.nullish(),
+  motion_norm_num_groups: count.nullish(),
+  num_attention_heads: count.nullish(),
+  norm_num_groups: count.nullish(),
+});
+
+/** Heads and groups of the motion modules; their own configuration calls them otherwise than that of a whole adapter. */
+export function motionConfig(part: Part): { readonly heads: number; readonly groups: number } {
+  const config = read(part, motionSchema);
+  return {
+    heads: config.motion_num_attention_heads ?? config.num_attention_heads ?? 8,
+    groups: config.motion_norm_num_groups ?? config.norm_num_groups ?? 32,
+  };
+}
+
 export type VaeConfig = { readonly groups: number; readonly scalingFactor: number };
 
 export function vaeConfig(part: Part): VaeConfig {

@@ -5,16 +5,22 @@ import type { Scope } from './scope.ts';
 
 /** x W + b on the last axis. */
 export function linear(p: Scope, x: Value): Value {
-  const y = f.matmul(x, p.matrix('weight'));
+  const ways = p.matrices('weight').map((matrices) => matrices.reduce((rows, matrix) => f.matmul(rows, matrix), x));
+  const y = ways.reduce((sum, way) => f.add(sum, way));
   return p.has('bias') ? f.add(y, p.parameter('bias')) : y;
 }
 
 /** A convolution over [batch, channels, height, width], padded to keep the size unless `pads` says otherwise. */
 export function conv(p: Scope, x: Value, options: { stride?: number; pads?: readonly number[] } = {}): Value {
-  const weight = p.parameter('weight');
-  const [vertical, horizontal] = weight.shape.slice(2).map((size) => (Number(size) - 1) / 2) as [number, number];
-  const pads = [vertical, horizontal, vertical, horizontal];
-  return f.conv(x, weight, p.has('bias') ? p.parameter('bias') : null, { pads, ...options });
+  const [, , height = 1, width = 1] = p.shape('weight');
+  const [vertical, horizontal] = [(height - 1) / 2, (width - 1) / 2];
+  const seen = { pads: [vertical, horizontal, vertical, horizontal], ...options };
+  const bias = p.has('bias') ? p.parameter('bias') : null;
+  const ways = p.kernels('weight').map(([kernel, ...pointwise], way) => {
+    const start = f.conv(x, kernel as Value, way === 0 ? bias : null, seen);
+    return pointwise.reduce((h, next) => f.conv(h, next, null), start);
+  });
+  return ways.reduce((sum, way) => f.add(sum, way));
 }
 
 /**
@@ -109,6 +115,12 @@ function causalMask(p: Scope, length: number): Value {
     i % length > Math.floor(i / length) ? -1e9 : 0,
   );
   return p.graph.floats(mask, [length, length]);
+}
+
+/** Gated GELU (https://arxiv.org/abs/2002.05202). */
+export function feedForward(m: Scope, x: Value): Value {
+  const [value, gate] = f.split(linear(m.at('0.proj'), x), 2, -1) as [Value, Value];
+  return linear(m.at('2'), f.mul(value, f.gelu(gate)));
 }
 
 /**

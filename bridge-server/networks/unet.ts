@@ -4,7 +4,19 @@ import type { Value } from '../onnx/graph.ts';
 import { finish, type Recording } from '../onnx/model.ts';
 import type { Part } from '../weights/model.ts';
 import { type UNetConfig, unetConfig } from './config.ts';
-import { attention, conv, groupNorm, layerNorm, linear, picture, silu, sinusoids, tokens } from './layers.ts';
+import {
+  attention,
+  conv,
+  feedForward,
+  groupNorm,
+  layerNorm,
+  linear,
+  picture,
+  silu,
+  sinusoids,
+  tokens,
+} from './layers.ts';
+import { motionModule } from './motion.ts';
 import { type RecordOptions, Scope } from './scope.ts';
 
 /** Sizes that inputs have, as numbers or as names: `height` and `width` of the latents, `tokens` of the text. */
@@ -23,6 +35,11 @@ export type UNetOptions = RecordOptions & {
    * alone (https://arxiv.org/abs/2303.13439). Pixels of all of them are keys and values; an item usually names itself, too.
    */
   readonly crossFrame?: boolean;
+  /**
+   * Motion modules, one after each block (https://arxiv.org/abs/2307.04725), for a batch of clips * frames items, clip by clip. Adds the
+   * input `positions` [clips, frames], int64: the number of each frame in its clip.
+   */
+  readonly motion?: { readonly part: Part; readonly clips: Dimension; readonly frames: Dimension };
 };
 
 /**
@@ -37,7 +54,8 @@ export function recordUNet(part: Part, sizes: UNetSizes, options: UNetOptions): 
   const { batch, height, width } = sizes;
   const sample = p.graph.input('sample', 'float32', [batch, p.shape('conv_in.weight')[1] as number, height, width]);
   const sees = options.crossFrame ? p.graph.input('sees', 'int64', [batch, 'views']) : null;
-  const conditions = { ...recordConditions(p, sizes, config), sees };
+  const motion = options.motion ? recordMotion(p, options.motion) : null;
+  const conditions = { ...recordConditions(p, sizes, config), sees, motion };
   const down = contract(p, conv(p.at('conv_in'), sample), conditions);
   const { skips, middle } = options.residuals ? addResiduals(down) : down;
   const up = expand(p, middle, skips, conditions);
@@ -46,20 +64,34 @@ export function recordUNet(part: Part, sizes: UNetSizes, options: UNetOptions): 
   return finish(p.graph, options.storage);
 }
 
-/** What every block reads besides the picture: the embedded time [batch, channels], the text, and who sees whom. */
+/** What every block reads besides the picture: the embedded time [batch, channels], the text, who sees whom, and motion modules. */
 export type Conditions = {
   readonly time: Value;
   readonly context: Value;
   /** [batch, views]; null: every item itself. */
   readonly sees: Value | null;
+  readonly motion: Motion | null;
   readonly config: UNetConfig;
 };
+
+type Motion = { readonly modules: Scope; readonly positions: Value };
+
+function recordMotion(p: Scope, { part, clips, frames }: NonNullable<UNetOptions['motion']>): Motion {
+  const positions = p.graph.input('positions', 'int64', [clips, frames]);
+  return { modules: new Scope(part, p.options, p.graph), positions };
+}
+
+/** The motion module of a block, where there is one. */
+function moved(x: Value, block: string, layer: number, { motion }: Conditions): Value {
+  const m = motion?.modules.at(`${block}.motion_modules.${layer}`);
+  return motion && m?.has('proj_in.weight') ? motionModule(m, x, motion.positions) : x;
+}
 
 export function recordConditions(p: Scope, { batch, tokens: length }: UNetSizes, config: UNetConfig): Conditions {
   const time = timeEmbedding(p, p.graph.input('timestep', 'float32', [batch]));
   const context = p.graph.input('context', 'float32', [batch, length, textWidth(p)]);
-  if (!p.has('add_embedding.linear_1.weight')) return { time, context, sees: null, config };
-  return { time: f.add(time, sizeEmbedding(p, batch, config)), context, sees: null, config };
+  if (!p.has('add_embedding.linear_1.weight')) return { time, context, sees: null, motion: null, config };
+  return { time: f.add(time, sizeEmbedding(p, batch, config)), context, sees: null, motion: null, config };
 }
 
 function timeEmbedding(p: Scope, timestep: Value): Value {
@@ -100,7 +132,7 @@ export function contract(p: Scope, start: Value, conditions: Conditions): { skip
   for (let level = 0; level < levels; level++) {
     const m = p.at(`down_blocks.${level}`);
     for (let layer = 0; layer < m.count('resnets', 'conv1.weight'); layer++) {
-      x = block(m, layer, x, level, conditions);
+      x = moved(block(m, layer, x, level, conditions), `down_blocks.${level}`, layer, conditions);
       skips.push(x);
     }
     if (m.has('downsamplers.0.conv.weight')) {
@@ -109,7 +141,7 @@ export function contract(p: Scope, start: Value, conditions: Conditions): { skip
     }
   }
   const m = p.at('mid_block');
-  x = block(m, 0, x, levels - 1, conditions);
+  x = moved(block(m, 0, x, levels - 1, conditions), 'mid_block', 0, conditions);
   if (m.has('resnets.1.conv1.weight')) x = resnet(m.at('resnets.1'), x, conditions);
   return { skips, middle: x };
 }
@@ -123,7 +155,7 @@ function expand(p: Scope, middle: Value, skips: readonly Value[], conditions: Co
     const m = p.at(`up_blocks.${level}`);
     for (let layer = 0; layer < m.count('resnets', 'conv1.weight'); layer++) {
       x = f.concat([x, rest.pop() as Value], 1);
-      x = block(m, layer, x, levels - 1 - level, conditions);
+      x = moved(block(m, layer, x, levels - 1 - level, conditions), `up_blocks.${level}`, layer, conditions);
     }
     if (m.has('upsamplers.0.conv.weight')) {
       const [, , height, width] = rest.at(-1).shape as [Dimension, Dimension, Dimension, Dimension];
@@ -179,12 +211,6 @@ function attend(m: Scope, x: Value, source: Value, heads: number, sees: Value | 
 function ofItems(x: Value, sees: Value): Value {
   const [batch, length, width] = x.shape as [Dimension, Dimension, Dimension];
   return f.reshape(f.gather(x, sees), [batch, product(sees.shape[1] as Dimension, length), width]);
-}
-
-/** Gated GELU (https://arxiv.org/abs/2002.05202). */
-function feedForward(m: Scope, x: Value): Value {
-  const [value, gate] = f.split(linear(m.at('0.proj'), x), 2, -1) as [Value, Value];
-  return linear(m.at('2'), f.mul(value, f.gelu(gate)));
 }
 
 /** Every transformer reads the text at the same width. */

@@ -5,6 +5,7 @@ import { Runtime } from '../diffusion/runtime/runtime.ts';
 import type { Difference, ParityCase } from './case.ts';
 import { tinyControlNet } from './controlnets.ts';
 import { sdxlLora, tinyLora } from './loras.ts';
+import { animateDiff } from './motion.ts';
 import { taesd, tinySd15, tinySdxl } from './networks.ts';
 import { endToEnd, sdxlTextToImage, vaeTiling } from './pipelines.ts';
 import { schedulers } from './schedulers.ts';
@@ -34,6 +35,7 @@ const all = async (cases: Promise<readonly ParityCase[]>): Promise<Found> => ({ 
 
 /** What each folder of reference data is compared with. */
 const FOLDERS: Readonly<Record<string, (folder: string, runtime: Runtime) => Promise<Found>>> = {
+  animatediff: (folder) => all(animateDiff(folder)),
   'clip-tokenizer': (folder) => all(clipTokenizer(folder)),
   schedulers: (folder) => all(schedulers(folder)),
   'tiny-sd15': (folder) => all(tinySd15(folder)),

@@ -226,7 +226,7 @@ async function paint(
   calls = Infinity,
 ): Promise<Painted> {
   const networks = {
-    unet: openUNet(requirePart(model, 'unet'), runtime, 'mapped', 'batched', controls),
+    unet: openUNet(requirePart(model, 'unet'), runtime, 'mapped', 'batched', { controls }),
     autoencoder: openAutoencoder(requirePart(model, 'vae'), runtime, 'mapped', { tilePixels: null }),
   };
   const { scheduler } = pass;

@@ -13,6 +13,7 @@ export const COMPONENTS: readonly { readonly part: PartKind; readonly folder: st
   { part: 'textEncoder', folder: 'text_encoder', classes: /^CLIPTextModel/ },
   { part: 'textEncoder2', folder: 'text_encoder_2', classes: /^CLIPTextModel/ },
   { part: 'controlnet', folder: 'controlnet', classes: /^ControlNetModel$/ },
+  { part: 'motion', folder: 'motion_adapter', classes: /^MotionAdapter$/ },
   { part: 'taesd', folder: 'vae', classes: /^AutoencoderTiny$/ },
 ];
 

@@ -59,6 +59,7 @@ export const PART_NAMES: Readonly<Record<PartKind, string>> = {
   textEncoder: 'text encoder',
   textEncoder2: 'second text encoder',
   controlnet: 'ControlNet',
+  motion: 'motion module',
   taesd: 'TAESD',
 };
 
@@ -120,6 +121,7 @@ const KINDS: Readonly<Record<PartKind, Kind>> = {
   textEncoder: 'text-encoder',
   textEncoder2: 'text-encoder',
   controlnet: 'controlnet',
+  motion: 'motion-module',
   taesd: 'taesd',
 };
 

@@ -2,12 +2,13 @@ import { Failure } from '../errors.ts';
 import type { Dtype } from './dtype.ts';
 import { CLIP, CLIP_BARE, OPEN_CLIP_G, OPEN_CLIP_H } from './keys/clip.ts';
 import { type KeyMap, mapKey, type MappedKey } from './keys/key-map.ts';
+import { MOTION } from './keys/motion.ts';
 import { CONTROLNET, UNET } from './keys/unet.ts';
 import { TAESD_DECODER, TAESD_ENCODER, VAE, VAE_DIFFUSERS } from './keys/vae.ts';
 import type { Safetensors, Tensor } from './safetensors.ts';
 
 /** The networks that a model consists of. */
-export type PartKind = 'unet' | 'vae' | 'textEncoder' | 'textEncoder2' | 'controlnet' | 'taesd';
+export type PartKind = 'unet' | 'vae' | 'textEncoder' | 'textEncoder2' | 'controlnet' | 'motion' | 'taesd';
 
 /**
  * One weight where it lies in the user's file: `shape` is the shape that the network knows it by; `transposed` says that a
@@ -67,6 +68,13 @@ const PARTS: readonly PartRow[] = [
   { part: 'controlnet', prefix: 'control_model.', keys: CONTROLNET, marker: 'zero_convs.0.0.weight' },
   { part: 'controlnet', prefix: '', keys: CONTROLNET, marker: 'zero_convs.0.0.weight' },
   { part: 'controlnet', prefix: '', keys: null, marker: 'controlnet_mid_block.weight' },
+  ...['', 'module.'].map((prefix): PartRow => ({
+    part: 'motion',
+    prefix,
+    keys: MOTION,
+    marker: 'down_blocks.0.motion_modules.0.temporal_transformer.proj_in.weight',
+  })),
+  { part: 'motion', prefix: '', keys: null, marker: 'down_blocks.0.motion_modules.0.proj_in.weight' },
   { part: 'taesd', prefix: '', keys: null, marker: 'encoder.layers.1.conv.0.weight' },
   { part: 'taesd', prefix: '', keys: TAESD_ENCODER, marker: '14.weight' },
   { part: 'taesd', prefix: '', keys: TAESD_DECODER, marker: '19.weight' },

@@ -7,6 +7,7 @@ import { mixed, sharesOf } from '../regions.ts';
 import type { Network, Runtime } from '../runtime/runtime.ts';
 import { type Call, guide, type Predict } from '../sampling.ts';
 import { batchOf, conditionsOf, type Guidance, type Item, sidesOf } from './batch.ts';
+import { blendContexts, contextOf, contextsOf } from './contexts.ts';
 import { acts, addResiduals, type Control, strengths } from './controlnet.ts';
 import { bytesOf } from './memory.ts';
 import { type Floats, floats, floatsFrom, joined } from './tensors.ts';
@@ -28,7 +29,7 @@ export type UNet = {
   readonly channels: number;
   /**
    * The prediction for the latents of a window of pictures, of one shape each, joined end to end in the order of `members`. Without
-   * `sees` each is predicted as if it were alone.
+   * `sees` each is predicted as if it were alone. With motion modules they are consecutive frames, in contexts of some at a time.
    */
   predictor(shape: Omit<Planes, 'data'>, members: readonly Member[], sees?: Sees | null): Predict;
 };
@@ -36,15 +37,19 @@ export type UNet = {
 /** Two sides of the guidance in one call of a batch, or one after the other, in half the memory. */
 export type GuidanceCalls = 'batched' | 'split';
 
+/** What works with the UNet: ControlNets, and AnimateDiff's motion modules. */
+export type UNetCompany = { readonly controls?: readonly Control[]; readonly motion?: Part | null };
+
 export function openUNet(
   part: Part,
   runtime: Runtime,
   storage: Storage,
   calls: GuidanceCalls,
-  controls: readonly Control[] = [],
+  { controls = [], motion = null }: UNetCompany = {},
 ): UNet {
-  const sizes = { batch: 'batch', height: 'height', width: 'width', tokens: 'tokens' };
-  const bytes = bytesOf(part, storage);
+  const sizes = { batch: motion ? 'clips*frames' : 'batch', height: 'height', width: 'width', tokens: 'tokens' };
+  const clips = motion ? { motion: { part: motion, clips: 'clips', frames: 'frames' } } : {};
+  const bytes = bytesOf(part, storage) + (motion ? bytesOf(motion, storage) : 0);
   const channels = part.weights.get('conv_in.weight')!.shape[1]!;
   /** Recorded when first needed; they share the file's weights. */
   const variants = new Map<string, Network>();
@@ -52,7 +57,7 @@ export function openUNet(
     const key = JSON.stringify(options);
     const recorded = variants.get(key);
     if (recorded) return recorded;
-    const recording = recordUNet(part, sizes, { storage, ...options });
+    const recording = recordUNet(part, sizes, { storage, ...clips, ...options });
     const network = runtime.network({ name: 'UNet', bytes, recording });
     variants.set(key, network);
     return network;
@@ -82,6 +87,7 @@ export function openUNet(
           sample: batchOf(whole),
           ...(residuals ? Object.fromEntries(added[b]!) : {}),
           ...(sees ? { sees: rowsSeen(items, sees) } : {}),
+          ...(motion ? { positions: positionsOf(items.length / members.length, members.length) } : {}),
         };
         predictions.push(floatsFrom((await network.run(feeds, signal)).prediction!));
       }
@@ -132,9 +138,26 @@ export function openUNet(
     }
   }
 
+  /** As many frames at a time as motion modules know; those that a frame would see outside of its context are left to itself. */
+  function inContexts(shape: Omit<Planes, 'data'>, members: readonly Member[], sees: Sees | null): Predict {
+    const contexts = contextsOf(members.length, contextOf(motion!));
+    const predicts = contexts.map(({ from, to }) =>
+      together(shape, members.slice(from, to), sees && seesWithin(sees, from, to)),
+    );
+    return async (input, call, signal) => {
+      const frames = parts(input, members.length);
+      const predictions: Float32Array[] = [];
+      for (const [c, { from, to }] of contexts.entries()) {
+        predictions.push(await predicts[c]!(joined(...frames.slice(from, to)), call, signal));
+      }
+      return blendContexts(contexts, predictions, members.length);
+    };
+  }
+
   return {
     channels,
     predictor(shape, members, sees = null) {
+      if (motion) return inContexts(shape, members, sees);
       if (sees) return together(shape, members, sees);
       const alone = members.map((member) => together(shape, [member], null));
       return async (input, call, signal) => {
@@ -169,6 +192,16 @@ const pairs = <T>(rows: readonly (readonly T[])[]): T[][] =>
 /** An array cut into equal parts. */
 const parts = (all: Float32Array, count: number): Float32Array[] =>
   Array.from({ length: count }, (_, i) => all.subarray((i * all.length) / count, ((i + 1) * all.length) / count));
+
+const seesWithin = (sees: Sees, from: number, to: number): Sees =>
+  sees.slice(from, to).map((seen, at) => seen.map((other) => (other >= from && other < to ? other - from : at)));
+
+/** The numbers of the frames in each of some clips. */
+const positionsOf = (clips: number, frames: number): Tensor => ({
+  dtype: 'int64',
+  shape: [clips, frames],
+  data: BigInt64Array.from({ length: clips * frames }, (_, i) => BigInt(i % frames)),
+});
 
 /** The rows of a batch that each item reads: the members that it sees, on its own side of the guidance. */
 function rowsSeen(items: readonly Item[], sees: Sees): Tensor {
