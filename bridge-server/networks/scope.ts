@@ -7,7 +7,8 @@ import { reshape, transpose } from '../onnx/functions.ts';
 import { Graph, type Value } from '../onnx/graph.ts';
 import type { Storage } from '../onnx/model.ts';
 import { matrixSize } from '../weights/delta.ts';
-import { addChanges } from './changes.ts';
+import type { Change } from '../weights/lora.ts';
+import { addChanges, separate, type Thin } from './changes.ts';
 
 /** How a network is recorded; what it computes does not depend on it. */
 export type RecordOptions = {
@@ -15,6 +16,13 @@ export type RecordOptions = {
   /** Whether the provider has com.microsoft.MultiHeadAttention (all but CoreML have). */
   readonly fusedAttention?: boolean;
 };
+
+/**
+ * From how many elements on a mapped weight costs more to add to in every run than the layer costs to run through two thin
+ * matrices more: layers of large weights see few pixels. Measured on the U-Net of SD 1.5 with three LoRAs at 64x64: a step takes
+ * 25 % longer with all of them added, 9 % with none, 6 % with this.
+ */
+const APART_FROM = 1_500_000;
 
 /** A module of a network while it is recorded: a place among the weights of one part. */
 export class Scope {
@@ -53,10 +61,10 @@ export class Scope {
   /** A tensor as 32-bit floats; `shape` may regroup it. Failures: weights-tensor, graph-shapes. */
   parameter(tensor: string, shape?: Shape): Value {
     const weight = this.#weight(tensor);
-    if (weight.transposed) throw new RangeError(`${this.#name(tensor)} is stored transposed`);
     const name = this.#name(tensor);
-    const changes = this.part.changes.get(name);
-    if (!changes) return this.graph.weight(name, weight, shape);
+    if (weight.transposed) throw new RangeError(`${name} is stored transposed`);
+    const changes = this.#changes(tensor);
+    if (changes.length === 0) return this.graph.weight(name, weight, shape);
     const changed = addChanges(this.graph.weight(name, weight, matrixSize(weight)), name, changes);
     return reshape(changed, shape ?? weight.shape);
   }
@@ -70,19 +78,52 @@ export class Scope {
   /** The matrix [in, out] that multiplies from the right, of a weight that is known as [out, in] or [out, in, 1, 1]. */
   matrix(tensor: string): Value {
     const weight = this.#weight(tensor);
+    const name = this.#name(tensor);
     const [rows = 0, columns = 0, ...rest] = weight.shape;
     if (weight.shape.length < 2 || rest.some((size) => size !== 1)) {
-      const reason = `${this.#name(tensor)} ${shapeText(weight.shape)} is no matrix`;
+      const reason = `${name} ${shapeText(weight.shape)} is no matrix`;
       throw new Failure('graph-shapes', { operator: 'a weight', reason });
     }
+    const changes = this.#changes(tensor);
+    const stored = this.graph.weight(name, weight, weight.transposed ? [columns, rows] : [rows, columns]);
+    if (changes.length === 0) return weight.transposed ? stored : transpose(stored, [1, 0]);
+    const known = weight.transposed ? transpose(stored, [1, 0]) : stored;
+    return transpose(addChanges(known, name, changes), [1, 0]);
+  }
+
+  /**
+   * The matrices [in, out] that a layer multiplies by from the right, as ways whose results are summed: the weight, and beside it
+   * the two thin ones of LoRA files, one after the other, where that costs less than adding them to the weight.
+   */
+  matrices(tensor: string): Value[][] {
+    const { bare, thin } = this.#apart(tensor);
+    const whole = [bare.matrix(tensor)];
+    return thin ? [whole, [transpose(thin.down, [1, 0]), transpose(thin.up, [1, 0])]] : [whole];
+  }
+
+  /** The same for a convolution: kernels [out, in, taps …]; of the thin ones only the first sees neighbours. */
+  kernels(tensor: string): Value[][] {
+    const { bare, thin } = this.#apart(tensor);
+    const whole = [bare.parameter(tensor)];
+    if (!thin) return [whole];
+    const [out = 0, ...rest] = this.shape(tensor);
+    const rank = thin.down.shape[0] as number;
+    const one = rest.slice(1).map(() => 1);
+    return [whole, [reshape(thin.down, [rank, ...rest]), reshape(thin.up, [out, rank, ...one])]];
+  }
+
+  /** Plain LoRAs of a large mapped weight, and this module without them. */
+  #apart(tensor: string): { bare: Scope; thin: Thin | null } {
+    const elements = this.shape(tensor).reduce((product, size) => product * size, 1);
+    if (this.options.storage === 'folded' || elements < APART_FROM) return { bare: this, thin: null };
     const name = this.#name(tensor);
-    const changes = this.part.changes.get(name);
-    if (weight.transposed) {
-      const stored = this.graph.weight(name, weight, [columns, rows]);
-      return changes ? transpose(addChanges(transpose(stored, [1, 0]), name, changes), [1, 0]) : stored;
-    }
-    const stored = this.graph.weight(name, weight, [rows, columns]);
-    return transpose(changes ? addChanges(stored, name, changes) : stored, [1, 0]);
+    const { thin, rest } = separate(this.graph, name, this.#changes(tensor));
+    const part = { ...this.part, changes: new Map([[name, rest]]) };
+    return { bare: thin ? new Scope(part, this.options, this.graph, this.path) : this, thin };
+  }
+
+  #changes(tensor: string): readonly Change[] {
+    return this.part.changes.get(this.#name(tensor)) ?? [];
   }
 
   #name(tensor: string): string {
