@@ -251,6 +251,7 @@ function commandLine(): Command {
     .description('run the bridge for the panels')
     .option('--port <n>', 'instead of the first free one of its own', port, null)
     .option('--allow <folder>', 'let panels use this folder from now on; may be repeated', collect, [])
+    .option('--open', 'show the panel in a browser, for work without an editor', false)
     .action(async (options: ServeOptions) => (await import('./commands/serve.ts')).serve(options));
 
   program

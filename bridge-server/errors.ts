@@ -145,6 +145,10 @@ const WORDS = {
     sentence: `The bridge of this install already runs, on port ${port}.`,
     remedy: 'Use that one, or end it first.',
   }),
+  'panel-not-built': () => ({
+    sentence: 'The panel is not built yet.',
+    remedy: 'Run `npm run build` once in the folder of Pentimento.',
+  }),
   'bridge-absent': () => ({
     sentence: 'The bridge does not run.',
     remedy: 'Start it with `pentimento serve`.',

@@ -5,8 +5,10 @@ import { folders } from '../folders.ts';
 import { Jobs } from '../jobs/queue.ts';
 import { BRIDGE_PORTS } from '../protocol/wire.ts';
 import { ModelStore } from '../models/store.ts';
+import { showPanel } from './panel.ts';
 import { openBridge } from '../server/bridge.ts';
 import { Desk } from '../server/desk.ts';
+import { panelBuilt } from '../server/page.ts';
 import { allowRoot } from '../server/roots.ts';
 import { leaveNote, removeNote, runningBridge } from '../server/running.ts';
 import { installToken } from '../server/secret.ts';
@@ -17,31 +19,39 @@ export type ServeOptions = {
   readonly port: number | null;
   /** Folders that panels may use from now on. */
   readonly allow: readonly string[];
+  /** Shows the panel in a browser. */
+  readonly open: boolean;
 };
 
 /**
  * Runs the bridge until it is told to end (SIGTERM, SIGINT, SIGHUP); says where it listens by one JSON line on stdout. When this
  * install's bridge already runs, says where that one does, and is done.
  */
-export async function serve({ port, allow }: ServeOptions): Promise<void> {
+export async function serve({ port, allow, open }: ServeOptions): Promise<void> {
   const places = folders();
+  if (open && !(await panelBuilt())) throw new Failure('panel-not-built', undefined);
   const token = await installToken(places.config);
   for (const folder of allow) await allowRoot(places.config, folder);
 
   const running = await runningBridge(places.config);
   if (running && port !== null && port !== running.port) throw new Failure('bridge-running', { port: running.port });
-  if (running) return announce(running.port, running.health.version);
+  if (running) {
+    announce(running.port, running.health.version);
+    if (open) await showPanel(places.config);
+    return;
+  }
 
   surviveFaults();
   const jobs = Jobs.open(places);
   const models = new ModelStore(places.data);
   try {
     const closed = await Promise.all([places.config, places.data].map((folder) => realpath(folder)));
-    const desk = new Desk(jobs, places.config, closed, () => models.paths());
+    const desk = new Desk(jobs, places.config, closed, models);
     const bridge = await openBridge({ version: VERSION, token, desk, ports: port === null ? BRIDGE_PORTS : [port] });
     const end = endAsked();
     await leaveNote(places.config, bridge.port);
     announce(bridge.port, VERSION);
+    if (open) await showPanel(places.config);
     await end;
     await bridge.close();
   } finally {

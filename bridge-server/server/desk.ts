@@ -3,14 +3,22 @@ import { checkRequest } from '../jobs/check.ts';
 import type { JobEvent, JobRecord, JobState, PreviewEvent } from '../jobs/job.ts';
 import type { Jobs } from '../jobs/queue.ts';
 import { encodeJpeg } from '../media/image.ts';
+import { withNamedLoras } from '../models/prompt-loras.ts';
+import type { ModelStore } from '../models/store.ts';
+import type { FolderView, InstalledModel } from '../protocol/http.ts';
 import type { JobView } from '../protocol/job.ts';
 import type { PreviewView } from '../protocol/messages.ts';
 import type { RenderRequest } from '../protocol/request.ts';
+import { FAMILY_NAMES } from '../weights/family.ts';
+import { browse } from './browse.ts';
 import { confine, confineInputs, type Bounds } from './confine.ts';
 import { allowedRoots } from './roots.ts';
 
 /** What comes while a picture is painted is a pixel for each cell of its latent: hardly ever more. */
 const PREVIEW_WIDTH = 256;
+
+/** The models that the user keeps. */
+type Models = Pick<ModelStore, 'list' | 'paths' | 'find'>;
 
 /**
  * The jobs as clients may use them: in the form that goes over the wire, and within the folders that the user allowed. The jobs
@@ -20,16 +28,11 @@ export class Desk {
   readonly #jobs: Jobs;
   readonly #configFolder: string;
   readonly #closed: readonly string[];
-  readonly #models: () => Promise<readonly string[]>;
+  readonly #models: Models | null;
   #lastPreview: Promise<unknown> = Promise.resolve();
 
   /** `closed`: real paths that no job of a client may touch, except to read one of the `models` that the user keeps. */
-  constructor(
-    jobs: Jobs,
-    configFolder: string,
-    closed: readonly string[],
-    models: () => Promise<readonly string[]> = () => Promise.resolve([]),
-  ) {
+  constructor(jobs: Jobs, configFolder: string, closed: readonly string[], models: Models | null = null) {
     this.#jobs = jobs;
     this.#configFolder = configFolder;
     this.#closed = closed;
@@ -37,7 +40,7 @@ export class Desk {
   }
 
   async submit(request: RenderRequest, key: string): Promise<JobView> {
-    const confined = await this.#confined(request);
+    const confined = await this.#confined(await this.#named(request));
     await checkRequest(confined);
     return view(this.#jobs.submit(confined, key));
   }
@@ -83,12 +86,36 @@ export class Desk {
     return preview;
   }
 
+  /** What may be painted in a folder; null: the allowed folders. Failures: path-outside-roots. */
+  async folder(path: string | null): Promise<FolderView> {
+    return await browse(path, await this.#bounds());
+  }
+
+  /** The checkpoints that the user keeps. */
+  async models(): Promise<readonly InstalledModel[]> {
+    const models = (await this.#models?.list()) ?? [];
+    return models.flatMap(({ path, name, identity }) =>
+      identity?.kind === 'checkpoint' && identity.family ? [{ path, name, family: FAMILY_NAMES[identity.family] }] : [],
+    );
+  }
+
+  /** With the LoRAs that its prompt names. */
+  async #named(request: RenderRequest): Promise<RenderRequest> {
+    const [{ look }, models] = [request, this.#models];
+    if (look.kind !== 'diffusion' || !models) return request;
+    return { ...request, look: await withNamedLoras(look, async (name) => (await models.find(name)).path) };
+  }
+
   async #confined(request: RenderRequest): Promise<RenderRequest> {
     return await confine(request, await this.#bounds());
   }
 
   async #bounds(): Promise<Bounds> {
-    return { roots: await allowedRoots(this.#configFolder), closed: this.#closed, models: this.#models };
+    return {
+      roots: await allowedRoots(this.#configFolder),
+      closed: this.#closed,
+      models: () => this.#models?.paths() ?? Promise.resolve([]),
+    };
   }
 }
 

@@ -5,6 +5,7 @@ import type { Health } from '../protocol/http.ts';
 import { PROTOCOL_VERSION } from '../protocol/wire.ts';
 import { guardSource, guardToken, headers } from './guard.ts';
 import { inWords } from './in-words.ts';
+import { pageFile, sendPage } from './page.ts';
 import type { Office } from './session.ts';
 
 type Answer = { readonly type: 'application/json' | 'image/jpeg'; readonly bytes: Uint8Array };
@@ -27,6 +28,8 @@ export type Route = {
 
 const previewQuery = z.strictObject({ width: z.coerce.number().int().min(16).max(1024).default(320) });
 
+const folderQuery = z.strictObject({ path: z.string().min(1).max(4096).optional() });
+
 /** Everything that the bridge answers over HTTP. All of it takes the token; the socket is beside these (protocol/messages.ts). */
 export const ROUTES: readonly Route[] = [
   {
@@ -43,6 +46,21 @@ export const ROUTES: readonly Route[] = [
     answer: async ({ office: { desk }, named, query, signal }) => {
       const { width } = parsed(previewQuery, Object.fromEntries(query));
       return { type: 'image/jpeg', bytes: await desk.preview(named.job ?? '', Number(named.frame), width, signal) };
+    },
+  },
+  {
+    method: 'GET',
+    path: /^\/v1\/models$/,
+    example: '/v1/models',
+    answer: async ({ office: { desk } }) => json({ models: await desk.models() }),
+  },
+  {
+    method: 'GET',
+    path: /^\/v1\/folder$/,
+    example: '/v1/folder',
+    answer: async ({ office: { desk }, query }) => {
+      const { path } = parsed(folderQuery, Object.fromEntries(query));
+      return json(await desk.folder(path ?? null));
     },
   },
   {
@@ -66,6 +84,9 @@ export async function serve(
   const gone = new AbortController();
   response.once('close', () => gone.abort());
   try {
+    guardSource(request, port);
+    const page = await pageFile(request);
+    if (page) return sendPage(response, page);
     const url = guardRequest(request, port, office.token);
     const { route, named } = findRoute(request.method ?? '', url.path);
     const body = route.method === 'POST' ? await readJson(request, office.limits.bodyBytes) : refuseBody(request);
