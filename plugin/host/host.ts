@@ -6,8 +6,18 @@ import type { Rational } from './time.ts';
  * What the panel needs of whatever it runs in. Premiere Pro and After Effects have a timeline; a browser (files.ts) has none, and
  * the simulated editors of the tests are hostile versions of the first two. Nothing outside this folder knows an editor's API.
  */
-export type Host = {
-  readonly kind: 'premiere' | 'after-effects' | 'files';
+export type Host = EditorHost | FilesHost;
+
+export type EditorHost = HostActions & { readonly kind: 'premiere' | 'after-effects' };
+
+/** No editor: the panel in a browser, on files that lie where the bridge may read. */
+export type FilesHost = HostActions & {
+  readonly kind: 'files';
+  /** What to paint instead of what a timeline would have selected: a movie, or a folder of numbered images. */
+  open(path: string | null): void;
+};
+
+type HostActions = {
   /** What the user has selected, read anew: editors announce changes late or never. */
   selection(): Promise<Selection>;
   /**
@@ -19,7 +29,7 @@ export type Host = {
   /** Calls back when the selection may have changed; returns how to stop that. Never to be relied on. */
   watch(listener: () => void): () => void;
   /** Asks the user for a file or folder; null when they change their mind. Null where the platform has no such dialog. */
-  readonly choose: { movie(): Promise<string | null>; folder(): Promise<string | null> } | null;
+  readonly choose: { folder(): Promise<string | null> } | null;
 };
 
 export type Selection = {
@@ -63,7 +73,7 @@ export type Notice =
 
 /**
  * A clip on a timeline, as a plain value that outlives the panel. All times are exact: ticks (254016000000 a second) as decimal
- * text in Premiere, whole frames of the composition in After Effects.
+ * text in Premiere, whole frames of the footage in After Effects.
  */
 export type Spot = PremiereSpot | AfterEffectsSpot;
 
@@ -87,9 +97,12 @@ export type AfterEffectsSpot = {
   readonly host: 'after-effects';
   readonly comp: number;
   readonly layer: number;
-  /** The first composition frame of the result, and how many it has. */
-  readonly from: number;
-  readonly frames: number;
+  /** Id of the footage, which tells an open project from another one that uses the same numbers. */
+  readonly footage: number;
+  /** The range of the footage that the result shows, in frames counted from its first, and their rate. */
+  readonly paintedFrom: number;
+  readonly paintedTo: number;
+  readonly rate: Rational;
 };
 
 export type Result = {

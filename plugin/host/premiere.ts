@@ -1,5 +1,5 @@
 import type { premierepro } from '@adobe/premierepro';
-import type { Host } from './host.ts';
+import type { EditorHost } from './host.ts';
 import { HostProblem } from './problem.ts';
 import { placeResult } from './premiere-placing.ts';
 import { readSelection } from './premiere-selection.ts';
@@ -9,7 +9,7 @@ export type Pause = (milliseconds: number) => Promise<void>;
 /**
  * Premiere Pro 26.3 and later. `api` is what `require('premierepro')` gives there: Adobe's package of that name has types only.
  */
-export function premiereHost(api: premierepro, choose: Host['choose'], pause: Pause): Host {
+export function premiereHost(api: premierepro, choose: EditorHost['choose'], pause: Pause): EditorHost {
   return {
     kind: 'premiere',
     choose,

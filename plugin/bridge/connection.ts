@@ -1,0 +1,233 @@
+import type { FolderView, InstalledModel } from '../../bridge-server/protocol/http.ts';
+import type { JobView } from '../../bridge-server/protocol/job.ts';
+import type { RenderRequest } from '../../bridge-server/protocol/request.ts';
+import { base64 } from './base64.ts';
+import { findBridge } from './find.ts';
+import { Link, pairWith } from './link.ts';
+import { Disconnected, Refused, type ConnectionProblem } from './problem.ts';
+import type { TokenStore } from './token.ts';
+
+export type ConnectionState =
+  | { readonly kind: 'looking' }
+  | { readonly kind: 'connected'; readonly version: string }
+  | { readonly kind: 'problem'; readonly problem: ConnectionProblem };
+
+export type ConnectionOptions = {
+  /** Looked at in this order. */
+  readonly ports: readonly number[];
+  readonly tokens: TokenStore;
+  /** Waits between two attempts, in milliseconds; the last one repeats. */
+  readonly retryMs?: readonly number[];
+};
+
+const RETRY_MS = [500, 1000, 2000, 5000];
+const PAGE = 50;
+
+type Unsent = {
+  readonly key: string;
+  readonly request: RenderRequest;
+  readonly resolve: (job: JobView) => void;
+  readonly reject: (error: Error) => void;
+};
+
+/**
+ * The panel's end of the bridge: found, kept, found again when it drops, and the jobs as they are. What was submitted while it is
+ * away is submitted when it is back: the bridge takes the same key for the same job, so nothing is ever rendered twice.
+ */
+export class Connection {
+  readonly #options: ConnectionOptions;
+  readonly #listeners = new Set<() => void>();
+  readonly #unsent = new Map<string, Unsent>();
+  #state: ConnectionState = { kind: 'looking' };
+  #jobs: readonly JobView[] = [];
+  #previews: ReadonlyMap<string, string> = new Map();
+  #link: Link | null = null;
+  #token: string | null = null;
+  #port: number | null = null;
+  #retry: ReturnType<typeof setTimeout> | null = null;
+  #failures = 0;
+  #attempt = 0;
+  #closed = false;
+
+  constructor(options: ConnectionOptions) {
+    this.#options = options;
+    void this.lookNow();
+  }
+
+  get state(): ConnectionState {
+    return this.#state;
+  }
+
+  /** Newest first. */
+  get jobs(): readonly JobView[] {
+    return this.#jobs;
+  }
+
+  /** What a key of each running job is becoming: the latest picture, as an address for an image. */
+  get previews(): ReadonlyMap<string, string> {
+    return this.#previews;
+  }
+
+  onChange(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** Looks for the bridge at once instead of at the next attempt. */
+  async lookNow(): Promise<void> {
+    if (this.#closed || this.#link) return;
+    if (this.#retry) clearTimeout(this.#retry);
+    this.#attempt += 1;
+    const attempt = this.#attempt;
+    const overtaken = (): boolean => this.#closed || this.#link !== null || attempt !== this.#attempt;
+    try {
+      await this.#connect(overtaken);
+    } catch (error) {
+      if (overtaken()) return;
+      if (!(error instanceof Disconnected)) throw error;
+      this.#fail(error.problem);
+    }
+  }
+
+  /** Trades the code that the bridge shows for its token. Throws Disconnected, which says what was wrong. */
+  async pair(code: string): Promise<void> {
+    if (this.#port === null) throw new Disconnected({ kind: 'not-running', taken: [] });
+    await this.#options.tokens.keep(await pairWith(this.#port, code));
+    this.#failures = 0;
+    await this.lookNow();
+  }
+
+  /** Resolves when the bridge has taken it, however long the bridge is away. Throws Refused. `key`: see the protocol. */
+  submit(key: string, request: RenderRequest): Promise<JobView> {
+    return new Promise((resolve, reject) => {
+      const unsent = { key, request, resolve, reject };
+      this.#unsent.set(key, unsent);
+      void this.#send(unsent);
+    });
+  }
+
+  /** Throws Refused or Disconnected. */
+  async cancel(job: string): Promise<void> {
+    await this.#askJob({ type: 'cancel', job });
+  }
+
+  /** Goes on with an interrupted, failed or cancelled job. Throws Refused or Disconnected. */
+  async resume(job: string): Promise<void> {
+    await this.#askJob({ type: 'resume', job });
+  }
+
+  /** The repainted key as an address for an image; null when there is none, or nobody to ask. */
+  async keyPicture(job: string, frame: number, width: number): Promise<string | null> {
+    const response = await this.#fetch(`/v1/jobs/${job}/keys/${frame}.jpg?width=${width}`);
+    // The token cannot stand in an image's address.
+    return response && `data:image/jpeg;base64,${base64(new Uint8Array(await response.arrayBuffer()))}`;
+  }
+
+  /** The checkpoints that are installed; none while there is nobody to ask. */
+  async models(): Promise<readonly InstalledModel[]> {
+    const answer = (await this.#get('/v1/models')) as { models: readonly InstalledModel[] } | null;
+    return answer?.models ?? [];
+  }
+
+  /** What may be painted in a folder, or the allowed folders; null when it is closed, or nobody is there to ask. */
+  async folder(path: string | null): Promise<FolderView | null> {
+    return (await this.#get(
+      `/v1/folder${path === null ? '' : `?path=${encodeURIComponent(path)}`}`,
+    )) as FolderView | null;
+  }
+
+  close(): void {
+    this.#closed = true;
+    if (this.#retry) clearTimeout(this.#retry);
+    this.#link?.close();
+  }
+
+  async #connect(overtaken: () => boolean): Promise<void> {
+    const token = await this.#options.tokens.read();
+    const found = await findBridge(this.#options.ports, token);
+    if (overtaken()) return;
+    if ('kind' in found) throw new Disconnected(found);
+    this.#port = found.port;
+    if (token === null || !found.paired) throw new Disconnected({ kind: 'not-paired' });
+    const link = await Link.open(found.port, token, {
+      onJob: (job) => this.#takeJob(job),
+      onPreview: ({ job, jpeg }) => {
+        this.#previews = new Map(this.#previews).set(job, `data:image/jpeg;base64,${jpeg}`);
+        this.#tell();
+      },
+      onEnd: (problem) => {
+        this.#link = null;
+        this.#fail(problem);
+      },
+    });
+    if (overtaken()) return link.close();
+    this.#link = link;
+    this.#token = token;
+    // First what comes from now on, then what there is: nothing falls between the two.
+    await link.ask({ type: 'subscribe' });
+    const listed = await link.ask({ type: 'list', limit: PAGE, before: null });
+    if (listed.type === 'jobs') this.#jobs = listed.jobs;
+    this.#failures = 0;
+    this.#become({ kind: 'connected', version: link.version });
+    for (const unsent of this.#unsent.values()) void this.#send(unsent);
+  }
+
+  async #send(unsent: Unsent): Promise<void> {
+    if (this.#state.kind !== 'connected') return;
+    try {
+      const { key, request } = unsent;
+      unsent.resolve(await this.#askJob({ type: 'submit', key, request }));
+      this.#unsent.delete(key);
+    } catch (error) {
+      // Whether it arrived is not known: it is sent again under the same key.
+      if (!(error instanceof Refused)) return;
+      this.#unsent.delete(unsent.key);
+      unsent.reject(error);
+    }
+  }
+
+  async #askJob(question: Parameters<Link['ask']>[0]): Promise<JobView> {
+    const problem = this.#state.kind === 'problem' ? this.#state.problem : ({ kind: 'lost' } as const);
+    if (!this.#link) throw new Disconnected(problem);
+    const answer = await this.#link.ask(question);
+    if (answer.type !== 'accepted') throw new Disconnected({ kind: 'lost' });
+    this.#takeJob(answer.job);
+    return answer.job;
+  }
+
+  async #fetch(path: string): Promise<Response | null> {
+    if (this.#port === null || this.#token === null) return null;
+    const headers = { authorization: `Bearer ${this.#token}` };
+    const response = await fetch(`http://127.0.0.1:${this.#port}${path}`, { headers }).catch(() => null);
+    return response?.status === 200 ? response : null;
+  }
+
+  async #get(path: string): Promise<unknown> {
+    return (await this.#fetch(path))?.json() ?? null;
+  }
+
+  #takeJob(job: JobView): void {
+    if (job.state.state !== 'running') this.#previews = new Map([...this.#previews].filter(([id]) => id !== job.id));
+    const known = this.#jobs.some(({ id }) => id === job.id);
+    this.#jobs = known ? this.#jobs.map((one) => (one.id === job.id ? job : one)) : [job, ...this.#jobs];
+    this.#tell();
+  }
+
+  #fail(problem: ConnectionProblem): void {
+    this.#link = null;
+    const waits = this.#options.retryMs ?? RETRY_MS;
+    const wait = waits[Math.min(this.#failures, waits.length - 1)] ?? 0;
+    this.#failures += 1;
+    if (!this.#closed) this.#retry = setTimeout(() => void this.lookNow(), wait);
+    this.#become({ kind: 'problem', problem });
+  }
+
+  #become(state: ConnectionState): void {
+    this.#state = state;
+    this.#tell();
+  }
+
+  #tell(): void {
+    for (const listener of this.#listeners) listener();
+  }
+}

@@ -1,0 +1,28 @@
+import type { FilesHost, Selection } from './host.ts';
+import { HostProblem } from './problem.ts';
+
+/** No editor: one movie or folder at a time, all of its frames, and the result lies beside it. */
+export function filesHost(): FilesHost {
+  const listeners = new Set<() => void>();
+  let selection: Selection = { timeline: null, clips: [] };
+  return {
+    kind: 'files',
+    choose: null,
+    open: (path) => {
+      selection = { timeline: null, clips: path === null ? [] : [clipOf(path)] };
+      for (const listener of listeners) listener();
+    },
+    selection: () => Promise.resolve(selection),
+    place: () => Promise.reject(new HostProblem('other-editor')),
+    watch: (listener) => {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+  };
+}
+
+function clipOf(path: string): Selection['clips'][number] {
+  const name = path.replace(/[\\/]+$/, '').replace(/.*[\\/]/, '');
+  const source = { path, from: 0, to: null };
+  return { usable: true, name, shot: { source, rate: null, notices: [], spot: null, made: null } };
+}

@@ -1,0 +1,43 @@
+import type { premierepro } from '@adobe/premierepro';
+import type * as uxp from 'uxp';
+import { BRIDGE_PORTS } from '../bridge-server/protocol/wire.ts';
+import { Connection } from './bridge/connection.ts';
+import { secureTokenStore } from './bridge/token.ts';
+import { afterEffectsHost, type AfterEffectsModule } from './host/after-effects.ts';
+import type { EditorHost } from './host/host.ts';
+import { premiereHost } from './host/premiere.ts';
+import { mount, type Theme } from './panel/mount.tsx';
+import { Renders } from './renders.ts';
+
+/** The panel inside an editor: modules of the editor come by `require`, the one of the other editor must not be asked for. */
+declare const require: (name: string) => unknown;
+type EditorDocument = Document & {
+  readonly theme?: {
+    getCurrent(): Theme;
+    readonly onUpdated: { addListener(listener: (theme: Theme) => void): void };
+  };
+};
+
+const { entrypoints, storage, host: editor } = require('uxp') as typeof uxp;
+const pause = (milliseconds: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, milliseconds));
+
+// At once: an editor that waits for this longer than some twenty milliseconds gives up on the panel.
+entrypoints.setup({ panels: { pentimento: { create } } });
+
+function create(root: HTMLElement): void {
+  const host = editorHost();
+  const connection = new Connection({ ports: BRIDGE_PORTS, tokens: secureTokenStore(storage.secureStorage) });
+  const renders = new Renders(connection, host, localStorage);
+  const { theme } = document as EditorDocument;
+  const setTheme = mount(root, { host, connection, renders, memory: localStorage }, theme?.getCurrent() ?? 'dark');
+  theme?.onUpdated.addListener(setTheme);
+}
+
+function editorHost(): EditorHost {
+  const choose = {
+    folder: async (): Promise<string | null> => (await storage.localFileSystem.getFolder())?.nativePath ?? null,
+  };
+  return /after/i.test(editor.name)
+    ? afterEffectsHost(require('aftereffects') as AfterEffectsModule, choose)
+    : premiereHost(require('premierepro') as premierepro, choose, pause);
+}

@@ -1,0 +1,203 @@
+import { createElement, useEffect, useRef, type ReactNode } from 'react';
+
+/**
+ * The editors' own Spectrum widgets. React 18 knows neither their events nor their properties, so both are set by hand; a boolean
+ * attribute is there or not; every element is closed by a tag of its own. In a browser, stand-ins.ts defines the same elements.
+ */
+type Props = Readonly<Record<string, string | number | boolean | undefined>>;
+
+function useWidget(events: Readonly<Record<string, (target: HTMLElement & Value) => void>>, properties: Props = {}) {
+  const ref = useRef<HTMLElement & Value>(null);
+  const latest = useRef(events);
+  latest.current = events;
+  const names = Object.keys(events).join(' ');
+  useEffect(() => {
+    const element = ref.current;
+    if (!element) return;
+    const forget = names.split(' ').map((name) => {
+      const listener = (): void => latest.current[name]?.(element);
+      element.addEventListener(name, listener);
+      return () => element.removeEventListener(name, listener);
+    });
+    return () => forget.forEach((one) => one());
+  }, [names]);
+  useEffect(() => {
+    const element = ref.current as Record<string, unknown> | null;
+    if (!element) return;
+    for (const [name, value] of Object.entries(properties)) if (element[name] !== value) element[name] = value;
+  });
+  return ref;
+}
+
+type Value = { value: string; checked: boolean; selectedIndex: number };
+
+const flag = (on: boolean | undefined): true | undefined => (on ? true : undefined);
+
+export function Button(props: {
+  readonly kind?: 'cta' | 'secondary';
+  readonly disabled?: boolean;
+  readonly wide?: boolean;
+  readonly onPress: () => void;
+  readonly children: ReactNode;
+}) {
+  const { kind = 'secondary', disabled, wide, onPress, children } = props;
+  const ref = useWidget({ click: () => disabled || onPress() });
+  const attributes = { ref, variant: kind, class: wide ? 'wide' : '', disabled: flag(disabled) };
+  return createElement('sp-button', attributes, children);
+}
+
+/** A button without a frame, for what is said in passing. */
+export function QuietButton(props: { readonly onPress: () => void; readonly children: ReactNode }) {
+  const ref = useWidget({ click: props.onPress });
+  return createElement('sp-action-button', { ref, quiet: true, class: 'quiet' }, props.children);
+}
+
+export function TextField(props: {
+  readonly label: string;
+  readonly value: string;
+  readonly placeholder?: string;
+  readonly onChange: (value: string) => void;
+}) {
+  const { label, value, placeholder = '', onChange } = props;
+  const ref = useWidget({ input: (target) => onChange(target.value) }, { value });
+  return (
+    <div className="field">
+      <div className="label">{label}</div>
+      {createElement('sp-textfield', { ref, placeholder, 'aria-label': label, class: 'wide' })}
+    </div>
+  );
+}
+
+export function TextArea(props: {
+  readonly label: string;
+  readonly value: string;
+  readonly placeholder?: string;
+  readonly onChange: (value: string) => void;
+}) {
+  const { label, value, placeholder = '', onChange } = props;
+  const ref = useWidget({ input: (target) => onChange(target.value) }, { value });
+  return (
+    <div className="field">
+      <div className="label">{label}</div>
+      {createElement('sp-textarea', { ref, placeholder, 'aria-label': label, class: 'wide' })}
+    </div>
+  );
+}
+
+export function NumberField(props: {
+  readonly label: string;
+  readonly value: number;
+  readonly least: number;
+  readonly most: number;
+  readonly whole?: boolean;
+  readonly onChange: (value: number) => void;
+}) {
+  const { label, value, least, most, whole, onChange } = props;
+  const take = (target: Value): void => {
+    const typed = Number(target.value.replace(',', '.'));
+    const fits = Number.isFinite(typed) && target.value.trim() !== '';
+    const bounded = Math.min(most, Math.max(least, whole ? Math.round(typed) : typed));
+    if (fits) onChange(bounded);
+    // What does not fit goes back to what was.
+    target.value = String(fits ? bounded : value);
+  };
+  const ref = useWidget({ change: take }, { value: String(value) });
+  return (
+    <div className="field narrow">
+      <div className="label">{label}</div>
+      {createElement('sp-textfield', { ref, 'aria-label': label, class: 'number' })}
+    </div>
+  );
+}
+
+export function Slider(props: {
+  readonly label: string;
+  readonly value: number;
+  readonly least: number;
+  readonly most: number;
+  readonly unit: string;
+  readonly onChange: (value: number) => void;
+}) {
+  const { label, value, least, most, unit, onChange } = props;
+  const ref = useWidget({ input: (target) => onChange(Number(target.value)) }, { value: String(value) });
+  return (
+    <div className="field">
+      <div className="row between">
+        <div className="label">{label}</div>
+        <div className="label">{`${value}${unit}`}</div>
+      </div>
+      {createElement('sp-slider', { ref, min: least, max: most, 'aria-label': label, class: 'wide' })}
+    </div>
+  );
+}
+
+export function Choice<T extends string>(props: {
+  readonly label: string;
+  readonly value: T;
+  readonly options: readonly { readonly value: T; readonly name: string }[];
+  readonly onChange: (value: T) => void;
+}) {
+  const { label, value, options, onChange } = props;
+  const selectedIndex = options.findIndex((option) => option.value === value);
+  const ref = useWidget(
+    {
+      change: (target) => {
+        const chosen = options[target.selectedIndex];
+        if (chosen) onChange(chosen.value);
+      },
+    },
+    { selectedIndex },
+  );
+  const items = options.map((option) =>
+    createElement(
+      'sp-menu-item',
+      { key: option.value, value: option.value, selected: flag(option.value === value) },
+      option.name,
+    ),
+  );
+  return (
+    <div className="field">
+      <div className="label">{label}</div>
+      {createElement(
+        'sp-dropdown',
+        { ref, 'aria-label': label, class: 'wide' },
+        createElement('sp-menu', { slot: 'options' }, items),
+      )}
+    </div>
+  );
+}
+
+/** `done` of `total`; both 0 while nothing can be told. */
+export function ProgressBar({ done, total }: { readonly done: number; readonly total: number }) {
+  const part = total > 0 ? Math.round((1000 * done) / total) / 10 : 0;
+  const ref = useWidget({}, { value: part });
+  return createElement('sp-progressbar', { ref, max: 100, value: part, class: 'wide' });
+}
+
+/** Something to press that is no button: a picture, a line. Pressed by mouse, Enter and the space bar. */
+export function Pressable(props: {
+  readonly className: string;
+  readonly title?: string;
+  readonly pressed?: boolean;
+  readonly onPress: () => void;
+  readonly children: ReactNode;
+}) {
+  const { className, title, pressed, onPress, children } = props;
+  return (
+    <div
+      className={className}
+      title={title}
+      role="button"
+      aria-pressed={pressed}
+      tabIndex={0}
+      onClick={onPress}
+      onKeyDown={(event) => {
+        if (event.key !== 'Enter' && event.key !== ' ') return;
+        event.preventDefault();
+        onPress();
+      }}
+    >
+      {children}
+    </div>
+  );
+}

@@ -1,0 +1,132 @@
+import type { JobView } from '../bridge-server/protocol/job.ts';
+import type { RenderRequest } from '../bridge-server/protocol/request.ts';
+import type { Connection } from './bridge/connection.ts';
+import { Disconnected } from './bridge/problem.ts';
+import type { Host, Spot } from './host/host.ts';
+import { words } from './words.ts';
+
+/** What was asked for from this panel, from the click to the clip on the timeline. */
+export type Render = {
+  /** The bridge knows the job by it, so that asking twice is asking once. */
+  readonly key: string;
+  readonly name: string;
+  readonly request: RenderRequest;
+  readonly spot: Spot | null;
+  /** Null until the bridge has taken it. */
+  readonly job: string | null;
+  readonly end:
+    | { readonly kind: 'open' }
+    | { readonly kind: 'placed'; readonly where: string }
+    | { readonly kind: 'stopped'; readonly sentence: string; readonly remedy: string };
+};
+
+/** Where a panel keeps things between sessions: what `localStorage` is. */
+export type Memory = { getItem(name: string): string | null; setItem(name: string, value: string): void };
+
+const MEMORY = 'pentimento.renders';
+const KEPT = 50;
+
+/**
+ * The renders of this panel. They outlive it: whatever is missing, be it the bridge's answer, its result or the place on the
+ * timeline, is done by the next panel that opens, and nothing is done twice.
+ */
+export class Renders {
+  readonly #connection: Connection;
+  readonly #host: Host;
+  readonly #memory: Memory;
+  readonly #listeners = new Set<() => void>();
+  readonly #busy = new Set<string>();
+  #all: readonly Render[];
+  /** One at a time: two results for one spot must see each other. */
+  #placing: Promise<void> = Promise.resolve();
+
+  constructor(connection: Connection, host: Host, memory: Memory) {
+    this.#connection = connection;
+    this.#host = host;
+    this.#memory = memory;
+    this.#all = remembered(memory);
+    for (const render of this.#all) if (render.job === null && render.end.kind === 'open') void this.#submit(render);
+    connection.onChange(() => this.#placeFinished());
+    this.#placeFinished();
+  }
+
+  /** Newest first. */
+  get all(): readonly Render[] {
+    return this.#all;
+  }
+
+  onChange(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  start(name: string, request: RenderRequest, spot: Spot | null): void {
+    const render: Render = { key: crypto.randomUUID(), name, request, spot, job: null, end: { kind: 'open' } };
+    this.#become([render, ...this.#all].slice(0, KEPT));
+    void this.#submit(render);
+  }
+
+  /** Once more, after it did not work or the user took it away. */
+  placeAgain(key: string): void {
+    this.#change(key, { end: { kind: 'open' } });
+    this.#placeFinished();
+  }
+
+  async #submit({ key, request }: Render): Promise<void> {
+    try {
+      this.#change(key, { job: (await this.#connection.submit(key, request)).id });
+      this.#placeFinished();
+    } catch (error) {
+      this.#stop(key, error);
+    }
+  }
+
+  #placeFinished(): void {
+    for (const render of this.#all) {
+      const job = this.#connection.jobs.find(({ id }) => id === render.job);
+      if (render.end.kind !== 'open' || render.spot === null || job?.state.state !== 'done') continue;
+      if (this.#busy.has(render.key)) continue;
+      this.#busy.add(render.key);
+      this.#placing = this.#placing.then(() => this.#place(render, render.spot!, job));
+    }
+  }
+
+  async #place({ key }: Render, spot: Spot, job: JobView): Promise<void> {
+    try {
+      if (job.state.state !== 'done') return;
+      const result = { job: job.id, path: job.state.result.output, request: job.request };
+      const { where } = await this.#host.place(result, spot);
+      this.#change(key, { end: { kind: 'placed', where } });
+    } catch (error) {
+      this.#stop(key, error);
+    } finally {
+      this.#busy.delete(key);
+    }
+  }
+
+  #stop(key: string, error: unknown): void {
+    if (error instanceof Disconnected) return;
+    const sentence = error instanceof Error ? error.message : String(error);
+    const remedy = error instanceof Error && 'remedy' in error ? String(error.remedy) : words.unexpected;
+    this.#change(key, { end: { kind: 'stopped', sentence, remedy } });
+  }
+
+  #change(key: string, changes: Partial<Render>): void {
+    this.#become(this.#all.map((render) => (render.key === key ? { ...render, ...changes } : render)));
+  }
+
+  #become(all: readonly Render[]): void {
+    this.#all = all;
+    this.#memory.setItem(MEMORY, JSON.stringify(all));
+    for (const listener of this.#listeners) listener();
+  }
+}
+
+function remembered(memory: Memory): readonly Render[] {
+  try {
+    const stored: unknown = JSON.parse(memory.getItem(MEMORY) ?? '[]');
+    return Array.isArray(stored) ? (stored as Render[]) : [];
+  } catch {
+    return [];
+  }
+}
