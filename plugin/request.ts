@@ -81,7 +81,7 @@ function lookOf(choices: Choices): RenderRequest['look'] {
     kind: 'diffusion',
     ...{ model, prompt, negative, strength: strength / 100, steps, guidance, seed },
     ...{ vae: null, embeddings: [], scheduler: null, noise: 'still', clipSkip: 1, area: null, secondPass: null },
-    ...{ loras: [], controls: [], consistency: USUAL_CONSISTENCY },
+    ...{ prompts: [], regions: [], loras: [], controls: [], details: [], consistency: USUAL_CONSISTENCY },
   };
 }
 

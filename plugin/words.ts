@@ -99,6 +99,8 @@ export const words = {
     },
     stages: {
       probe: 'Reading the clip',
+      track: 'Following what was marked',
+      track: 'Following details',
       analyse: 'Following the motion',
       keys: 'Choosing key frames',
       look: 'Painting key frames',

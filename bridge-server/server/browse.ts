@@ -24,11 +24,11 @@ export async function browse(
   const found = await readdir(real, { withFileTypes: true }).catch(() => {
     throw new Failure('media-missing', { path });
   });
-  const entries = found.flatMap((entry) => {
+  const entries = found.flatMap((entry): FolderView['entries'] => {
     const inside = { name: entry.name, path: join(real, entry.name) };
     if (entry.name.startsWith('.') || !open(inside.path)) return [];
-    if (entry.isDirectory()) return [{ kind: 'folder', ...inside } as const];
-    return entry.isFile() && MOVIE.test(entry.name) ? [{ kind: 'movie', ...inside } as const] : [];
+    if (entry.isDirectory()) return [{ kind: 'folder', ...inside }];
+    return entry.isFile() && MOVIE.test(entry.name) ? [{ kind: 'movie', ...inside }] : [];
   });
   entries.sort((a, b) => a.kind.localeCompare(b.kind) || a.name.localeCompare(b.name, 'en', { numeric: true }));
   const parent = dirname(real);

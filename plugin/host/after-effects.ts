@@ -177,7 +177,7 @@ function layAbove(project: Project, item: Footage, spot: AfterEffectsSpot): Plac
   layer.moveBefore(project.layerByID(below.id) ?? below);
 
   const placed = project.layerByID(layer.id);
-  if (!placed || !lies(placed) || placed.index !== project.layerByID(below.id)?.index! - 1) {
+  if (!placed || !lies(placed) || placed.index + 1 !== project.layerByID(below.id)?.index) {
     throw new HostProblem('placed-wrongly');
   }
   return { where: placed.name, already: false };

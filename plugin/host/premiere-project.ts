@@ -88,7 +88,7 @@ function samePath(a: string, b: string): boolean {
 /** Adobe's types know properties of projects and sequences only; clips have them too (docs/host-checklist.md). */
 async function propertiesOf(api: premierepro, clip: ClipProjectItem): Promise<Properties | null> {
   try {
-    return ((await api.Properties.getProperties(clip as unknown as Project)) as Properties | null) ?? null;
+    return (await api.Properties.getProperties(clip as unknown as Project)) ?? null;
   } catch {
     return null;
   }

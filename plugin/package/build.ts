@@ -2,8 +2,7 @@ import { cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { zipSync, type Zippable } from 'fflate';
-import webpack from 'webpack';
-import configurations from '../../webpack.config.js';
+import webpack, { type Configuration } from 'webpack';
 import { HOSTS, iconFiles, manifestFor, type HostApp, type Manifest } from './manifest.ts';
 
 // npm run build: the panel for a browser (dist/browser), and for each editor a folder to load while developing
@@ -11,6 +10,9 @@ import { HOSTS, iconFiles, manifestFor, type HostApp, type Manifest } from './ma
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const dist = join(root, 'dist');
+const { default: configurations } = (await import(new URL('../../webpack.config.js', import.meta.url).href)) as {
+  default: Configuration[];
+};
 
 await rm(dist, { recursive: true, force: true });
 await bundle();

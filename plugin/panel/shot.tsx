@@ -71,7 +71,8 @@ function noticeText(notice: Notice): string {
       return words.notices.effects(notice.names.join(', '));
     case 'rate-differs':
       return words.notices['rate-differs'](rateText(notice.rate));
-    default:
+    case 'proxy':
+    case 'disabled':
       return words.notices[notice.code];
   }
 }

@@ -285,7 +285,7 @@ export class SimPremiere {
   /** A factory: works inside the lock only. What `make` reads, it reads now. */
   #action(make: () => (state: SimState) => void): Action {
     if (this.#lock === 0) throw new Error('Actions are created inside lockedAccess');
-    return { epoch: this.#epoch, apply: make() } as SimAction;
+    return { epoch: this.#epoch, apply: make() };
   }
 
   async #import(paths: string[], bin: Tagged | undefined): Promise<boolean> {

@@ -199,7 +199,12 @@ test('a job that cannot be done says why, and the next one runs', async () => {
     ...poster('missing.mov'),
     source: { ...poster('').source, path: join(install.allowed, 'missing.mov') },
   };
-  const output = { kind: 'movie', path: join(install.allowed, 'from-missing.mov'), codec: 'prores4444', sound: true } as const;
+  const output = {
+    kind: 'movie',
+    path: join(install.allowed, 'from-missing.mov'),
+    codec: 'prores4444',
+    sound: true,
+  } as const;
   const failing = await client.job(submit({ ...missing, output }));
   const failed = await client.until(failing.id, 'failed');
   expect(failed.state).toMatchObject({
