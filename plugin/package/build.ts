@@ -1,15 +1,15 @@
 import { cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { zipSync, type Zippable } from 'fflate';
 import webpack, { type Configuration } from 'webpack';
 import { HOSTS, iconFiles, manifestFor, type HostApp, type Manifest } from './manifest.ts';
 
 // npm run build: the panel for a browser (dist/browser), and for each editor a folder to load while developing
-// (dist/premierepro, dist/aftereffects) and a package to install (dist/*.ccx).
+// (dist/premierepro, dist/aftereffects) and a package to install (dist/*.ccx). An argument: another folder than dist.
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
-const dist = join(root, 'dist');
+const dist = resolve(process.argv[2] ?? join(root, 'dist'));
 const { default: configurations } = (await import(new URL('../../webpack.config.js', import.meta.url).href)) as {
   default: Configuration[];
 };
@@ -22,7 +22,8 @@ for (const app of Object.keys(HOSTS) as HostApp[]) await makePackage(app);
 
 function bundle(): Promise<void> {
   return new Promise((resolve, reject) => {
-    webpack(configurations, (error, stats) => {
+    const inDist = configurations.map((one) => ({ ...one, output: { ...one.output, path: join(dist, one.name!) } }));
+    webpack(inDist, (error, stats) => {
       if (error) reject(error);
       else if (stats?.hasErrors()) reject(new Error(stats.toString({ all: false, errors: true })));
       else resolve();
