@@ -112,7 +112,7 @@ const MARKERS: readonly { readonly kind: Kind; readonly marker: RegExp }[] = [
     kind: 'lora',
     marker: /\.(hada_w1_a|lokr_w1|lokr_w1_a|oft_blocks|oft_diag|diff)$|^lora_unet_.*\.a1\.weight$|_lora\.down\.weight$/,
   },
-  { kind: 'motion-module', marker: /motion_modules\.\d+\.(temporal_transformer\.)?proj_in\./ },
+  { kind: 'motion-module', marker: /motion_modules\.\d+\./ },
   { kind: 'ip-adapter', marker: /^ip_adapter\.\d+\.to_k_ip\.weight$|^image_proj\./ },
   { kind: 't2i-adapter', marker: /^(adapter\.)?body\.\d+\.(resnets\.\d+\.)?block[12]\.weight$/ },
   { kind: 'textual-inversion', marker: /^emb_params$|^clip_[lg]$|^string_to_param\./ },

@@ -6,6 +6,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Runtime } from '../../bridge-server/diffusion/runtime/runtime.ts';
 import type { ParityCase } from '../../bridge-server/parity/case.ts';
 import type { ParityReport } from '../../bridge-server/parity/parity.ts';
+import { tinyControlNet } from '../../bridge-server/parity/controlnets.ts';
+import { animateDiff } from '../../bridge-server/parity/motion.ts';
 import { endToEnd, sdxlTextToImage, vaeTiling } from '../../bridge-server/parity/pipelines.ts';
 import { schedulers } from '../../bridge-server/parity/schedulers.ts';
 import { clipTokenizer } from '../../bridge-server/parity/tokens.ts';
@@ -26,14 +28,16 @@ describe.each([
   ['clip-tokenizer', await clipTokenizer(golden('clip-tokenizer')), 135],
   ['schedulers', await schedulers(golden('schedulers')), 142],
   ['vae-tiling', await vaeTiling(golden('vae-tiling'), runtime), 3],
-  ['end-to-end', pipelines.cases, 12],
+  ['end-to-end', pipelines.cases, 16],
+  ['tiny-controlnet', await tinyControlNet(golden('tiny-controlnet')), 62],
+  ['animatediff', await animateDiff(golden('animatediff')), 2],
   ['tiny-sdxl', await sdxlTextToImage(golden('tiny-sdxl'), runtime), 3],
 ])('%s does what the reference does', (_, cases, atLeast) => {
   it('in all cases', () => expect(new Set(cases.map(({ id }) => id)).size).toBeGreaterThanOrEqual(atLeast));
   it.each(cases.map((one) => [one.id, one] as const))('%s', (_, one) => expectWithin(one));
 });
 
-it('names the pipelines that are not built', () => expect(pipelines.notBuilt).toEqual(['controlnet_img2img']));
+it('runs every pipeline', () => expect(pipelines.notBuilt).toEqual([]));
 
 describe('pentimento parity', () => {
   let folder: string;

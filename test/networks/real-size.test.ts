@@ -1,4 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import { refuseUnfit } from '../../bridge-server/diffusion/networks/controlnet.ts';
+import { Failure } from '../../bridge-server/errors.ts';
+import { recordControlNet } from '../../bridge-server/networks/controlnet.ts';
+import { longestClip } from '../../bridge-server/networks/motion.ts';
 import { recordTextEncoder } from '../../bridge-server/networks/text-encoder.ts';
 import { recordUNet } from '../../bridge-server/networks/unet.ts';
 import { recordVaeDecoder, recordVaeEncoder } from '../../bridge-server/networks/vae.ts';
@@ -84,6 +88,115 @@ describe('the U-Net of a real model uses every tensor of it', () => {
     ]);
   });
 });
+
+describe('the ControlNet of a real model uses every tensor of it, and adds what the U-Net takes', () => {
+  const isShared = (name: string): boolean =>
+    /^(conv_in|time_embedding|add_embedding|down_blocks|mid_block)\b/.test(name);
+  /** What a ControlNet has beside its copy of the way down, for skip connections of these widths. */
+  const own = (skips: readonly number[]): [string, readonly number[]][] => {
+    const conv = (name: string, out: number, channels: number, size: number): [string, readonly number[]][] => [
+      [`${name}.weight`, [out, channels, size, size]],
+      [`${name}.bias`, [out]],
+    ];
+    const widths = [16, 16, 32, 32, 96, 96, 256];
+    return [
+      ...conv('controlnet_cond_embedding.conv_in', 16, 3, 3),
+      ...widths.slice(1).flatMap((out, i) => conv(`controlnet_cond_embedding.blocks.${i}`, out, widths[i]!, 3)),
+      ...conv('controlnet_cond_embedding.conv_out', 320, 256, 3),
+      ...skips.flatMap((width, i) => conv(`controlnet_down_blocks.${i}`, width, width, 1)),
+      ...conv('controlnet_mid_block', skips.at(-1)!, skips.at(-1)!, 1),
+    ];
+  };
+  const copied = (unet: Shapes, skips: readonly number[]): Shapes =>
+    new Map([...[...unet].filter(([name]) => isShared(name)), ...own(skips)]);
+  const fourLevels = [320, 320, 320, 320, 640, 640, 640, 1280, 1280, 1280, 1280, 1280];
+
+  it.each<[string, Family, Shapes, Shapes]>([
+    ['SD 1.5', 'sd15', shapesOf('controlnet-sd15', ''), SD15],
+    ['SD 2.1', 'sd21', copied(SD21, fourLevels), SD21],
+    ['SDXL', 'sdxl', copied(SDXL, [320, 320, 320, 320, 640, 640, 640, 1280, 1280]), SDXL],
+  ])('%s', (_, family, shapes, unetShapes) => {
+    const [net, unet] = [partOfShapes('controlnet', family, shapes), partOfShapes('unet', family, unetShapes)];
+    expect(familyOfNetwork(net.weights)).toBe(family);
+    const recording = recordControlNet(net, LATENTS, STORED);
+    expect(weightsUsed(recording)).toBe(shapes.size);
+    expect(recording.inputs.find(({ name }) => name === 'map')!.shape).toEqual(['batch', 3, '8*height', '8*width']);
+    const { inputs } = recordUNet(unet, LATENTS, { ...STORED, residuals: true });
+    expect(recording.outputs).toEqual(inputs.filter(({ name }) => /^(skip_|middle)/.test(name)));
+    expect(() => refuseUnfit(net, unet)).not.toThrow();
+  });
+
+  it('of another family is refused by what differs', () => {
+    const net = partOfShapes('controlnet', 'sd15', shapesOf('controlnet-sd15', ''));
+    expect(() => refuseUnfit(net, partOfShapes('unet', 'sd21', SD21))).toThrow(
+      /context is \[1, 77, 768\], not \[1, 77, 1024\]/,
+    );
+    expect(() => refuseUnfit(net, partOfShapes('unet', 'sdxl', SDXL))).toThrow(Failure);
+    expect(() => refuseUnfit(net, partOfShapes('unet', 'sd15', INPAINTING))).not.toThrow();
+  });
+
+  it('of several kinds in one is refused', () => {
+    const union = partOfShapes('controlnet', 'sdxl', new Map([['task_embedding', [8, 320]]]));
+    expect(() => refuseUnfit(union, partOfShapes('unet', 'sdxl', SDXL))).toThrow(/union ControlNet/);
+  });
+});
+
+it('the motion modules of AnimateDiff, one after each block, are used to the last tensor', () => {
+  const widths = [320, 640, 1280, 1280];
+  const shapes = new Map<string, readonly number[]>();
+  for (const [way, layers] of [
+    ['down', 2],
+    ['up', 3],
+  ] as const) {
+    for (const [level, width] of (way === 'down' ? widths : [...widths].reverse()).entries()) {
+      for (let layer = 0; layer < layers; layer++) {
+        for (const [name, shape] of motionShapes(width))
+          shapes.set(`${way}_blocks.${level}.motion_modules.${layer}.${name}`, shape);
+      }
+    }
+  }
+  for (const [name, shape] of motionShapes(1280)) shapes.set(`mid_block.motion_modules.0.${name}`, shape);
+  const motion = { part: partOfShapes('motion', 'sd15', shapes), clips: 'clips', frames: 'frames' };
+  const sizes = { ...LATENTS, batch: 'clips*frames' };
+  const recording = recordUNet(partOfShapes('unet', 'sd15', SD15), sizes, { ...STORED, motion });
+  expect(weightsUsed(recording)).toBe(SD15.size + shapes.size);
+  expect(recording.inputs.find(({ name }) => name === 'positions')).toEqual({
+    name: 'positions',
+    dtype: 'int64',
+    shape: ['clips', 'frames'],
+  });
+  expect(longestClip(motion.part)).toBe(32);
+});
+
+/** The tensors of one motion module by their names in diffusers. */
+function motionShapes(width: number): [string, readonly number[]][] {
+  const square = [width, width];
+  const affine = (name: string): [string, readonly number[]][] => [
+    [`${name}.weight`, [width]],
+    [`${name}.bias`, [width]],
+  ];
+  const block = 'transformer_blocks.0';
+  return [
+    ...affine('norm'),
+    ...['proj_in', 'proj_out'].flatMap((name): [string, readonly number[]][] => [
+      [`${name}.weight`, square],
+      [`${name}.bias`, [width]],
+    ]),
+    ...['norm1', 'norm2', 'norm3'].flatMap((name) => affine(`${block}.${name}`)),
+    ...['attn1', 'attn2'].flatMap((name): [string, readonly number[]][] => [
+      ...['to_q', 'to_k', 'to_v', 'to_out.0'].map((m): [string, readonly number[]] => [
+        `${block}.${name}.${m}.weight`,
+        square,
+      ]),
+      [`${block}.${name}.to_out.0.bias`, [width]],
+    ]),
+    [`${block}.ff.net.0.proj.weight`, [8 * width, width]],
+    [`${block}.ff.net.0.proj.bias`, [8 * width]],
+    [`${block}.ff.net.2.weight`, [width, 4 * width]],
+    [`${block}.ff.net.2.bias`, [width]],
+    [`${block}.pos_embed.pe`, [1, 32, width]],
+  ];
+}
 
 it('the VAE of a real model uses every tensor of it, half in each direction', () => {
   const shapes = mapped(shapesOf('sd15', 'vae/'), (_, shape) => shape);

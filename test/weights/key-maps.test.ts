@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { CLIP, CLIP_BARE, OPEN_CLIP_G, OPEN_CLIP_H } from '../../bridge-server/weights/keys/clip.ts';
 import { type KeyMap, mapKey } from '../../bridge-server/weights/keys/key-map.ts';
+import { MOTION } from '../../bridge-server/weights/keys/motion.ts';
 import { CONTROLNET, UNET } from '../../bridge-server/weights/keys/unet.ts';
 import { VAE, VAE_DIFFUSERS } from '../../bridge-server/weights/keys/vae.ts';
 import { realKeys } from './real-keys.ts';
@@ -59,6 +60,31 @@ describe('OpenCLIP', () => {
     expect(mapKey(OPEN_CLIP_H, 'transformer.resblocks.22.ln_1.weight')).toHaveLength(1);
     expect(mapKey(OPEN_CLIP_H, 'transformer.resblocks.23.ln_1.weight')).toHaveLength(0);
   });
+});
+
+describe("AnimateDiff's motion modules", () => {
+  const name = (original: string): string | undefined => mapKey(MOTION, original)[0]?.name;
+
+  it.each([
+    ['norm.weight', 'norm.weight'],
+    ['proj_out.bias', 'proj_out.bias'],
+    ['transformer_blocks.0.attention_blocks.0.to_q.weight', 'transformer_blocks.0.attn1.to_q.weight'],
+    ['transformer_blocks.0.attention_blocks.1.to_out.0.bias', 'transformer_blocks.0.attn2.to_out.0.bias'],
+    ['transformer_blocks.0.attention_blocks.0.pos_encoder.pe', 'transformer_blocks.0.pos_embed.pe'],
+    ['transformer_blocks.0.norms.1.weight', 'transformer_blocks.0.norm2.weight'],
+    ['transformer_blocks.0.ff_norm.bias', 'transformer_blocks.0.norm3.bias'],
+    ['transformer_blocks.0.ff.net.0.proj.weight', 'transformer_blocks.0.ff.net.0.proj.weight'],
+  ])('%s', (original, diffusers) => {
+    for (const module of [
+      'down_blocks.3.motion_modules.1',
+      'mid_block.motion_modules.0',
+      'up_blocks.0.motion_modules.2',
+    ])
+      expect(name(`${module}.temporal_transformer.${original}`)).toBe(`${module}.${diffusers}`);
+  });
+
+  it('are at most two a level on the way down', () =>
+    expect(name('down_blocks.0.motion_modules.2.temporal_transformer.norm.weight')).toBeUndefined());
 });
 
 it('knows the names of older files', () => {
