@@ -3,6 +3,16 @@ import type { Box } from '../shot/track.ts';
 import { type Planes, withData } from './picture/planes.ts';
 import type { Size } from './picture/size.ts';
 
+/** How a detail is painted over, at the model's own size, once the picture is finished. */
+export type DetailSettings = {
+  /** Null: the picture's own prompts. */
+  readonly prompt: string | null;
+  /** How much of it is repainted, above 0 to 1. */
+  readonly strength: number;
+  /** Pixels of the picture over which it fades out around its box. */
+  readonly feather: number;
+};
+
 /** A rectangle of whole pixels. */
 export type Rectangle = Box;
 

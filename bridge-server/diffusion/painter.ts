@@ -4,9 +4,10 @@ import { type Model, type Part, requirePart } from '../weights/model.ts';
 import { fit } from '../masks/fit.ts';
 import type { Mask } from '../masks/mask.ts';
 import type { Correspondence } from './consistency/correspondence.ts';
-import { inPlace, type Lent } from './consistency/lead.ts';
+import type { Course, Lent } from './consistency/lead.ts';
 import { type Consistency, followsPrevious } from './consistency/settings.ts';
 import { type BeforeAndAfter, inLineWith, mapped, statisticsOf } from './consistency/statistics.ts';
+import { coverOf, type DetailSettings, pasted, type Placement } from './detail.ts';
 import { compose, touched } from './inpainting.ts';
 import { CELL, openAutoencoder } from './networks/autoencoder.ts';
 import type { Guidance } from './networks/batch.ts';
@@ -16,7 +17,7 @@ import { type Conditioning, nothing, openTextEncoders } from './networks/text.ts
 import { openUNet, type Sees } from './networks/unet.ts';
 import { noiseFrom, type NoiseOrigin, normalNoise } from './noise.ts';
 import { LATENT_CHANNELS, type PassMember, type PassNoise, runPass } from './pass.ts';
-import { frameOf, map, type Planes, planesOf, withData } from './picture/planes.ts';
+import { crop, frameOf, type Planes, planesOf, withData } from './picture/planes.ts';
 import { resample } from './picture/resample.ts';
 import { blend, type PromptNow } from './prompts.ts';
 import type { Region } from './regions.ts';
@@ -47,6 +48,7 @@ export type PaintSettings = {
   /** Paints once more, `scale` times as wide and high, at a strength of its own. */
   readonly secondPass: { readonly scale: number; readonly strength: number } | null;
   readonly consistency: Consistency;
+  readonly details: readonly DetailSettings[];
 };
 
 /** What decides one picture. */
@@ -63,6 +65,8 @@ export type PaintJob = {
   readonly mask: Mask | null;
   /** What each of the painter's controls is shown of it, drawn at the size that a pass works at: three planes in [0, 1]. */
   readonly maps: readonly DrawMap[];
+  /** Where each of the settings' details is; null: not in this picture. */
+  readonly details: readonly (Placement | null)[];
   /** The frame whose noise it has, or for each pass where the noise of its cells comes from. */
   readonly noise: number | readonly NoiseOrigin[];
 };
@@ -83,12 +87,18 @@ export type Earlier = {
   readonly motions: readonly Correspondence[] | null;
 };
 
-export type PaintedKey = { readonly job: PaintJob; readonly result: Frame };
+export type Painted = {
+  readonly picture: Frame;
+  /** What later keys of the shot are led by. */
+  readonly course: Course;
+};
+
+export type PaintedKey = Painted & { readonly job: PaintJob };
 
 export type DrawMap = (size: Size, signal: AbortSignal) => Promise<Planes>;
 
 export type PaintProgress = {
-  /** Steps of the sampler, over both passes, for the whole window. */
+  /** Steps of the sampler, over both passes and all details, for the whole window. */
   readonly done: number;
   readonly total: number;
   /** What the window's picture of that index will be, small and rough; computed when asked for. */
@@ -96,7 +106,7 @@ export type PaintProgress = {
 };
 
 export type Painter = {
-  /** Steps of the sampler for a window of pictures that are given, over both passes. */
+  /** Steps of the sampler for a window of one picture that is given, over both passes and all details. */
   readonly steps: number;
   /** The latent's size in each pass. */
   readonly grids: readonly Size[];
@@ -104,7 +114,7 @@ export type Painter = {
    * Paints the window's jobs, and only they decide the results, never what else was painted before. Each has the size of its job and the
    * alpha of its frame. Obeys the signal between steps, and within a second.
    */
-  paint(window: PaintWindow, signal: AbortSignal, onProgress?: (progress: PaintProgress) => void): Promise<Frame[]>;
+  paint(window: PaintWindow, signal: AbortSignal, onProgress?: (progress: PaintProgress) => void): Promise<Painted[]>;
 };
 
 export type PainterOptions = {
@@ -172,41 +182,83 @@ export async function openPainter(model: Model, options: PainterOptions): Promis
 
   const sizes = passes.map(({ size }) => size);
   const { consistency } = settings;
-  /** What repainting did to the first key of a shot: to its latents at the size of the first pass, and to its colours. */
-  const latentsOfFirst = memo(async ({ job: { frame, mask }, result }: PaintedKey, signal: AbortSignal) => {
-    const { width, height } = sizes[0]!;
-    const encode = async (picture: Frame): Promise<Planes> => {
-      const { mean } = await autoencoder.encode(resample(planesOf(picture), width, height), signal);
-      return map(mean, (value) => value * autoencoder.scale);
-    };
-    const before = await encode(frame!);
-    return beforeAndAfter(before, await encode(result), mask && touched(fit(mask, before, 'most').data));
-  });
-  const coloursOfFirst = memo(({ job: { frame, mask }, result }: PaintedKey) =>
-    beforeAndAfter(planesOf(frame!), planesOf(result), mask && mask.data),
+  const coloursOfFirst = ofFrame(({ job: { frame, mask }, picture }: PaintedKey) =>
+    beforeAndAfter(planesOf(frame!), planesOf(picture), mask && mask.data),
   );
 
-  async function lentTo(i: number, picture: Planes, earlier: Earlier, signal: AbortSignal): Promise<Lent> {
-    const { width, height } = picture;
-    const motion = followsPrevious(consistency) ? earlier.motions?.[i] : null;
+  /** @param i which job of the window; @param cells the latent's size */
+  function lentTo(i: number, { first, previous, motions }: Earlier, cells: Size): Lent {
+    const motion = followsPrevious(consistency) ? motions?.[i] : null;
+    const { mask } = first.job;
     return {
       how: consistency,
-      previous: motion ? inPlace(resample(planesOf(earlier.previous.result), width, height), picture, motion) : null,
-      first: consistency.tone > 0 ? await latentsOfFirst(earlier.first, signal) : null,
+      previous: motion ? { course: previous.course, motion } : null,
+      first:
+        consistency.tone > 0 ? { course: first.course, cells: mask && touched(fit(mask, cells, 'most').data) } : null,
     };
   }
 
+  const detailSchedulers = settings.details.map(({ strength }) =>
+    makeScheduler(schedulerConfig, { count: settings.steps, strength }),
+  );
+
+  /** A finished picture with its details painted over, one after the other. */
+  async function withDetails(picture: Planes, job: PaintJob, onStep: () => void, signal: AbortSignal): Promise<Planes> {
+    let result = picture;
+    for (const [k, { prompt, feather }] of settings.details.entries()) {
+      const placement = job.details[k];
+      if (!placement) continue;
+      const { x, y, width, height } = placement.crop;
+      const cut = (planes: Planes): Planes => crop(planes, x, y, width, height);
+      const size = workingSize(placement.crop, areaOf(model, settings));
+      const cells = { width: size.width / CELL, height: size.height / CELL };
+      const cover = coverOf(placement, feather);
+      const own =
+        prompt === null
+          ? { ...job, regions: job.regions.map((region) => ({ ...region, mask: cut(region.mask) })) }
+          : { ...job, prompt, fade: null, regions: [] };
+      const maps: Planes[] = [];
+      for (const draw of job.maps) maps.push(resample(cut(await draw(job.size, signal)), size.width, size.height));
+      const member: PassMember = {
+        picture: resample(cut(result), size.width, size.height),
+        mask: fit(withData(cover, touched(cover.data)), size, 'most'),
+        guidance: await guidanceOf(own, cells, signal),
+        maps,
+        // In its place in the crop, which goes with the detail: carried along by itself.
+        noise: noiseOf(
+          typeof job.noise === 'number' ? job.noise : 0,
+          settings.seed,
+          passes.length + k,
+          LATENT_CHANNELS * cells.width * cells.height,
+        ),
+        lent: null,
+      };
+      const scheduler = detailSchedulers[k]!;
+      const keeping = { level: 'next', cell: 'most' } as const;
+      const [painted] = await runPass(
+        { unet, autoencoder },
+        { size, members: [member], sees: null, guests: 0, scheduler, keeping, onStep },
+        signal,
+      );
+      result = pasted(result, resample(painted!.picture!, width, height), placement, cover);
+    }
+    return result;
+  }
+
   return {
-    steps: stepsOf(schedulersFor(true)),
+    steps: stepsOf([...schedulersFor(true), ...detailSchedulers]),
     grids: sizes.map(({ width, height }) => ({ width: width / CELL, height: height / CELL })),
     async paint({ jobs, earlier }, signal, onProgress) {
       const guests = earlier && consistency.attention !== 'own' ? guestsOf(earlier) : [];
       const window = [...guests, ...jobs];
       const given = window.map(({ frame }) => frame && planesOf(frame));
       const schedulers = schedulersFor(given.every((picture) => picture !== null));
-      const total = stepsOf(schedulers);
+      const detailSteps = jobs.map(({ details }) => stepsOf(detailSchedulers.filter((_, k) => details[k])));
+      const total = stepsOf(schedulers) + detailSteps.reduce((sum, steps) => sum + steps, 0);
       let done = 0;
+      let preview: PaintProgress['preview'] | null = null;
       let pictures: readonly (Planes | null)[] = given;
+      let courses: readonly Course[] | null = null;
       for (const [pass, scheduler] of schedulers.entries()) {
         const size = sizes[pass]!;
         const cells = { width: size.width / CELL, height: size.height / CELL };
@@ -224,37 +276,43 @@ export async function openPainter(model: Model, options: PainterOptions): Promis
             guidance: await guidanceOf(job, cells, signal),
             maps,
             noise: noiseOf(job.noise, settings.seed, pass, length),
-            lent: isLent ? await lentTo(i - guests.length, picture, earlier, signal) : null,
+            lent: isLent ? lentTo(i - guests.length, earlier, cells) : null,
           });
         }
-        const onStep = ({ clean }: SamplingStep) =>
-          onProgress?.({
-            done: ++done,
-            total,
-            preview: (index) => {
-              const at = guests.length + index;
-              return latentPreview(clean.subarray(at * length, (at + 1) * length), cells, family);
-            },
-          });
+        const onStep = ({ clean }: SamplingStep) => {
+          preview = (index) => {
+            const at = guests.length + index;
+            return latentPreview(clean.subarray(at * length, (at + 1) * length), cells, family);
+          };
+          onProgress?.({ done: ++done, total, preview });
+        };
         // Guests are only seen: what becomes of them matters to the next pass alone.
         const unseen = pass === schedulers.length - 1 ? guests.length : 0;
         const sees = seesIn(window.length, consistency.attention);
         const keeping = { level: 'next', cell: 'most' } as const;
-        const painted = await runPass(
+        const passed = await runPass(
           { unet, autoencoder },
           { size, members, sees, guests: unseen, scheduler, keeping, onStep },
           signal,
         );
-        pictures = [...guests.slice(0, unseen).map(() => null), ...painted];
+        pictures = passed.map(({ picture }) => picture);
+        courses ??= passed.map(({ course }) => course);
       }
-      const results: Frame[] = [];
-      for (const [i, { frame, size, mask }] of jobs.entries()) {
+      const results: Painted[] = [];
+      for (const [i, job] of jobs.entries()) {
+        const { frame, size, mask } = job;
         const source = given[guests.length + i];
         let painted = resample(pictures[guests.length + i]!, size.width, size.height);
         if (earlier && source && consistency.colour) {
-          painted = inColour(painted, source, mask, await coloursOfFirst(earlier.first));
+          painted = inColour(painted, source, mask, coloursOfFirst(earlier.first));
         }
-        results.push(frameOf(source && mask ? keepOutside(painted, source, mask) : painted, frame));
+        // As rough as it is, the picture itself stays the preview while its details are painted.
+        const onDetail = (): void => {
+          if (preview) onProgress?.({ done: ++done, total, preview });
+        };
+        painted = await withDetails(painted, job, onDetail, signal);
+        const kept = source && mask ? keepOutside(painted, source, mask) : painted;
+        results.push({ picture: frameOf(kept, frame), course: courses![guests.length + i]! });
       }
       return results;
     },
@@ -263,7 +321,7 @@ export async function openPainter(model: Model, options: PainterOptions): Promis
 
 /** Keys that a window sees besides its own, the shot's first before the nearest. */
 const guestsOf = ({ first, previous }: Earlier): PaintJob[] =>
-  first.result === previous.result ? [first.job] : [first.job, previous.job];
+  first.picture === previous.picture ? [first.job] : [first.job, previous.job];
 
 /** Whom each member of a window sees, the shot's first key being the first of them. */
 function seesIn(count: number, attention: Consistency['attention']): Sees | null {
@@ -285,12 +343,12 @@ function inColour(painted: Planes, source: Planes, mask: Mask | null, first: Bef
   return first && own ? mapped(painted, inLineWith(first, own, FLAT_COLOUR)) : painted;
 }
 
-/** Computes once for a painted key, as long as somebody holds it. */
-function memo<Rest extends unknown[], T>(compute: (key: PaintedKey, ...rest: Rest) => T | Promise<T>) {
+/** Computes once for the picture of a key, as long as somebody holds it. */
+function ofFrame<T>(compute: (key: PaintedKey) => T): (key: PaintedKey) => T {
   const known = new WeakMap<Frame, { readonly value: T }>();
-  return async (key: PaintedKey, ...rest: Rest): Promise<T> => {
-    const entry = known.get(key.result) ?? { value: await compute(key, ...rest) };
-    known.set(key.result, entry);
+  return (key) => {
+    const entry = known.get(key.picture) ?? { value: compute(key) };
+    known.set(key.picture, entry);
     return entry.value;
   };
 }
@@ -317,11 +375,14 @@ export function planOf(model: Model, asked: Asked): Plan {
 
 /** The passes over a picture: at what size each works, and how much it repaints. */
 function passesOf(model: Model, { settings, size }: Asked): { readonly size: Size; readonly strength: number }[] {
-  const area = settings.area ?? nativeArea(model);
+  const area = areaOf(model, settings);
   return [{ scale: 1, strength: settings.strength }, ...(settings.secondPass ? [settings.secondPass] : [])].map(
     ({ scale, strength }) => ({ size: workingSize(size, area * scale ** 2), strength }),
   );
 }
+
+/** The pixels that are worked at. */
+const areaOf = (model: Model, { area }: PaintSettings): number => area ?? nativeArea(model);
 
 /** The pixels that a family was trained on. */
 function nativeArea({ identity: { family, variant } }: Model): number {

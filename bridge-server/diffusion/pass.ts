@@ -1,5 +1,5 @@
 import type { Mask } from '../masks/mask.ts';
-import { cellsSeen, type Lead, ledStart, type Lent, reconsiderer } from './consistency/lead.ts';
+import { type Course, type Lead, leadOf, type Lent } from './consistency/lead.ts';
 import { compose, keepUnmasked, latentMask, latentOf, touched } from './inpainting.ts';
 import { type Autoencoder, CELL } from './networks/autoencoder.ts';
 import { joined } from './networks/tensors.ts';
@@ -58,19 +58,27 @@ export type PassNoise = {
 /** A member once it is encoded: where its sampling starts, and what is held fast in it. */
 type Begun = {
   readonly start: Float32Array;
+  /** The latent of the given picture. */
+  readonly original: Float32Array | null;
   readonly extra: Planes | null;
-  /** Null: nothing is kept. */
-  readonly kept: { readonly cells: Float32Array; readonly original: Float32Array } | null;
+  readonly lead: Lead | null;
+  /** The cells of the mask that the original is kept outside of; null: nothing is kept. */
+  readonly kept: Float32Array | null;
   readonly constrain: ((sample: Float32Array, index: number) => Float32Array) | null;
-  readonly reconsider: ((clean: Float32Array, call: number) => Float32Array) | null;
 };
 
-/** Paints the window's pictures: encodes what is given, samples, decodes. Returns those of all but the guests at `size`, in [-1, 1]. */
+export type PassResult = {
+  /** At the pass's size, in [-1, 1]; null for guests. */
+  readonly picture: Planes | null;
+  readonly course: Course;
+};
+
+/** Paints the window's pictures: encodes what is given, samples, decodes. */
 export async function runPass(
   networks: { readonly unet: UNet; readonly autoencoder: Autoencoder },
   pass: Pass,
   signal: AbortSignal,
-): Promise<Planes[]> {
+): Promise<PassResult[]> {
   const { unet, autoencoder } = networks;
   const { scheduler, size, members } = pass;
   const shape = { channels: LATENT_CHANNELS, height: size.height / CELL, width: size.width / CELL };
@@ -78,6 +86,7 @@ export async function runPass(
 
   const begun: Begun[] = [];
   for (const member of members) begun.push(await begin(member));
+  const courses = begun.map(({ original }) => (original ? [original] : []));
   const sample = await runSampling(
     {
       scheduler,
@@ -91,54 +100,45 @@ export async function runPass(
       ...(begun.some(({ constrain }) => constrain)
         ? { constrain: (all, index) => eachOf(all, (own, i) => begun[i]!.constrain?.(own, index) ?? own) }
         : {}),
-      ...(begun.some(({ reconsider }) => reconsider)
-        ? { reconsider: (all, call) => eachOf(all, (own, i) => begun[i]!.reconsider?.(own, call) ?? own) }
+      ...(begun.some(({ lead }) => lead)
+        ? { reconsider: (all, call) => eachOf(all, (own, i) => begun[i]!.lead?.reconsider(own, call) ?? own) }
         : {}),
-      ...(pass.onStep ? { onStep: pass.onStep } : {}),
+      onStep: (step) => {
+        for (const [i, course] of courses.entries()) course.push(memberOf(step.clean, i).slice());
+        pass.onStep?.(step);
+      },
     },
     signal,
   );
-  const pictures: Planes[] = [];
-  for (const [i, { kept }] of begun.entries()) {
-    if (i < pass.guests) continue;
-    const own = memberOf(sample, i);
-    const latent = kept ? compose(own, kept.original, touched(kept.cells)) : own;
-    const image = await autoencoder.decode({ ...shape, data: weighted([1 / autoencoder.scale, latent]) }, signal);
-    pictures.push(withData(image, clamp(image.data, 1)));
+  const results: PassResult[] = [];
+  for (const [i, course] of courses.entries()) {
+    const picture = i < pass.guests ? null : await decode(memberOf(sample, i), begun[i]!);
+    results.push({ picture, course });
   }
-  return pictures;
+  return results;
 
   async function begin({ picture, mask, noise, lent }: PassMember): Promise<Begun> {
     const original = picture ? await encode(picture, noise.posterior) : null;
     const cells = mask ? latentMask(mask, CELL, pass.keeping.cell) : null;
-    const lead = lent && original ? await leadOf(lent, original, cells) : null;
+    const calls = scheduler.timesteps.length - scheduler.first;
+    const lead = lent && original ? leadOf(lent, { ...shape, data: original }, cells && touched(cells), calls) : null;
     const start = original
-      ? startOf(lead ? ledStart(original, lead) : original, noise.start)
+      ? startOf(lead?.start ?? original, noise.start)
       : weighted([scheduler.initialSigma, noise.start]);
-    const reconsider = lead && reconsiderer(lead, scheduler);
     const extra = knowsMasks ? await maskPlanes(picture, mask, cells, noise.maskedPosterior) : null;
-    if (!cells || !original || knowsMasks) return { start, extra, kept: null, constrain: null, reconsider };
+    if (!cells || !original || knowsMasks) return { start, original, extra, lead, kept: null, constrain: null };
     const constrain = keepUnmasked(scheduler, original, noise.start, cells, pass.keeping.level);
-    return { start, extra, kept: { cells, original }, constrain, reconsider };
+    return { start, original, extra, lead, kept: cells, constrain };
   }
 
   function startOf(clean: Float32Array, start: Float32Array): Float32Array {
     return scheduler.first < scheduler.timesteps.length ? scheduler.addNoise(clean, start, scheduler.first) : clean;
   }
 
-  async function leadOf(
-    { how, previous, first }: Lent,
-    original: Float32Array,
-    cells: Float32Array | null,
-  ): Promise<Lead> {
-    return {
-      how,
-      previous: previous && {
-        latent: await encode(previous.picture, null),
-        seen: cellsSeen(previous.visible, shape),
-      },
-      tone: first && { first, original: { ...shape, data: original }, cells: cells && touched(cells) },
-    };
+  async function decode(sample: Float32Array, { original, kept }: Begun): Promise<Planes> {
+    const latent = kept && original ? compose(sample, original, touched(kept)) : sample;
+    const image = await autoencoder.decode({ ...shape, data: weighted([1 / autoencoder.scale, latent]) }, signal);
+    return withData(image, clamp(image.data, 1));
   }
 
   async function encode(image: Planes, posterior: Float32Array | null): Promise<Float32Array> {

@@ -232,7 +232,7 @@ async function paint(
   const { scheduler } = pass;
   const timesteps = scheduler.timesteps.slice(0, scheduler.first + calls);
   const steps: Float32Array[] = [];
-  const [image] = await runPass(
+  const [result] = await runPass(
     networks,
     {
       ...pass,
@@ -244,7 +244,7 @@ async function paint(
     },
     signal,
   );
-  return { steps: joined(...steps), image: image!.data.map((value) => value / 2 + 0.5) };
+  return { steps: joined(...steps), image: result!.picture!.data.map((value) => value / 2 + 0.5) };
 }
 
 function pipelineCases(

@@ -24,6 +24,7 @@ const SETTINGS: PaintSettings = {
   area: 96 * 64,
   secondPass: null,
   consistency: { attention: 'own', window: 1, start: 0, shape: 0, tone: 0, colour: false },
+  details: [],
 };
 
 /** A picture with something everywhere, and alpha. */
@@ -32,7 +33,17 @@ const FRAME: Frame = {
   channels: 4,
   data: Uint16Array.from({ length: size.width * size.height * 4 }, (_, i) => 32768 + 20000 * Math.sin(i * 0.013)),
 };
-const JOB: PaintJob = { frame: FRAME, prompt: 'a (red:1.3) cat', fade: null, regions: [], size, mask: null, maps: [], noise: 3 };
+const JOB: PaintJob = {
+  frame: FRAME,
+  prompt: 'a (red:1.3) cat',
+  fade: null,
+  regions: [],
+  size,
+  mask: null,
+  maps: [],
+  details: [],
+  noise: 3,
+};
 
 async function paint(
   jobs: readonly PaintJob[],
@@ -51,7 +62,10 @@ async function paint(
     size,
   });
   const results: Frame[] = [];
-  for (const job of jobs) results.push(...(await painter.paint({ jobs: [job], earlier: null }, signal)));
+  for (const job of jobs) {
+    const [painted] = await painter.paint({ jobs: [job], earlier: null }, signal);
+    results.push(painted!.picture);
+  }
   return results;
 }
 
@@ -214,6 +228,8 @@ describe('while it is painted', () => {
     });
     await expect(cancelled).rejects.toThrow('enough');
     expect(calls).toEqual([1]);
-    expect((await painter.paint({ jobs: [JOB], earlier: null }, signal))[0]!.data).toEqual((await one([JOB])).data);
+    expect((await painter.paint({ jobs: [JOB], earlier: null }, signal))[0]!.picture.data).toEqual(
+      (await one([JOB])).data,
+    );
   });
 });

@@ -27,9 +27,10 @@ const SETTINGS: PaintSettings = {
   area: 96 * 64,
   secondPass: null,
   consistency: { attention: 'own', window: 1, start: 0, shape: 0, tone: 0, colour: false },
+  details: [],
 };
 const JOB: PaintJob = {
-  ...{ frame: FRAME, prompt: 'a cat', fade: null, regions: [], size, mask: null, maps: [], noise: 0 },
+  ...{ frame: FRAME, prompt: 'a cat', fade: null, regions: [], size, mask: null, maps: [], details: [], noise: 0 },
 };
 
 async function paint(
@@ -41,7 +42,7 @@ async function paint(
   const options = { runtime, settings: { ...SETTINGS, ...settings }, profile, pictures: 1, size };
   const painter = await openPainter(await openModel(folder), options);
   const [painted] = await painter.paint({ jobs: [{ ...JOB, ...change }], earlier: null }, signal);
-  return painted!;
+  return painted!.picture;
 }
 
 const mask = (weight: (x: number, y: number) => number): Mask => ({

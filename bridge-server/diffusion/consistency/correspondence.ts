@@ -61,13 +61,6 @@ export function moved(other: Planes, { flow }: Correspondence): Planes {
   return { channels, height, width, data };
 }
 
-/** `from` where it is visible, `elsewhere` where not; `weight` says how much of the former at most. */
-export function overlaid(elsewhere: Planes, from: Planes, { visible }: Correspondence, weight = 1): Planes {
-  const area = visible.data.length;
-  const data = elsewhere.data.map((value, i) => value + weight * visible.data[i % area]! * (from.data[i]! - value));
-  return { ...elsewhere, data };
-}
-
 function cubic(t: number, weights: Float64Array): void {
   weights[0] = 0.5 * t * (t * (2 - t) - 1);
   weights[1] = 1 + 0.5 * t * t * (3 * t - 5);

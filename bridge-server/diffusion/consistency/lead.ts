@@ -4,24 +4,24 @@ import type { Size } from '../picture/size.ts';
 import { weighted } from '../schedulers/algebra.ts';
 import type { Scheduler } from '../schedulers/scheduler.ts';
 import { fit } from '../../masks/fit.ts';
-import { atSize, type Correspondence, moved, overlaid } from './correspondence.ts';
+import { atSize, type Correspondence, moved } from './correspondence.ts';
 import type { Consistency } from './settings.ts';
-import { type BeforeAndAfter, inLineWith, mapped, statisticsOf } from './statistics.ts';
+import { inLineWith, mapped, statisticsOf } from './statistics.ts';
 
-/** What earlier keys of the shot lend to a picture, at the size it is worked at. */
+/**
+ * How a picture came about, as far as later keys are led by it: the latent of the given picture, then the clean latent that each call of
+ * the first pass pointed to; the last is what was painted.
+ */
+export type Course = readonly Float32Array[];
+
+/** What earlier keys of its shot lend to a picture. */
 export type Lent = {
   readonly how: Pick<Consistency, 'start' | 'shape' | 'tone'>;
-  /** The result of the key before in the place of this picture, and where it is seen; where not, this picture itself. */
-  readonly previous: { readonly picture: Planes; readonly visible: Mask } | null;
-  /** The latents of the first key's source and result. */
-  readonly first: BeforeAndAfter | null;
+  /** The key before, and where this picture's points are found in it. */
+  readonly previous: { readonly course: Course; readonly motion: Correspondence } | null;
+  /** The first key, and the cells that were repainted in it (null: all). */
+  readonly first: { readonly course: Course; readonly cells: Float32Array | null } | null;
 };
-
-/** `result` of the key before brought into the place of `picture`; all of one size, the motion of any. */
-export function inPlace(result: Planes, picture: Planes, motion: Correspondence): NonNullable<Lent['previous']> {
-  const here = atSize(motion, picture);
-  return { picture: overlaid(picture, moved(result, here), here), visible: here.visible };
-}
 
 /** Of each cell how much of it is seen: as much as of its pixel that is seen least. */
 export function cellsSeen(visible: Mask, cells: Size): Float32Array {
@@ -29,42 +29,52 @@ export function cellsSeen(visible: Mask, cells: Size): Float32Array {
   return fit(hidden, cells, 'most').data.map((value) => 1 - value);
 }
 
-/** Latents that lead the sampling of a picture. */
+/** How earlier keys lead the sampling of one picture. */
 export type Lead = {
-  readonly how: Lent['how'];
-  /** The result of the key before in this place, and how much of each cell is seen. */
-  readonly previous: { readonly latent: Float32Array; readonly seen: Float32Array } | null;
-  /** What the first key's repainting did, and this picture's own latent with the cells that are repainted (null: all). */
-  readonly tone: {
-    readonly first: BeforeAndAfter;
-    readonly original: Planes;
-    readonly cells: Float32Array | null;
-  } | null;
+  /** What the sampling starts from: as much of the key before as is asked for, where it is seen, else the picture's own latent. */
+  readonly start: Float32Array;
+  /**
+   * What the clean latent of a call is replaced by (after Yang et al. 2023, "Rerender A Video"). In the first part of the calls shapes
+   * form: where the key before is seen, they are those that it had after the same call. In the last part only colours and contrasts move:
+   * they are brought into line with the first key's after the same call.
+   */
+  reconsider(clean: Float32Array, call: number): Float32Array;
 };
-
-/** What the sampling starts from: the picture's own latent with as much of the earlier result as is asked for, where it is seen. */
-export const ledStart = (own: Float32Array, { how, previous }: Lead): Float32Array =>
-  previous === null ? own : towards(own, previous.latent, previous.seen, how.start);
 
 /** Deviations of a latent (about 1 over a picture) that mean nothing. */
 const FLAT_LATENT = 0.05;
 
-/**
- * What the clean estimate of a call is replaced by. In the first part of the calls the shapes form: where the key before is seen, they are
- * its result's. In the last part only colours and contrasts move: they are brought into line with the first key. (After Yang et al. 2023,
- * "Rerender A Video", which leads by the estimates of the same step; the finished result is what was kept, and says the same more
- * clearly.)
- */
-export function reconsiderer({ how, previous, tone }: Lead, scheduler: Scheduler) {
-  const total = scheduler.timesteps.length - scheduler.first;
-  const [shaped, toned] = [Math.round(how.shape * total), total - Math.round(how.tone * total)];
-  const own = tone && statisticsOf(tone.original, tone.cells);
-  return (clean: Float32Array, call: number): Float32Array => {
-    const led = previous && call < shaped ? towards(clean, previous.latent, previous.seen, 1) : clean;
-    if (!tone || !own || call < toned) return led;
-    const planes = { ...tone.original, data: led };
-    const after = statisticsOf(planes, tone.cells)!;
-    return mapped(planes, inLineWith(tone.first, { before: own, after }, FLAT_LATENT)).data;
+/** @param original the picture's own latent; @param cells those that are repainted (null: all); @param calls how many will be made */
+export function leadOf(
+  { how, previous, first }: Lent,
+  original: Planes,
+  cells: Float32Array | null,
+  calls: number,
+): Lead {
+  const seen = previous && cellsSeen(previous.motion.visible, original);
+  const motion = previous && atSize(previous.motion, original);
+  /** `from`, or what the previous key's course had there, where it is seen. */
+  const led = (from: Float32Array, at: number, weight: number): Float32Array => {
+    if (!previous || !seen || !motion || weight === 0) return from;
+    return towards(from, moved({ ...original, data: previous.course.at(at)! }, motion).data, seen, weight);
+  };
+
+  const statistics = (data: Float32Array, of: Float32Array | null) => statisticsOf({ ...original, data }, of);
+  const [before, firstBefore] = [statistics(original.data, cells), first && statistics(first.course[0]!, first.cells)];
+  const inTone = (clean: Float32Array, call: number): Float32Array => {
+    const [after, firstAfter] = [statistics(clean, cells), first && statistics(first.course[call + 1]!, first.cells)];
+    if (!before || !after || !firstBefore || !firstAfter) return clean;
+    const line = inLineWith({ before: firstBefore, after: firstAfter }, { before, after }, FLAT_LATENT);
+    return mapped({ ...original, data: clean }, line).data;
+  };
+
+  const [shaped, toned] = [Math.round(how.shape * calls), calls - Math.round(how.tone * calls)];
+  return {
+    start: led(original.data, -1, how.start),
+    reconsider(clean, call) {
+      const shape = call < shaped ? led(clean, call + 1, 1) : clean;
+      return call < toned ? shape : inTone(shape, call);
+    },
   };
 }
 

@@ -30,3 +30,7 @@ export const linksKeys = ({ attention, start, shape, tone, colour }: Consistency
 /** Whether the result of the key before is brought into place. */
 export const followsPrevious = ({ start, shape }: Pick<Consistency, 'start' | 'shape'>): boolean =>
   start > 0 || shape > 0;
+
+/** Whether later keys are led by the course of this one's sampling, not only by its picture. */
+export const leadsByCourse = (consistency: Consistency): boolean =>
+  consistency.tone > 0 || followsPrevious(consistency);

@@ -1,5 +1,4 @@
-import type { Frame } from '../../media/frame.ts';
-import type { Earlier, PaintedKey, Painter, PaintJob, PaintProgress } from '../painter.ts';
+import type { Earlier, Painted, PaintedKey, Painter, PaintJob, PaintProgress } from '../painter.ts';
 import { type CarriedNoise, carryNoise, ownNoise } from './carry.ts';
 import type { Correspondence } from './correspondence.ts';
 import { type Consistency, followsPrevious, linksKeys } from './settings.ts';
@@ -14,8 +13,8 @@ export type Shot = {
   readonly job: (key: number, signal: AbortSignal) => Promise<Omit<PaintJob, 'noise'>>;
   /** Where the points of one key are found in another. */
   readonly motion: (key: number, other: number, signal: AbortSignal) => Promise<Correspondence>;
-  /** The result of an earlier key, exactly as it was painted. */
-  readonly result: (key: number, signal: AbortSignal) => Promise<Frame>;
+  /** What an earlier key became, exactly as it was painted. */
+  readonly result: (key: number, signal: AbortSignal) => Promise<Painted>;
 };
 
 /**
@@ -46,7 +45,7 @@ export type ShotPainter = {
     window: readonly number[],
     signal: AbortSignal,
     onProgress?: (progress: PaintProgress) => void,
-  ): Promise<Frame[]>;
+  ): Promise<Painted[]>;
 };
 
 export function openShot(
@@ -65,7 +64,7 @@ export function openShot(
 
   const painted = async (key: number, signal: AbortSignal): Promise<PaintedKey> => ({
     job: await jobOf(key, signal),
-    result: await shot.result(key, signal),
+    ...(await shot.result(key, signal)),
   });
 
   async function earlierThan(window: readonly number[], signal: AbortSignal): Promise<Earlier | null> {

@@ -56,15 +56,6 @@ export function transport(from: Statistics, to: Statistics, floor: number): Affi
   return { gain, from: from.mean, to: to.mean };
 }
 
-/** The statistics that a picture has after the map. */
-export function transported({ gain, from, to }: Affine, { mean, covariance }: Statistics): Statistics {
-  const off = mean.map((value, i) => value - from[i]!);
-  return {
-    mean: to.map((value, i) => value + gain[i]!.reduce((sum, factor, j) => sum + factor * off[j]!, 0)),
-    covariance: product(product(gain, covariance), transpose(gain)),
-  };
-}
-
 export function mapped(planes: Planes, { gain, from, to }: Affine): Planes {
   const { channels } = planes;
   const area = planes.data.length / channels;
@@ -83,11 +74,18 @@ export function mapped(planes: Planes, { gain, from, to }: Affine): Planes {
 export type BeforeAndAfter = { readonly before: Statistics; readonly after: Statistics };
 
 /**
- * What brings a key into line with the first key of its shot: what repainting did to the colours of the first key, it shall have done to
- * those of this one. Light that changes in the source changes in the result; what the network makes up from key to key goes.
+ * What brings a key into line with the first key of its shot: its colours shall be those of the first key, changed as the source's have
+ * changed. Contrast follows the source's from the one to the other, and means move as far as repainting lets them. Light that changes in
+ * the source changes in the result; what the network makes up from key to key goes. For equal sources the result is equal, exactly.
  */
 export function inLineWith(first: BeforeAndAfter, own: BeforeAndAfter, floor: number): Affine {
-  const expected = transported(transport(first.before, first.after, floor), own.before);
+  const look = transport(first.before, first.after, floor);
+  const { gain } = transport(first.before, own.before, floor);
+  const moved = own.before.mean.map((value, i) => value - first.before.mean[i]!);
+  const expected = {
+    mean: first.after.mean.map((value, i) => value + look.gain[i]!.reduce((sum, g, j) => sum + g * moved[j]!, 0)),
+    covariance: product(product(gain, first.after.covariance), transpose(gain)),
+  };
   return transport(own.after, expected, floor);
 }
 

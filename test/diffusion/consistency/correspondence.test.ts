@@ -1,11 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import {
-  atSize,
-  type Correspondence,
-  moved,
-  overlaid,
-} from '../../../bridge-server/diffusion/consistency/correspondence.ts';
+import { atSize, type Correspondence, moved } from '../../../bridge-server/diffusion/consistency/correspondence.ts';
 import type { Planes } from '../../../bridge-server/diffusion/picture/planes.ts';
 
 const size = { width: 40, height: 24 };
@@ -18,9 +13,9 @@ const smooth = (shiftX = 0, shiftY = 0): Planes => ({
     return Math.sin(0.3 * x + 0.2 * y) + (i < area ? 0 : Math.cos(0.25 * x));
   }),
 });
-const uniform = (dx: number, dy: number, visible = 1): Correspondence => ({
+const uniform = (dx: number, dy: number): Correspondence => ({
   flow: { channels: 2, ...size, data: Float32Array.from({ length: 2 * area }, (_, i) => (i < area ? dx : dy)) },
-  visible: { channels: 1, ...size, data: new Float32Array(area).fill(visible) },
+  visible: { channels: 1, ...size, data: new Float32Array(area).fill(1) },
 });
 
 describe('a picture brought into place', () => {
@@ -38,13 +33,6 @@ describe('a picture brought into place', () => {
         }
       }),
     );
-  });
-
-  it('lies over another only where it is seen, as much as is asked', () => {
-    const [under, over] = [smooth(), smooth(9, 9)];
-    expect(overlaid(under, over, uniform(0, 0, 0)).data).toEqual(under.data);
-    const half = overlaid(under, over, uniform(0, 0), 0.5);
-    for (const [i, value] of half.data.entries()) expect(value).toBeCloseTo((under.data[i]! + over.data[i]!) / 2, 5);
   });
 });
 
