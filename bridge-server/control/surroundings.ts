@@ -2,8 +2,9 @@ import type { Planes } from '../diffusion/picture/planes.ts';
 import type { Size } from '../diffusion/picture/size.ts';
 import type { Block, Engine } from '../kernels/engine.ts';
 import type { Frame, FrameRange } from '../media/frame.ts';
-import { compareAlong, occlusionOf } from '../shot/compare.ts';
+import { occlusionOf } from '../shot/compare.ts';
 import { estimateFlow } from '../shot/flow.ts';
+import { likeness, thumbnailOf } from '../shot/likeness.ts';
 import { luminance, pictureOf } from './picture.ts';
 import { Recent } from './recent.ts';
 
@@ -27,8 +28,8 @@ export type Neighbour = {
 
 /** Grey levels of difference, 0..255, at which two ends of a vector are no longer the same thing. */
 const UNLIKE = 24;
-/** Less structure in common than this (see compareAlong), and there is a cut between two frames. */
-const CUT = 0.2;
+/** Two frames less alike than this are of two shots, or too blurred or bright to be followed. See findCuts. */
+const ALIKE = 0.5;
 
 /**
  * The frames of a clip at the size of a map, and the motion between neighbours; what all maps of a clip share. Holds one window of
@@ -55,13 +56,19 @@ export class Surroundings {
 
   /** Those within REACH and in the same shot, ascending. */
   async neighbours(frame: number, size: Size, signal: AbortSignal): Promise<readonly Neighbour[]> {
+    const { from, to } = this.#range;
+    // In their order: to a decoder, back is far away.
+    for (let n = Math.max(frame - REACH, from); n < Math.min(frame + REACH + 1, to); n++) {
+      signal.throwIfAborted();
+      await this.picture(n, size, signal);
+    }
     const here = luminance(await this.picture(frame, size, signal)).data;
     const found: Neighbour[] = [];
     for (const step of [-1, 1] as const) {
       let way: Way | null = null;
       for (let n = frame + step; Math.abs(n - frame) <= REACH; n += step) {
         signal.throwIfAborted();
-        if (n < this.#range.from || n >= this.#range.to) break;
+        if (n < from || n >= to) break;
         const motion = await this.#motion(Math.min(n, n - step), size, signal);
         if (motion === null) break;
         const next: Way = step > 0 ? motion.forth : motion.back;
@@ -102,9 +109,12 @@ async function motionBetween(engine: Engine, a: Planes, b: Planes): Promise<Moti
     ] as const) {
       engine.u8(block, area).set(luminance(picture).data.map((value) => value * 255 + 0.5));
     }
+    const thumbnails = [
+      await thumbnailOf(engine, lumaA, width, height),
+      await thumbnailOf(engine, lumaB, width, height),
+    ] as const;
+    if ((await likeness(engine, ...thumbnails)) < ALIKE) return null;
     await estimateFlow(engine, lumaA, lumaB, { ...size, quality: 'fine', out: forth });
-    const { structure } = await compareAlong(engine, lumaA, lumaB, forth, size);
-    if (structure < CUT) return null;
     await estimateFlow(engine, lumaB, lumaA, { ...size, quality: 'fine', out: back });
     await occlusionOf(engine, forth, back, { ...size, out: hiddenA });
     await occlusionOf(engine, back, forth, { ...size, out: hiddenB });
