@@ -7,7 +7,7 @@ import { EXIT, exitCodeOf } from './exit.ts';
 import { parseRational, type Rational } from './media/rational.ts';
 import type { ControlOptions } from './commands/control.ts';
 import type { MeasureOptions } from './commands/measure.ts';
-import type { ControlOption, LoraOption } from './commands/look.ts';
+import type { ControlOption, DetailOption, LoraOption, PromptOption, RegionOption } from './commands/look.ts';
 import type { RenderOptions } from './commands/render.ts';
 import type { ServeOptions } from './commands/serve.ts';
 import { SCHEDULERS } from './diffusion/schedulers/kinds.ts';
@@ -101,7 +101,26 @@ function commandLine(): Command {
       consistency,
     )
     .option('--preview <file>', 'keep a small JPEG of what is being painted here')
+    .option('--prompt-at <frame=prompt>', 'another prompt from that frame on; may be repeated', promptsAt, [])
+    .option('--fade-prompts', 'from each --prompt-at to the next, fade instead of cutting')
+    .option(
+      '--region <masks=prompt>',
+      'another prompt where the masks in that folder are white; may be repeated',
+      regions,
+      [],
+    )
+    .option(
+      '--detail <frame=x,y,wxh>',
+      'a face, or another detail, to be painted larger; it is followed from that box (or several, joined by +); may be repeated',
+      details,
+      [],
+    )
+    .option('--detail-prompt <text>', 'what the details show (default: what the picture shows)')
+    .option('--detail-strength <s>', 'how much of the details is repainted (default: 0.4)', share)
     .option('--mask <folder>', 'masks named by source frame: white is repainted, black stays the source')
+    .option('--mask-alpha', "the masks are their images' alpha; without --mask, the source's own alpha is the mask")
+    .option('--grow <pixels>', 'move the edges of masks out, or in below 0', growth)
+    .option('--feather <pixels>', 'soften the edges of masks over so many pixels on both sides', featherReach)
     .addOption(
       new Option('--profile <name>', 'how much time and memory to spend')
         .choices(['fast', 'small', 'quality'])
@@ -336,6 +355,40 @@ function controls(text: string, before: readonly ControlOption[]): readonly Cont
     );
   }
   return [...before, control];
+}
+
+function promptsAt(text: string, before: readonly PromptOption[]): readonly PromptOption[] {
+  const [, number = '', prompt = ''] = /^(\d{1,9})=(.*)$/s.exec(text) ?? [];
+  if (number === '') throw new InvalidArgumentError('Write it as FRAME=PROMPT, such as 24=a winter landscape.');
+  return [...before, { frame: Number(number), prompt }];
+}
+
+function regions(text: string, before: readonly RegionOption[]): readonly RegionOption[] {
+  const [, folder = '', prompt = ''] = /^([^=]+)=(.*)$/s.exec(text) ?? [];
+  if (folder === '') throw new InvalidArgumentError('Write it as FOLDER=PROMPT, such as masks/sky=a stormy sky.');
+  return [...before, { folder, prompt }];
+}
+
+function details(text: string, before: readonly DetailOption[]): readonly DetailOption[] {
+  const boxes = text.split('+').map((one) => {
+    const found = /^(\d{1,9})=(\d{1,5}),(\d{1,5}),(\d{1,5})x(\d{1,5})$/.exec(one);
+    if (!found) {
+      throw new InvalidArgumentError('Write it as FRAME=LEFT,TOP,WIDTHxHEIGHT in pixels, such as 12=640,180,96x120.');
+    }
+    const [at = 0, x = 0, y = 0, width = 0, height = 0] = found.slice(1).map(Number);
+    return { frame: at, x, y, width, height };
+  });
+  return [...before, boxes];
+}
+
+function growth(text: string): number {
+  if (!/^-?\d{1,3}$/.test(text)) throw new InvalidArgumentError('It must be a whole number of pixels.');
+  return Number(text);
+}
+
+function featherReach(text: string): number {
+  if (!/^\d{1,3}$/.test(text)) throw new InvalidArgumentError('It must be a whole number of pixels, from 0 on.');
+  return Number(text);
 }
 
 function consistency(text: string): Consistency {

@@ -194,17 +194,9 @@ const WORDS = {
     sentence: `The model configuration ${path} cannot be used: ${reason}.`,
     remedy: 'Restore the config.json that came with the model.',
   }),
-  'lora-kind': ({ path, kind }: { path: string; kind: string }) => ({
-    sentence: `${path} is not a LoRA: it is a file of the kind ${kind}.`,
-    remedy: 'Give a LoRA here; `pentimento inspect` says what each file is.',
-  }),
   'lora-algorithm': ({ path, algorithm }: { path: string; algorithm: string }) => ({
     sentence: `${path} is of the kind ${algorithm}, which Pentimento does not read.`,
     remedy: 'Use a LoRA, LoHa or LoKr; many authors offer theirs in several of these forms.',
-  }),
-  'lora-family': (facts: { path: string; family: string; model: string; modelFamily: string }) => ({
-    sentence: `The LoRA ${facts.path} is made for ${facts.family}, and the model ${facts.model} is ${facts.modelFamily}.`,
-    remedy: `Use a LoRA for ${facts.modelFamily}, or a model of the family ${facts.family}.`,
   }),
   'lora-unmatched': ({ path, model, modules }: { path: string; model: string; modules: number }) => ({
     sentence: `0 of ${modules} modules of the LoRA ${path} have a place in the model ${model}.`,
@@ -441,6 +433,30 @@ const WORDS = {
     sentence: `There are no numbered images in ${folder}.`,
     remedy: 'Name each mask after its source frame; one alone holds for the whole clip.',
   }),
+  'mask-without-alpha': ({ path }: { path: string }) => ({
+    sentence: `${path} has no alpha that could be the mask.`,
+    remedy: 'Export it with its alpha, or give masks in grey.',
+  }),
+  'prompt-outside': ({ frame, from, to }: { frame: number; from: number; to: number }) => ({
+    sentence: `A prompt begins at frame ${frame}, but the range is frames ${from} to ${to - 1}.`,
+    remedy: `Put it at a frame from ${from} to ${to - 1}, or leave it out.`,
+  }),
+  'detail-frame': ({ frame, from, to }: { frame: number; from: number; to: number }) => ({
+    sentence: `A detail is marked at frame ${frame}, but the range is frames ${from} to ${to - 1}.`,
+    remedy: `Mark it at a frame from ${from} to ${to - 1}.`,
+  }),
+  'detail-box': (f: {
+    frame: number;
+    x: number;
+    y: number;
+    width: number;
+    height: number;
+    clipWidth: number;
+    clipHeight: number;
+  }) => ({
+    sentence: `The box ${f.x},${f.y},${f.width}x${f.height} of frame ${f.frame} is not inside the picture, which is ${f.clipWidth}x${f.clipHeight}.`,
+    remedy: 'Give the left and top edge, then width and height, in pixels of the clip.',
+  }),
   'output-is-input': ({ path }: { path: string }) => ({
     sentence: `The result would be written over what it is made from, at ${path}.`,
     remedy: 'Choose another output.',
@@ -575,7 +591,14 @@ export function asFailure(error: unknown): Failure {
 }
 
 /** What a file was given as. */
-const ROLES = { model: 'model', vae: 'VAE', embedding: 'embedding', control: 'ControlNet', motion: 'motion module' };
+const ROLES = {
+  model: 'model',
+  lora: 'LoRA',
+  vae: 'VAE',
+  embedding: 'embedding',
+  control: 'ControlNet',
+  motion: 'motion module',
+};
 export type FileRole = keyof typeof ROLES;
 
 const gigabytes = (bytes: number): string => `${(bytes / 1e9).toFixed(1)} GB`;

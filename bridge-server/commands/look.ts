@@ -33,7 +33,18 @@ export type LookOptions = {
   readonly control: readonly ControlOption[];
   readonly guess?: true;
   readonly consistency?: DiffusionLook['consistency'];
+  readonly promptAt: readonly PromptOption[];
+  readonly fadePrompts?: true;
+  readonly region: readonly RegionOption[];
+  readonly detail: readonly DetailOption[];
+  readonly detailPrompt?: string;
+  readonly detailStrength?: number;
 };
+
+export type PromptOption = { readonly frame: number; readonly prompt: string };
+export type RegionOption = { readonly folder: string; readonly prompt: string };
+/** Where one detail is, at one frame or several. */
+export type DetailOption = DiffusionLook['details'][number]['boxes'];
 
 export type LoraOption = { readonly name: string; readonly scale: number; readonly textScale: number };
 
@@ -66,6 +77,19 @@ const OF_A_MODEL = {
   secondPass: '--second-pass',
   guess: '--guess',
   consistency: '--consistency',
+  fadePrompts: '--fade-prompts',
+  detailPrompt: '--detail-prompt',
+  detailStrength: '--detail-strength',
+} satisfies Partial<Record<keyof LookOptions, string>>;
+
+/** Those that may be repeated. */
+const LISTS_OF_A_MODEL = {
+  embedding: '--embedding',
+  lora: '--lora',
+  control: '--control',
+  promptAt: '--prompt-at',
+  region: '--region',
+  detail: '--detail',
 } satisfies Partial<Record<keyof LookOptions, string>>;
 
 /** `ownKeys`: the keys are the artist's images, and nothing paints them. */
@@ -85,7 +109,9 @@ export async function lookOf(options: LookOptions, ownKeys: boolean): Promise<Re
 /** The first of the options that ask for a model; null: none does. */
 function givenFor(options: LookOptions): string | null {
   if (options.model !== undefined) return '--model';
-  for (const name of ['embedding', 'lora', 'control'] as const) if (options[name].length > 0) return `--${name}`;
+  for (const [name, option] of Object.entries(LISTS_OF_A_MODEL)) {
+    if (options[name as keyof typeof LISTS_OF_A_MODEL].length > 0) return option;
+  }
   const found = Object.entries(OF_A_MODEL).find(([name]) => options[name as keyof typeof OF_A_MODEL] !== undefined);
   return found?.[1] ?? null;
 }
@@ -111,6 +137,8 @@ async function diffusionLook(options: LookOptions, given: string, store: ModelSt
     vae: options.vae === undefined ? null : await file(options.vae),
     embeddings: await Promise.all(options.embedding.map(file)),
     prompt: options.prompt ?? '',
+    prompts: promptsOf(options),
+    regions: options.region.map(({ folder, prompt }) => ({ mask: maskIn(folder), prompt })),
     negative: options.negative ?? '',
     steps: options.steps ?? steps,
     guidance: options.guidance ?? guidance,
@@ -124,8 +152,32 @@ async function diffusionLook(options: LookOptions, given: string, store: ModelSt
     loras,
     controls,
     consistency: options.consistency ?? USUAL_CONSISTENCY,
+    details: options.detail.map((boxes) => detailOf(boxes, options)),
   };
   return withNamedLoras(look, async (name) => (await store.find(name)).path);
+}
+
+const promptsOf = ({ promptAt, fadePrompts }: LookOptions): DiffusionLook['prompts'] =>
+  promptAt
+    .map(({ frame, prompt }) => ({ frame, prompt, then: fadePrompts ? ('fade' as const) : ('hold' as const) }))
+    .sort((a, b) => a.frame - b.frame);
+
+const maskIn = (folder: string): DiffusionLook['regions'][number]['mask'] => ({
+  kind: 'images',
+  folder: resolve(folder),
+  channel: 'grey',
+  grow: 0,
+  feather: 0,
+});
+
+/** A detail fades out over a quarter of its box. */
+function detailOf(
+  given: DetailOption,
+  { detailPrompt, detailStrength }: LookOptions,
+): DiffusionLook['details'][number] {
+  const boxes = [...given].sort((a, b) => a.frame - b.frame);
+  const feather = Math.round(Math.min(...boxes.map(({ width, height }) => Math.min(width, height))) / 4);
+  return { boxes, prompt: detailPrompt ?? null, strength: detailStrength ?? 0.4, feather: Math.min(feather, 512) };
 }
 
 /** The ControlNet for a kind of map, by its name. Failures: control-not-said. */

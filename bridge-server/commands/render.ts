@@ -21,6 +21,9 @@ export type RenderOptions = LookOptions & {
   readonly keyBudget?: number;
   readonly everyFrame?: true;
   readonly mask?: string;
+  readonly maskAlpha?: true;
+  readonly grow?: number;
+  readonly feather?: number;
   readonly profile: RenderRequest['profile'];
   /** A JPEG that shows what is being painted. */
   readonly preview?: string;
@@ -50,7 +53,7 @@ function keepPreview(jobs: Jobs, path: string): void {
 }
 
 export async function requestOf(input: string, options: RenderOptions): Promise<RenderRequest> {
-  const { from = 0, to = null, rate = null, alpha, mask, profile } = options;
+  const { from = 0, to = null, rate = null, alpha, profile } = options;
   if (to !== null && from >= to) {
     throw new Failure('arguments-unusable', { reason: `There are no frames from ${from} to before ${to}.` });
   }
@@ -59,10 +62,20 @@ export async function requestOf(input: string, options: RenderOptions): Promise<
     source: { path: resolve(input), from, to, rate, alpha },
     keys: keysOf(options),
     look: await lookOf(options, options.keys !== undefined),
-    mask: mask === undefined ? null : { folder: resolve(mask) },
+    mask: maskFor(options),
     profile,
     output: outputOf(options.out),
   });
+}
+
+function maskFor({ mask, maskAlpha, grow = 0, feather = 0 }: RenderOptions): RenderRequest['mask'] {
+  const shape = { grow, feather };
+  if (mask !== undefined) {
+    return { kind: 'images', folder: resolve(mask), channel: maskAlpha ? 'alpha' : 'grey', ...shape };
+  }
+  if (maskAlpha) return { kind: 'source', ...shape };
+  if (grow === 0 && feather === 0) return null;
+  throw new Failure('arguments-unusable', { reason: 'There is no mask to grow or feather.' });
 }
 
 /** The same rules as for requests that come over the wire. */

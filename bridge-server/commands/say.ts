@@ -12,6 +12,7 @@ const SPARSE_MS = 10_000;
 
 const WORDS: Record<Progress['stage'], string> = {
   probe: 'Reading the source',
+  track: 'Following details',
   analyse: 'Analysing the motion',
   keys: 'Choosing key frames',
   look: 'Painting key frames',

@@ -3,8 +3,8 @@ import { type ControlMaps, openControlMaps } from '../control/maps.ts';
 import { Surroundings } from '../control/surroundings.ts';
 import type { Correspondence } from '../diffusion/consistency/correspondence.ts';
 import { decisiveFor, openShot, windowsOf } from '../diffusion/consistency/shot.ts';
-import { linksKeys } from '../diffusion/consistency/settings.ts';
-import { openPainter, type PaintJob, planOf } from '../diffusion/painter.ts';
+import { leadsByCourse, linksKeys } from '../diffusion/consistency/settings.ts';
+import { openPainter, type Painted, type PaintJob, planOf } from '../diffusion/painter.ts';
 import type { Runtime } from '../diffusion/runtime/runtime.ts';
 import { maskOf } from '../masks/mask.ts';
 import { FrameWindow, openClip } from '../media/clip.ts';
@@ -13,9 +13,12 @@ import type { DiffusionLook, RenderRequest } from '../protocol/request.ts';
 import { correspondence } from '../shot/correspondence.ts';
 import type { Work } from './between.ts';
 import { folderName } from './cache.ts';
+import { followDetails, refuseDetails } from './details.ts';
+import { courseName, readCourse, writeCourse } from './courses.ts';
 import { readFrame, resultName, writeFrame } from './frames.ts';
 import { identityOfLook, openLook, settingsOf } from './model.ts';
 import type { Pictures } from './pictures.ts';
+import { openPrompts } from './prompts.ts';
 import { diffusionKey, sourceKey } from './plan.ts';
 
 /** What painting with a model needs besides what every stage has. */
@@ -58,11 +61,19 @@ export async function openAtelier(
   const { clip, source, engine, cache, code, stages, signal } = work;
   const { runtime, keysIn, showPreview } = { ...studio, runtime: studio.runtime(profile) };
   const opened = await openLook(look);
+  const settings = settingsOf(look);
+  refuseDetails(look, clip);
+  const prompts = await openPrompts(work, look);
   const controls = await openControls(work, look, asked, runtime);
+  const details = await followDetails(work, look).catch(async (error: unknown) => {
+    await controls.close();
+    throw error;
+  });
 
   /** What decides the picture of a key besides the look and the keys before it. */
   async function identityOf(key: number): Promise<readonly string[]> {
-    const identities = masks ? [await masks.identity(key, signal)] : [];
+    const identities = [await prompts.identity(key, signal), JSON.stringify([settings.details, details.at(key)])];
+    if (masks) identities.push(await masks.identity(key, signal));
     for (const maps of controls.maps) identities.push(`${await maps.identity(key, signal)} ${controls.within}`);
     return identities;
   }
@@ -88,10 +99,8 @@ export async function openAtelier(
     const { width, height } = frame;
     return {
       frame,
-      prompt: look.prompt,
-      fade: null,
-      regions: [],
-      details: [],
+      ...(await prompts.at(key, abort)),
+      details: details.at(key),
       size: { width, height },
       mask: masks && maskOf(await masks.get(key, abort), 'grey'),
       maps: controls.maps.map((maps) => (size, stop) => maps.mapAt(key, size, stop)),
@@ -102,7 +111,7 @@ export async function openAtelier(
 
   async function pictures(keys: readonly number[], cuts: readonly number[]): Promise<Pictures> {
     const { width, height } = clip;
-    const painting = { settings: settingsOf(look), profile, pictures: keys.length, size: { width, height } };
+    const painting = { settings, profile, pictures: keys.length, size: { width, height } };
     const files = await identityOfLook(look, opened);
     const key = diffusionKey(sourceKey(clip.identity, code), look, files, planOf(opened.model, painting), code);
     const folder = await cache.open('look', key);
@@ -111,11 +120,21 @@ export async function openAtelier(
 
     const there = new Set(await folder.names());
     const isThere = (n: number): boolean => there.has(entries.get(n)!);
-    const result = async (n: number): Promise<Frame> => readFrame(await folder.read(entries.get(n)!));
+    const picture = async (n: number): Promise<Frame> => readFrame(await folder.read(entries.get(n)!));
+    const leads = leadsByCourse(look.consistency);
+    const result = async (n: number): Promise<Painted> => ({
+      picture: await picture(n),
+      course: leads ? readCourse(await folder.read(courseName(entries.get(n)!))) : [],
+    });
+    const keep = async (n: number, painted: Painted): Promise<void> => {
+      // The picture comes last: a key that has it is whole.
+      if (leads) await folder.write(courseName(entries.get(n)!), writeCourse(painted.course));
+      await folder.write(entries.get(n)!, await writeFrame(painted.picture));
+    };
     const identity = (n: number): Promise<string> => Promise.resolve(`look ${JSON.stringify(key)} ${entries.get(n)!}`);
     if (keys.every(isThere)) {
       await stages.cached('look', 'keys', keys.length).run(keys.length, () => Promise.resolve());
-      return { frames: keys, identity, get: result };
+      return { frames: keys, identity, get: picture };
     }
     const { model, learned, vae, controls: nets } = opened;
     const painter = await openPainter(model, { ...painting, runtime, learned, controls: nets, ...(vae && { vae }) });
@@ -131,15 +150,19 @@ export async function openAtelier(
               report(done, total);
               showPreview(window[0]!, () => preview(0));
             });
-            for (const [i, n] of window.entries()) await folder.write(entries.get(n)!, await writeFrame(painted[i]!));
+            for (const [i, n] of window.entries()) await keep(n, painted[i]!);
           });
         }
       }
     }
-    return { frames: keys, identity, get: result };
+    return { frames: keys, identity, get: picture };
   }
 
-  return { notes: [...opened.notes, ...controls.maps.flatMap(({ notes }) => notes)], pictures, close: controls.close };
+  return {
+    notes: [...opened.notes, ...prompts.notes, ...details.notes, ...controls.maps.flatMap(({ notes }) => notes)],
+    pictures,
+    close: controls.close,
+  };
 }
 
 /** The maps that the look's ControlNets are shown. They are drawn from the whole clip, so that they are the same in every range of it. */

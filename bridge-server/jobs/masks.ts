@@ -1,19 +1,66 @@
 import { Failure } from '../errors.ts';
-import type { Clip } from '../media/clip.ts';
-import type { FrameRange } from '../media/frame.ts';
-import { numberedImages, readImage } from '../media/image.ts';
+import { feather } from '../masks/feather.ts';
+import { grow } from '../masks/grow.ts';
+import { maskFrame, type MaskChannel, maskOf } from '../masks/mask.ts';
+import type { Clip, FrameWindow } from '../media/clip.ts';
+import type { Frame, FrameRange } from '../media/frame.ts';
+import { imageSize, numberedImages, readImage } from '../media/image.ts';
+import type { MaskRequest } from '../protocol/mask.ts';
 import { refuseOtherSize } from './keys.ts';
 import { WatchedImages, type Pictures } from './pictures.ts';
 
-/**
- * Masks for every frame of the range: a mask holds until the next one, and the first also before itself, so that one image alone
- * is the mask of the whole clip. `notes` say where that was needed.
- */
+/** Masks for every frame of the range, as opaque grey pictures. `notes` say what the user should know of them. */
+export type Masks = { readonly pictures: Pictures; readonly notes: readonly string[] };
+
+/** Grown and feathered as asked. Failures: those of masksIn, mask-without-alpha. */
 export async function masksOf(
-  folder: string,
+  asked: MaskRequest,
   clip: Clip,
+  source: FrameWindow,
   signal: AbortSignal,
-): Promise<{ pictures: Pictures; notes: string[] }> {
+): Promise<Masks> {
+  const { pictures, notes } =
+    asked.kind === 'images' ? await masksIn(asked.folder, asked.channel, clip, signal) : alphaOf(clip, source);
+  const channel = asked.kind === 'images' ? asked.channel : 'alpha';
+  const shaped = (picture: Frame): Frame =>
+    maskFrame(feather(grow(maskOf(picture, channel), asked.grow), asked.feather));
+  // One image is often the mask of many frames.
+  let last: { readonly identity: string; readonly mask: Frame } | null = null;
+  return {
+    notes,
+    pictures: {
+      frames: pictures.frames,
+      identity: async (frame, abort) =>
+        `${await pictures.identity(frame, abort)} ${channel} ${asked.grow} ${asked.feather}`,
+      get: async (frame, abort) => {
+        const identity = await pictures.identity(frame, abort);
+        const picture = await pictures.get(frame, abort);
+        if (last?.identity !== identity) last = { identity, mask: shaped(picture) };
+        return last.mask;
+      },
+    },
+  };
+}
+
+/** The clip's own alpha. Failure: mask-without-alpha. */
+function alphaOf(clip: Clip, source: FrameWindow): Masks {
+  if (clip.channels !== 4) throw new Failure('mask-without-alpha', { path: clip.info.path });
+  return {
+    notes: [],
+    pictures: {
+      frames: framesIn(clip.range),
+      identity: (frame) => Promise.resolve(`source ${frame}`),
+      get: (frame, signal) => source.get(frame, signal),
+    },
+  };
+}
+
+/**
+ * Images as masks: one holds until the next, and the first also before itself, so that one image alone is the mask of the whole clip.
+ * `notes` say where that was needed. All are looked at before anything is computed. Failures: masks-none, image-size,
+ * mask-without-alpha, and those of imageSize.
+ */
+async function masksIn(folder: string, channel: MaskChannel, clip: Clip, signal: AbortSignal): Promise<Masks> {
   const images = await numberedImages(folder);
   if (images.size === 0) throw new Failure('masks-none', { folder });
   const frames = framesIn(clip.range);
@@ -21,6 +68,8 @@ export async function masksOf(
   for (const path of new Set(paths)) {
     signal.throwIfAborted();
     await refuseOtherSize(path, clip);
+    if (channel === 'alpha' && (await imageSize(path)).channels !== 4)
+      throw new Failure('mask-without-alpha', { path });
   }
   const watched = new WatchedImages();
   return {

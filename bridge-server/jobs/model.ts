@@ -83,6 +83,7 @@ export const settingsOf = ({
   area,
   secondPass,
   consistency,
+  details,
 }: DiffusionLook): PaintSettings => ({
   negative,
   steps,
@@ -94,6 +95,7 @@ export const settingsOf = ({
   area,
   secondPass,
   consistency,
+  details: details.map(({ prompt, strength: own, feather }) => ({ prompt, strength: own, feather })),
 });
 
 const TEXT_ENCODERS: Readonly<Record<Family, readonly PartKind[]>> = {

@@ -7,8 +7,10 @@ import { outputPath } from './version.ts';
 
 /** Throws a Failure when the result would land on or among what it is made from, or where it cannot be written. */
 export async function refuseOutput(request: RenderRequest): Promise<void> {
-  const { source, keys, mask, output } = request;
-  const inputs = [source.path, ...(keys.kind === 'images' ? [keys.folder] : []), ...(mask ? [mask.folder] : [])];
+  const { source, keys, look, mask, output } = request;
+  const masks = [mask, ...(look.kind === 'diffusion' ? look.regions.map((region) => region.mask) : [])];
+  const folders = [keys, ...masks].flatMap((from) => (from?.kind === 'images' ? [from.folder] : []));
+  const inputs = [source.path, ...folders];
   await refuseOutputAmong(inputs, outputPath(request), output.kind);
 }
 

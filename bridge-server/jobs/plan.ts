@@ -2,6 +2,7 @@ import type { FrameRange } from '../media/frame.ts';
 import type { Plan } from '../diffusion/profile.ts';
 import type { BuiltInLook, DiffusionLook } from '../protocol/request.ts';
 import type { Span } from '../propagate/spans.ts';
+import type { Box } from '../shot/track.ts';
 import { basename } from 'node:path';
 import { codeVersion } from './code-version.ts';
 
@@ -40,6 +41,14 @@ export const analysisKey = (source: Key, { from, to }: FrameRange, code: Code): 
   `${from}-${to}`,
 ];
 
+/** Of the steps of a box that is followed from a frame; entries are named by frame. */
+export const trackKey = (source: Key, start: { readonly frame: number; readonly box: Box }, code: Code): Key => [
+  ...source,
+  code.kernels,
+  code.shot,
+  JSON.stringify(start),
+];
+
 /** Entries are named by frame: a key chosen again is the same picture. */
 export const lookKey = (source: Key, look: BuiltInLook, code: Code): Key => [
   ...source,
@@ -53,7 +62,9 @@ export const lookKey = (source: Key, look: BuiltInLook, code: Code): Key => [
  * profile and for how many keys there are: it alone decides how the networks round.
  */
 export function diffusionKey(source: Key, look: DiffusionLook, files: string, plan: Plan, code: Code): Key {
-  const { model: _model, vae: _vae, embeddings, loras, controls, ...settings } = look;
+  const { model: _model, vae: _vae, embeddings, loras, controls, ...rest } = look;
+  // What is not the same for every key is in the names of its entries.
+  const { prompt: _prompt, prompts: _prompts, regions: _regions, details: _details, ...settings } = rest;
   // A learned word is called like its file.
   const words = embeddings.map((path) => basename(path));
   const scales = loras.map(({ scale, textScale }) => [scale, textScale]);

@@ -68,7 +68,7 @@ async function attempt(request: RenderRequest, tools: Tools): Promise<Omit<Rende
     const code = await codeOf(engine.codeHash);
     const work: Work = { engine, cache, clip, source, code, stages, signal };
     const images = request.keys.kind === 'images' ? await givenKeys(request.keys.folder, clip, signal) : null;
-    const masks = request.mask && (await masksOf(request.mask.folder, clip, signal));
+    const masks = request.mask && (await masksOf(request.mask, clip, source, signal));
 
     const { look } = request;
     if (look.kind === 'diffusion' && !images)

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { SCHEDULERS } from '../diffusion/schedulers/kinds.ts';
 import { controlMapSchema } from './control-map.ts';
+import { maskSchema } from './mask.ts';
 
 /** The request that panel, command line and farm all make: one serialisable value that decides every pixel of the result. */
 const int = z.int().nonnegative();
@@ -34,6 +35,9 @@ const text = z.string().max(8000);
 const share = z.number().min(0).max(1);
 const strength = z.number().gt(0).max(1);
 
+const isAscending = (all: readonly { readonly frame: number }[]): boolean =>
+  all.every(({ frame }, i) => i === 0 || frame > all[i - 1]!.frame);
+
 const controlSchema = z
   .strictObject({
     /** The ControlNet. */
@@ -49,6 +53,21 @@ const controlSchema = z
   })
   .refine(({ start, end }) => start < end, 'a control must start before it ends');
 
+/** Something to be painted larger, such as a face. */
+const detailSchema = z.strictObject({
+  /** Where it is, whole pixels of frames in ascending order; in the frames between and around it is followed from there. */
+  boxes: z
+    .array(z.strictObject({ frame: int, x: int, y: int, width: z.int().min(8), height: z.int().min(8) }))
+    .min(1)
+    .max(64)
+    .refine(isAscending, 'the frames of boxes must ascend'),
+  /** Null: that of the frame. */
+  prompt: text.nullable(),
+  strength,
+  /** Pixels over which it fades out around its box. */
+  feather: z.int().min(0).max(512),
+});
+
 /** Stable Diffusion, from model files that lie where they lie: a .safetensors file, or a folder as diffusers lays them out. */
 const diffusionSchema = z.strictObject({
   kind: z.literal('diffusion'),
@@ -58,6 +77,13 @@ const diffusionSchema = z.strictObject({
   /** Learned words (textual inversions), each called like its file. */
   embeddings: z.array(absolutePath).max(64),
   prompt: text,
+  /** Other prompts, each from its frame on; `then`: until the next one it holds, or fades into that one. */
+  prompts: z
+    .array(z.strictObject({ frame: int, prompt: text, then: z.enum(['hold', 'fade']) }))
+    .max(256)
+    .refine(isAscending, 'the frames of prompts must ascend'),
+  /** Parts of the picture with prompts of their own, at any frame; what their masks leave is the prompt's. */
+  regions: z.array(z.strictObject({ mask: maskSchema, prompt: text })).max(8),
   negative: text,
   steps: z.int().min(1).max(200),
   /** Of the prompt over the negative prompt; 1: the prompt alone. */
@@ -92,6 +118,8 @@ const diffusionSchema = z.strictObject({
     tone: share,
     colour: z.boolean(),
   }),
+  /** Painted over once the key is finished, at as many pixels as the key. */
+  details: z.array(detailSchema).max(8),
 });
 
 /** How a key is repainted; ignored for keys that are the artist's own images. */
@@ -120,8 +148,8 @@ export const renderRequestSchema = z.strictObject({
   source: sourceSchema,
   keys: keysSchema,
   look: lookSchema,
-  /** Images whose last run of digits is the source frame number; white is repainted, black keeps the source. */
-  mask: z.strictObject({ folder: absolutePath }).nullable(),
+  /** What is repainted: all of it where it is white; black keeps the source. */
+  mask: maskSchema.nullable(),
   profile: z.enum(['fast', 'small', 'quality']),
   output: outputSchema,
 });

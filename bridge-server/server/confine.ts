@@ -2,6 +2,7 @@ import { lstat, readdir, realpath } from 'node:fs/promises';
 import { basename, dirname, isAbsolute, join, relative, resolve, sep } from 'node:path';
 import { Failure } from '../errors.ts';
 import type { ControlMap } from '../protocol/control-map.ts';
+import type { MaskRequest } from '../protocol/mask.ts';
 import type { DiffusionLook, RenderRequest } from '../protocol/request.ts';
 
 /** Where a job that came over a socket may read and write. All real paths: absolute, no symbolic link on the way. */
@@ -40,7 +41,7 @@ export async function confineInputs(request: RenderRequest, bounds: Bounds): Pro
     source: { ...source, path: await input(source.path) },
     keys: keys.kind === 'images' ? { ...keys, folder: await input(keys.folder) } : keys,
     look: look.kind === 'diffusion' ? await confineLook(look, bounds) : look,
-    mask: mask && { folder: await input(mask.folder) },
+    mask: mask && (await confineMask(mask, bounds)),
   };
 }
 
@@ -59,6 +60,9 @@ async function confineLook(look: DiffusionLook, bounds: Bounds): Promise<Diffusi
         map: await confineMap(control.map, bounds),
       })),
     ),
+    regions: await Promise.all(
+      look.regions.map(async (region) => ({ ...region, mask: await confineMask(region.mask, bounds) })),
+    ),
   };
 }
 
@@ -69,6 +73,9 @@ async function confineInput(path: string, bounds: Bounds): Promise<string> {
   await confineLinks(real, () => true, bounds);
   return real;
 }
+
+const confineMask = async (mask: MaskRequest, bounds: Bounds): Promise<MaskRequest> =>
+  mask.kind === 'images' ? { ...mask, folder: await confineInput(mask.folder, bounds) } : mask;
 
 async function confineMap(map: ControlMap, bounds: Bounds): Promise<ControlMap> {
   switch (map.kind) {

@@ -8,6 +8,8 @@ export function someDiffusion(changes: Partial<DiffusionLook> = {}): DiffusionLo
     vae: null,
     embeddings: [],
     prompt: 'a cat',
+    prompts: [],
+    regions: [],
     negative: '',
     steps: 20,
     guidance: 7.5,
@@ -21,6 +23,7 @@ export function someDiffusion(changes: Partial<DiffusionLook> = {}): DiffusionLo
     loras: [],
     controls: [],
     consistency: { attention: 'own', window: 1, start: 0, shape: 0, tone: 0, colour: false },
+    details: [],
     ...changes,
   };
 }

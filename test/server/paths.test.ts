@@ -62,10 +62,13 @@ const control = (change: Partial<DiffusionLook['controls'][number]>): RenderRequ
   return request({ look: { ...diffusion(), controls: [{ ...whole, ...change }] } });
 };
 
+const maskIn = (folder: string) => ({ kind: 'images', folder, channel: 'grey', grow: 0, feather: 0 }) as const;
+
 const SLOTS: Record<string, (path: string) => RenderRequest> = {
   source: (path) => request({ source: { ...request().source, path } }),
   keys: (folder) => request({ keys: { kind: 'images', folder } }),
-  mask: (folder) => request({ mask: { folder } }),
+  mask: (folder) => request({ mask: maskIn(folder) }),
+  region: (folder) => request({ look: { ...diffusion(), regions: [{ mask: maskIn(folder), prompt: 'a cat' }] } }),
   model: (model) => request({ look: { ...diffusion(), model } }),
   vae: (vae) => request({ look: { ...diffusion(), vae } }),
   embedding: (path) => request({ look: { ...diffusion(), embeddings: [path] } }),
@@ -97,7 +100,7 @@ test('every path that a request can hold is among those tried here', () => {
     for (const value of Object.values(rest)) visit(value, name);
   };
   visit(z.toJSONSchema(renderRequestSchema), '');
-  const texts = ['look.negative', 'look.prompt'];
+  const texts = ['look.negative', 'look.prompt', 'look.prompts.prompt', 'look.regions.prompt', 'look.details.prompt'];
   expect([...paths].sort()).toEqual(
     [
       ...texts,
@@ -115,6 +118,7 @@ test('every path that a request can hold is among those tried here', () => {
         'look.controls.file',
         'look.controls.map.file',
         'look.controls.map.folder',
+        'look.regions.mask.folder',
       )
       .sort(),
   );
@@ -248,7 +252,7 @@ test('whatever is accepted is inside when it is then written', async () => {
 
 test('links among the frames of an input folder are followed too', async () => {
   const frames = join(install.allowed, 'frames');
-  for (const slot of ['source', 'keys', 'mask', 'model', 'vae', 'control maps'])
+  for (const slot of ['source', 'keys', 'mask', 'region', 'model', 'vae', 'control maps'])
     expect(await refusal(SLOTS[slot]!(frames))).toBe('path-outside-roots');
   expect(await refusal(SLOTS['keys']!(join(install.allowed, 'keys')))).toBe('accepted');
 });
