@@ -182,11 +182,9 @@ describe('colours', () => {
     expect(first!.data).toEqual(free[0]!.data);
     const wanted = statisticsOfPicture(first!);
     const off = (frame: Frame) => Math.max(...statisticsOfPicture(frame).map((v, i) => Math.abs(v - wanted[i]!)));
-    for (const [i, frame] of others.entries()) {
-      // What lies beyond black and white is cut off.
-      expect(off(frame)).toBeLessThan(0.03);
-      expect(off(free[i + 1]!)).toBeGreaterThan(0.06);
-    }
+    // Of 2, from black to white; the rest is rounding, and what is cut off beyond them.
+    for (const frame of others) expect(off(frame)).toBeLessThan(0.005);
+    expect(Math.max(...free.map(off))).toBeGreaterThan(0.02);
   });
 });
 
