@@ -218,6 +218,10 @@ const WORDS = {
     sentence: `The ControlNet ${path} has other sizes than the model ${model}: ${reason}.`,
     remedy: 'Use a ControlNet that was trained for this model; `pentimento inspect` says what each file is.',
   }),
+  'motion-attention': ({ attention }: { attention: string }) => ({
+    sentence: `Motion modules and the cross-frame attention "${attention}" are two ways to the same end, and were not made for each other.`,
+    remedy: 'Leave one of them out: --motion, or --consistency attention=own.',
+  }),
   'vae-latents': ({ path, model }: { path: string; model: string }) => ({
     sentence: `The VAE ${path} was made for other latents than those of the model ${model}.`,
     remedy: 'Use a VAE of the same family as the model, or leave it out: the model has its own.',

@@ -2,6 +2,7 @@ import { Failure } from '../errors.ts';
 import type { Adapter } from './adapter.ts';
 import { type Delta, deltaOf, rankOf } from './delta.ts';
 import { identifyFile } from './identify.ts';
+import { KIND_NAMES } from './kind-names.ts';
 import { groupByModule, type ModuleTensors } from './lora-keys.ts';
 import { peftAlpha } from './peft-config.ts';
 import { openSafetensors, readFloats, type Safetensors } from './safetensors.ts';
@@ -23,13 +24,13 @@ export type Lora = {
 
 /**
  * Opens a LoRA file: its header and the few numbers called alpha are read, weights stay where they are.
- * Failures: lora-kind (another kind of file), lora-algorithm (one that is not supported), those of openSafetensors.
+ * Failures: model-kind (another kind of file), lora-algorithm (one that is not supported), those of openSafetensors.
  */
 export async function openLora(location: string): Promise<Lora> {
   const file = await openSafetensors(location);
   const { path } = file;
   const { adapter, kind } = await identifyFile(file);
-  if (!adapter) throw new Failure('lora-kind', { path, kind });
+  if (!adapter) throw new Failure('model-kind', { path, kind: KIND_NAMES[kind], role: 'lora' });
   if (!adapter.supported) throw new Failure('lora-algorithm', { path, algorithm: adapter.algorithm });
   const { modules, strays } = groupByModule(file.tensors.values());
   const changes = new Map<string, ModuleChange>();

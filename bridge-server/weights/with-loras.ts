@@ -21,7 +21,7 @@ export type LoraMatch = { readonly path: string; readonly matched: number; reado
  * The model with LoRAs added to its U-Net and text encoders, in the order given: W + sum of scale * alpha / rank * delta. The
  * result is a Model like any other, used without further arguments; no weight has been read, and networks have to be recorded
  * anew from it. Call it before a job begins: it refuses what does not fit.
- * Failures: lora-family (made for another family), lora-unmatched (nothing in it has a place in this model).
+ * Failures: model-family (made for another family), lora-unmatched (nothing in it has a place in this model).
  */
 export function withLoras(
   model: Model,
@@ -102,7 +102,7 @@ function merged(part: Part, added: ReadonlyMap<string, readonly Change[]> | unde
 
 function refuseOtherFamily({ path, identity: { family } }: Model, { path: lora, adapter }: Lora): void {
   if (family === null || adapter.family === null || adapter.family === family) return;
-  throw new Failure('lora-family', {
+  throw new Failure('model-family', {
     path: lora,
     family: FAMILY_NAMES[adapter.family],
     model: path,

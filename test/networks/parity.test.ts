@@ -1,6 +1,7 @@
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { compare } from '../../bridge-server/parity/case.ts';
+import { sdxlLora, tinyLora } from '../../bridge-server/parity/loras.ts';
 import { taesd, tinySd15, tinySdxl } from '../../bridge-server/parity/networks.ts';
 
 const GOLDENS = path.join(import.meta.dirname, '..', 'goldens');
@@ -10,6 +11,8 @@ describe.each([
   ['tiny-sd15', await tinySd15(path.join(GOLDENS, 'tiny-sd15')), 60],
   ['tiny-sdxl', await tinySdxl(path.join(GOLDENS, 'tiny-sdxl')), 52],
   ['taesd', await taesd(path.join(GOLDENS, 'taesd')), 4],
+  ['tiny-lora', await tinyLora(path.join(GOLDENS, 'tiny-lora')), 36],
+  ['the LoRA of tiny-sdxl', await sdxlLora(path.join(GOLDENS, 'tiny-sdxl')), 6],
 ])('%s computes what the reference computes', (_, cases, count) => {
   it('in every layout and storage', () => expect(new Set(cases.map(({ id }) => id)).size).toBe(count));
 
