@@ -37,7 +37,7 @@ function line({ name, bytes, identity, refusal, origin, path }: StoredModel): st
 /** Ctrl-C ends it; what came so far is kept, and the same command goes on from there. */
 export async function addModel(source: string, options: { sha256?: string; json: boolean }): Promise<void> {
   await withStore(async (store) => {
-    const teller = downloadTeller(options.json);
+    const teller = bytesTeller(options.json, downloading);
     const path = await interruptible((signal) =>
       store.add(source, {
         network: internet,
@@ -54,7 +54,10 @@ export async function addModel(source: string, options: { sha256?: string; json:
 
 export async function verifyModels(names: readonly string[], { json }: { json: boolean }): Promise<void> {
   await withStore(async (store) => {
-    const verdicts = await interruptible((signal) => store.verify(names, signal, () => undefined));
+    const teller = bytesTeller(json, reading);
+    const verdicts = await interruptible((signal) =>
+      store.verify(names, signal, (doneBytes, totalBytes) => teller.tell({ doneBytes, totalBytes })),
+    ).finally(teller.end);
     if (json) process.stdout.write(`${JSON.stringify(verdicts)}\n`);
     else for (const { path, state } of verdicts) process.stdout.write(`${VERDICTS[state].padEnd(34)}${path}\n`);
     if (verdicts.some(({ state }) => state !== 'unchanged' && state !== 'recorded')) process.exitCode = EXIT.failed;
@@ -111,7 +114,12 @@ async function interruptible<T>(work: (signal: AbortSignal) => Promise<T>): Prom
 const OFTEN_MS = 200;
 const SPARSE_MS = 10_000;
 
-function downloadTeller(json: boolean): { tell: (progress: DownloadProgress) => void; end: () => void } {
+type Bytes = { readonly doneBytes: number; readonly totalBytes: number | null };
+
+function bytesTeller<P extends Bytes>(
+  json: boolean,
+  words: (progress: P) => string,
+): { tell: (progress: P) => void; end: () => void } {
   const live = process.stderr.isTTY && !json;
   const pause = live || json ? OFTEN_MS : SPARSE_MS;
   let saidAt = -Infinity;
@@ -127,9 +135,13 @@ function downloadTeller(json: boolean): { tell: (progress: DownloadProgress) => 
   };
 }
 
-function words({ doneBytes, totalBytes, bytesPerSecond, secondsLeft }: DownloadProgress): string {
-  const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(0)} MB`;
-  const all = totalBytes === null ? '' : ` of ${megabytes(totalBytes)}`;
+const megabytes = ({ doneBytes, totalBytes }: Bytes): string =>
+  `${(doneBytes / 1e6).toFixed(0)}${totalBytes === null ? '' : ` of ${(totalBytes / 1e6).toFixed(0)}`} MB`;
+
+const reading = (progress: Bytes): string => `Reading: ${megabytes(progress)}`;
+
+function downloading(progress: DownloadProgress): string {
+  const { bytesPerSecond, secondsLeft } = progress;
   const left = secondsLeft === null || secondsLeft < 1 ? '' : `, ${duration(secondsLeft)} left`;
-  return `Downloading: ${megabytes(doneBytes)}${all}, ${(bytesPerSecond / 1e6).toFixed(1)} MB/s${left}`;
+  return `Downloading: ${megabytes(progress)}, ${(bytesPerSecond / 1e6).toFixed(1)} MB/s${left}`;
 }
