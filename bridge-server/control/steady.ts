@@ -6,16 +6,23 @@ import { fetch, type Neighbour } from './surroundings.ts';
 /** What one of the neighbours has, at the same size. */
 export type Nearby<T> = Neighbour & { readonly values: T };
 
+/** How far around, in pixels, a frame's own values limit those of its neighbours. */
+const AROUND = 2;
+
 /**
  * A map of continuous values averaged along the motion with its neighbours', each counting for as much as it is trusted there: noise
- * and flicker go down, and what has no counterpart (hidden, moved out, another brightness) keeps its own value, so that nothing shines
- * through. Without neighbours the map comes back as it is.
+ * and flicker go down. No ghosts: what has no counterpart (hidden, moved out, another brightness) keeps its own value, and no neighbour's
+ * counts for more or less than what this frame has close by (as temporal anti-aliasing does), for values spread around what causes
+ * them. Without neighbours the map comes back as it is.
  */
 export function steadyValues(own: Planes, nearby: readonly Nearby<Planes>[]): Planes {
+  if (nearby.length === 0) return own;
   const { channels, width, height } = own;
   const area = width * height;
   const sums = Float32Array.from(own.data);
   const weights = new Float32Array(area).fill(1);
+  const least = extremes(own, Math.min);
+  const most = extremes(own, Math.max);
   for (const { flow, trust, values } of nearby) {
     for (let y = 0, p = 0; y < height; y++) {
       for (let x = 0; x < width; x++, p++) {
@@ -24,14 +31,39 @@ export function steadyValues(own: Planes, nearby: readonly Nearby<Planes>[]): Pl
         weights[p]! += weight;
         const tx = x + flow[2 * p]!;
         const ty = y + flow[2 * p + 1]!;
-        for (let c = 0; c < channels; c++) {
-          sums[c * area + p]! += weight * fetch(values.data, c * area, width, height, tx, ty);
+        for (let c = 0, i = p; c < channels; c++, i += area) {
+          const value = fetch(values.data, c * area, width, height, tx, ty);
+          sums[i]! += weight * (value < least[i]! ? least[i]! : value > most[i]! ? most[i]! : value);
         }
       }
     }
   }
   for (let i = 0; i < sums.length; i++) sums[i]! /= weights[i % area]!;
   return withData(own, sums);
+}
+
+/** The least or the most of each value's square of 2 AROUND + 1 pixels. */
+function extremes({ width, height, data }: Planes, pick: (a: number, b: number) => number): Float32Array {
+  const rows = new Float32Array(data.length);
+  for (let row = 0; row < data.length; row += width) {
+    for (let x = 0; x < width; x++) {
+      let found = data[row + x]!;
+      for (let q = Math.max(x - AROUND, 0); q <= Math.min(x + AROUND, width - 1); q++)
+        found = pick(found, data[row + q]!);
+      rows[row + x] = found;
+    }
+  }
+  const out = new Float32Array(data.length);
+  for (let y = 0, row = 0; row < data.length; y = (y + 1) % height, row += width) {
+    const plane = row - y * width;
+    const [top, bottom] = [Math.max(y - AROUND, 0), Math.min(y + AROUND, height - 1)];
+    for (let x = 0; x < width; x++) {
+      let found = rows[plane + top * width + x]!;
+      for (let q = top + 1; q <= bottom; q++) found = pick(found, rows[plane + q * width + x]!);
+      out[row + x] = found;
+    }
+  }
+  return out;
 }
 
 /** Of the low threshold: how weak an edge may be where most of the window has it. */

@@ -20,7 +20,10 @@ const HEIGHT = 32;
 const input = { size: { width: WIDTH, height: HEIGHT } };
 
 /** A network that mixes the three colours of each pixel into as many channels as there are rows of weights. */
-function mixing(weights: readonly (readonly number[])[], { dtype = 'float32', layout = 'nchw' } = {}): Uint8Array {
+function mixing(
+  weights: readonly (readonly number[])[],
+  { dtype = 'float32', layout = 'nchw' } = {},
+): Uint8Array {
   const graph = new Graph();
   const x = graph.input(
     'picture',
