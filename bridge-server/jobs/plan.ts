@@ -62,14 +62,17 @@ export const lookKey = (source: Key, look: BuiltInLook, code: Code): Key => [
  * profile and for how many keys there are: it alone decides how the networks round.
  */
 export function diffusionKey(source: Key, look: DiffusionLook, files: string, plan: Plan, code: Code): Key {
-  const { model: _model, vae: _vae, embeddings, loras, controls, ...rest } = look;
-  // What is not the same for every key is in the names of its entries.
-  const { prompt: _prompt, prompts: _prompts, regions: _regions, details: _details, ...settings } = rest;
-  // A learned word is called like its file.
-  const words = embeddings.map((path) => basename(path));
-  const scales = loras.map(({ scale, textScale }) => [scale, textScale]);
-  const ways = controls.map(({ weight, start, end, guess }) => [weight, start, end, guess]);
-  const decisive = JSON.stringify([settings, words, scales, ways, plan]);
+  const settings = {
+    ...look,
+    ...{ model: null, vae: null, motion: look.motion !== null },
+    // A learned word is called like its file.
+    embeddings: look.embeddings.map((path) => basename(path)),
+    loras: look.loras.map(({ scale, textScale }) => [scale, textScale]),
+    controls: look.controls.map(({ weight, start, end, guess }) => [weight, start, end, guess]),
+    // Not the same for every key: they are in the names of its entries.
+    ...{ prompt: null, prompts: null, regions: null, details: null },
+  };
+  const decisive = JSON.stringify([settings, plan]);
   return [...source, code.kernels, code.shot, code.diffusion, files, decisive];
 }
 

@@ -14,6 +14,12 @@ export type Track = {
 
 type Size = { readonly width: number; readonly height: number };
 
+/** Steps that were made before, and where new ones go. */
+export type TrackMemory = {
+  readonly known: (frame: number) => Promise<Step | null>;
+  readonly keep: (frame: number, step: Step) => Promise<void>;
+};
+
 /** A picture to follow a box in; both planes are freed by whoever made them. */
 type Seen = { readonly luma: Luma; readonly box: Box };
 
@@ -26,7 +32,7 @@ export async function trackBox(
   footage: Size & { get(frame: number, signal: AbortSignal): Promise<Frame> },
   range: FrameRange,
   start: { readonly frame: number; readonly box: Box },
-  { known, keep }: { known(frame: number): Promise<Step | null>; keep(frame: number, step: Step): Promise<void> },
+  { known, keep }: TrackMemory,
   signal: AbortSignal,
 ): Promise<Track> {
   const boxes = new Map([[start.frame, start.box]]);

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Engine } from '../../bridge-server/kernels/engine.ts';
 import type { Frame } from '../../bridge-server/media/frame.ts';
-import { type Box, type Step, stepped, trackBox } from '../../bridge-server/shot/track.ts';
+import { type Box, type Step, stepped, trackBox, type TrackMemory } from '../../bridge-server/shot/track.ts';
 import { texture } from './texture.ts';
 
 const width = 240;
@@ -51,7 +51,7 @@ async function track(
   to: number,
   start: number,
   place: Place,
-  memory: Parameters<typeof trackBox>[4] = nothing,
+  memory: TrackMemory = nothing,
 ) {
   const footage = { width, height, get: (frame: number) => Promise.resolve(get(frame)) };
   return trackBox(engine, footage, { from: 0, to }, { frame: start, box: boxAt(place) }, memory, never);
