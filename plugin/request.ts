@@ -80,7 +80,16 @@ function lookOf(choices: Choices): RenderRequest['look'] {
   return {
     kind: 'diffusion',
     ...{ model, prompt, negative, strength: strength / 100, steps, guidance, seed },
-    ...{ vae: null, embeddings: [], scheduler: null, noise: 'still', clipSkip: 1, area: null, secondPass: null },
+    ...{
+      vae: null,
+      motion: null,
+      embeddings: [],
+      scheduler: null,
+      noise: 'still',
+      clipSkip: 1,
+      area: null,
+      secondPass: null,
+    },
     ...{ prompts: [], regions: [], loras: [], controls: [], details: [], consistency: USUAL_CONSISTENCY },
   };
 }

@@ -23,7 +23,15 @@ const CSS = {
     select { appearance: none; padding-right: 26px; cursor: pointer; background: var(--field) no-repeat right 10px center/9px
       url("data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 9 6'%3E%3Cpath d='M1 1l3.5 3.5L8 1' fill='none' stroke='%23888' stroke-width='1.5'/%3E%3C/svg%3E"); }
     option { background: var(--field); color: var(--text); }`,
-  slider: `input { width: 100%; height: 16px; margin: 4px 0 0; accent-color: var(--accent); }`,
+  slider: `input { appearance: none; display: block; width: 100%; height: 16px; margin: 2px 0 0; background: none; cursor: pointer; }
+    input::-webkit-slider-runnable-track { height: 2px; border-radius: 1px;
+      background: linear-gradient(to right, var(--accent) var(--part), var(--line-strong) var(--part)); }
+    input::-webkit-slider-thumb { appearance: none; width: 14px; height: 14px; margin-top: -6px; border-radius: 7px;
+      border: 2px solid var(--accent); background: var(--back); }
+    input::-moz-range-track { height: 2px; border-radius: 1px; background: var(--line-strong); }
+    input::-moz-range-progress { height: 2px; border-radius: 1px; background: var(--accent); }
+    input::-moz-range-thumb { width: 10px; height: 10px; border-radius: 7px; border: 2px solid var(--accent);
+      background: var(--back); }`,
   bar: `div { height: 6px; border-radius: 3px; background: var(--track); overflow: hidden; }
     i { display: block; height: 100%; border-radius: 3px; background: var(--accent); }`,
 };
@@ -69,6 +77,34 @@ class Input extends Widget<HTMLInputElement> {
 
   set value(value: string) {
     this.inner.value = value;
+  }
+}
+
+class Slider extends Input {
+  constructor() {
+    super(CSS.slider, '<input part="field" type="range">');
+    this.inner.addEventListener('input', () => this.#fill());
+  }
+
+  override connectedCallback(): void {
+    super.connectedCallback();
+    this.#fill();
+  }
+
+  override get value(): string {
+    return super.value;
+  }
+
+  override set value(value: string) {
+    super.value = value;
+    this.#fill();
+  }
+
+  /** The part before the thumb has another colour. */
+  #fill(): void {
+    const { min, max, value } = this.inner;
+    const part = (Number(value) - Number(min || 0)) / (Number(max || 100) - Number(min || 0));
+    this.inner.style.setProperty('--part', `${100 * part}%`);
   }
 }
 
@@ -141,14 +177,7 @@ export function defineStandIns(): void {
       }
     },
   );
-  define(
-    'sp-slider',
-    class extends Input {
-      constructor() {
-        super(CSS.slider, '<input part="field" type="range">');
-      }
-    },
-  );
+  define('sp-slider', Slider);
   define('sp-dropdown', Dropdown);
   define('sp-progressbar', ProgressBar);
 }

@@ -1,0 +1,321 @@
+import { execFile } from 'node:child_process';
+import { mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { stripTypeScriptTypes } from 'node:module';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { strFromU8, unzipSync } from 'fflate';
+import { chromium, type Browser, type BrowserContextOptions, type Page } from 'playwright-core';
+import sharp from 'sharp';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { BRIDGE_PORTS } from '../../bridge-server/protocol/wire.ts';
+import { openMovie } from '../../bridge-server/media/encode.ts';
+import { HOSTS, iconFiles, type HostApp, type Manifest } from '../../plugin/package/manifest.ts';
+import { makeScene } from '../media/scene.ts';
+import { newInstall, pentimento, removeInstall, serve, type Install, type Served } from '../server/bridge.ts';
+import { chromiumPath } from './chromium.ts';
+
+/** What `npm run build` makes: the packages as files, and the panel in a real browser, against the real bridge. */
+const root = fileURLToPath(new URL('../..', import.meta.url));
+const dist = join(root, 'dist');
+/** Kept, to be looked at. */
+const pictures = join(root, 'out', 'panel');
+const run = promisify(execFile);
+const build = (folder: string) => run(process.execPath, [join(root, 'plugin', 'package', 'build.ts'), folder]);
+const text = (path: string): Promise<string> => readFile(join(root, path), 'utf8');
+
+beforeAll(() => build(dist));
+
+describe('the packages', () => {
+  const apps = Object.keys(HOSTS) as HostApp[];
+  const files = async (app: HostApp) => unzipSync(await readFile(join(dist, `app.pentimento.panel_${app}.ccx`)));
+
+  test.each(apps)('%s: a manifest for one editor, and everything that it names', async (app) => {
+    const inside = await files(app);
+    const manifest = JSON.parse(strFromU8(inside['manifest.json']!)) as Manifest & Record<string, unknown>;
+    expect(manifest).toMatchObject({ manifestVersion: 5, name: 'Pentimento', host: HOSTS[app], main: 'index.html' });
+    expect(manifest.id).toMatch(/^[a-z]+(\.[a-z]+)+$/);
+    const { version } = JSON.parse(await text('package.json')) as { version: string };
+    expect(manifest.version).toBe(version);
+    for (const { path, width, height } of iconFiles(manifest)) {
+      expect(await sharp(inside[path]).metadata(), path).toMatchObject({ width, height, format: 'png' });
+    }
+    const code = strFromU8(inside['index.js']!);
+    for (const { id } of manifest.entrypoints) expect(code).toContain(`panels:{${id}:`);
+  });
+
+  test('ask for no more than the bridge’s own addresses and a dialog for folders', async () => {
+    const manifest = JSON.parse(await text('manifest.json')) as Manifest;
+    const addresses = ['http', 'ws'].flatMap((scheme) => BRIDGE_PORTS.map((port) => `${scheme}://127.0.0.1:${port}`));
+    expect(manifest.requiredPermissions).toEqual({ network: { domains: addresses }, localFileSystem: 'request' });
+  });
+
+  test('hold nothing that an editor forbids or lacks', async () => {
+    const inside = await files('premierepro');
+    const code = strFromU8(inside['index.js']!);
+    expect(code.length).toBeLessThan(600_000);
+    for (const forbidden of [
+      /\beval\s*\(/,
+      /new Function\b/,
+      /TextEncoder|TextDecoder/,
+      /\bimport\s*\(/,
+      /["']node:/,
+      /sourceMappingURL/,
+    ]) {
+      expect(code.match(forbidden)?.[0], String(forbidden)).toBeUndefined();
+    }
+    const required = [...code.matchAll(/\brequire\(["']([^"']+)["']\)/g)].map(([, name]) => name);
+    expect(new Set(required)).toEqual(new Set(['uxp', 'premierepro', 'aftereffects']));
+    // What the editors' engine knows of CSS.
+    const css = (await text('plugin/panel/panel.css')).replaceAll(/\/\*.*?\*\//gs, '');
+    for (const unknown of [
+      /grid/,
+      /float/,
+      /transition/,
+      /animation/,
+      /@font-face/,
+      /\[[\w-]+/,
+      /text-transform/,
+      /font:/,
+      /gap:/,
+    ]) {
+      expect(css.match(unknown)?.[0], String(unknown)).toBeUndefined();
+    }
+    expect(css.match(/display: (?!flex|block|none|inline)\w+/)).toBeNull();
+  });
+
+  test('are the same bytes when they are built again', async () => {
+    const again = await mkdtemp(join(tmpdir(), 'pentimento-build-'));
+    onTestFinished(() => rm(again, { recursive: true }));
+    await build(again);
+    const packages = (await readdir(dist)).filter((name) => name.endsWith('.ccx'));
+    expect(packages).toHaveLength(2);
+    for (const name of packages) {
+      expect((await readFile(join(again, name))).equals(await readFile(join(dist, name))), name).toBe(true);
+    }
+  });
+});
+
+const executablePath = chromiumPath();
+
+describe.skipIf(executablePath === null)('in a browser', () => {
+  let install: Install;
+  let bridge: Served;
+  let browser: Browser;
+  beforeAll(async () => {
+    install = await newInstall();
+    bridge = await serve(install);
+    await mkdir(pictures, { recursive: true });
+    const scene = await makeScene({ kind: 'arms', seed: 7, width: 320, height: 180, frames: 24 });
+    const colour = { matrix: 'bt709', range: 'limited', primaries: 'bt709', transfer: 'bt709' } as const;
+    const options = {
+      ...{ codec: 'prores4444', width: 320, height: 180, channels: 3, rate: { num: 24000, den: 1001 }, colour },
+      ...{ pixelAspect: { num: 1, den: 1 }, alpha: 'straight', audio: null },
+    } as const;
+    const movie = await openMovie(join(install.allowed, 'A003_C012.mov'), options, new AbortController().signal);
+    for (let n = 0; n < 24; n++) await movie.write(n, scene.frame(n));
+    await movie.finish();
+    browser = await chromium.launch({ executablePath: executablePath!, args: ['--no-sandbox'] });
+  });
+  afterAll(async () => {
+    await browser.close();
+    await bridge.end('SIGKILL');
+    await removeInstall(install);
+  });
+
+  async function newPage(options: BrowserContextOptions = {}): Promise<{ page: Page; errors: string[] }> {
+    const page = await browser.newPage({ viewport: { width: 320, height: 640 }, colorScheme: 'dark', ...options });
+    onTestFinished(() => page.close());
+    const errors: string[] = [];
+    page.on('pageerror', (error) => errors.push(error.message));
+    return { page, errors };
+  }
+
+  /** As `serve --open` does: with a code in the fragment. */
+  async function openPanel(options: BrowserContextOptions = {}): Promise<{ page: Page; errors: string[] }> {
+    const { code } = JSON.parse((await pentimento(install, 'pair', '--json')).stdout) as { code: string };
+    const opened = await newPage(options);
+    await opened.page.goto(`http://127.0.0.1:${bridge.port}/#code=${code}`);
+    await opened.page.locator('.dot.connected').waitFor();
+    return opened;
+  }
+
+  const picture = (page: Page, name: string) => page.screenshot({ path: join(pictures, `${name}.png`) });
+
+  /** Nothing may stick out sideways, nor lie on its neighbour. */
+  async function expectTidy(page: Page): Promise<void> {
+    const untidy = await page.evaluate(() => {
+      const wide = [...document.querySelectorAll<HTMLElement>('.panel *')].filter((element) => {
+        const box = element.getBoundingClientRect();
+        const inStrip = element.closest('.strip') !== null;
+        return !inStrip && (box.right > innerWidth + 0.5 || box.left < -0.5);
+      });
+      return wide.map(({ className, tagName }) => `${tagName}.${className}`);
+    });
+    expect(untidy).toEqual([]);
+  }
+
+  test('a movie is chosen, painted and shown, from the first look to the finished keys', async () => {
+    const { page, errors } = await openPanel();
+    expect(page.url()).not.toContain('code');
+    await page.getByText('allowed ›').click();
+    await page.getByText('A003_C012.mov').click();
+    await picture(page, 'paint');
+    await page.getByText('Ink', { exact: true }).click();
+    await page.locator('sp-button[variant=cta]').click();
+    await page.locator('.tag.done').waitFor();
+    const keys = page.locator('.strip img');
+    await keys.first().waitFor();
+    expect(await keys.first().evaluate((image: HTMLImageElement) => image.naturalWidth)).toBe(144);
+    await picture(page, 'queue');
+    const output = await page.locator('.path').textContent();
+    expect(output).toBe(join(install.allowed, 'A003_C012_ink_v001.mov'));
+    expect((await readdir(install.allowed)).includes('A003_C012_ink_v001.mov')).toBe(true);
+    expect(errors).toEqual([]);
+  });
+
+  const SIZES = [
+    { width: 260, height: 300 },
+    { width: 260, height: 640 },
+    { width: 340, height: 680 },
+    { width: 700, height: 900 },
+  ];
+
+  test.each(['dark', 'light'] as const)('every view is tidy at every size, %s', async (colorScheme) => {
+    const { page, errors } = await openPanel({ colorScheme });
+    await page.getByText('allowed ›').click();
+    await page.getByText('A003_C012.mov').click();
+    for (const viewport of SIZES) {
+      await page.setViewportSize(viewport);
+      const name = (view: string): string => `${view}-${viewport.width}x${viewport.height}-${colorScheme}`;
+      await page.locator('.tab').first().click();
+      for (const style of ['Oil', 'My images', 'Describe']) {
+        await page.getByText(style, { exact: true }).click();
+        await expectTidy(page);
+      }
+      await picture(page, name('describe'));
+      await page.getByText('▸ More').click();
+      await page.locator('.scroll').evaluate((element) => element.scrollTo(0, 10_000));
+      await expectTidy(page);
+      await picture(page, name('more'));
+      await page.getByText('▾ Less').click();
+      // The button is there whatever the size.
+      const button = await page.locator('sp-button[variant=cta]').boundingBox();
+      expect(button!.y + button!.height).toBeLessThanOrEqual(viewport.height);
+      await page.locator('.tab').nth(1).click();
+      await expectTidy(page);
+      await picture(page, name('queue'));
+    }
+    expect(errors).toEqual([]);
+  });
+
+  test('works by the keyboard', async () => {
+    const { page } = await openPanel();
+    await page.getByText('allowed ›').focus();
+    await page.keyboard.press('Enter');
+    await page.getByText('A003_C012.mov', { exact: true }).focus();
+    await page.keyboard.press('Space');
+    await page.getByRole('button', { name: 'Poster' }).focus();
+    await page.keyboard.press('Enter');
+    expect(await page.getByRole('button', { name: 'Poster' }).getAttribute('aria-pressed')).toBe('true');
+    const seen: (string | null)[] = [];
+    for (let n = 0; n < 20; n++) {
+      await page.keyboard.press('Tab');
+      seen.push(await page.evaluate(() => document.activeElement?.tagName ?? null));
+    }
+    for (const widget of ['SP-DROPDOWN', 'SP-ACTION-BUTTON', 'SP-BUTTON']) expect(seen).toContain(widget);
+  });
+
+  test('says what is wrong, asks for the code, and goes on when the bridge is back', async () => {
+    const { page } = await newPage();
+    await page.goto(`http://127.0.0.1:${bridge.port}/`);
+    await page.getByText('This panel is not paired yet.').waitFor();
+    await picture(page, 'not-paired');
+    await page.locator('sp-textfield input').fill('0000-0000');
+    await page.locator('sp-button').click();
+    await page.getByText('That code is wrong or too old.').waitFor();
+    const { code } = JSON.parse((await pentimento(install, 'pair', '--json')).stdout) as { code: string };
+    await page.locator('sp-textfield input').fill(code);
+    await page.locator('sp-button').click();
+    await page.locator('.dot.connected').waitFor();
+    const { port } = bridge;
+    await bridge.end('SIGKILL');
+    await page.locator('.line').waitFor();
+    await picture(page, 'lost');
+    bridge = await serve(install, '--port', String(port));
+    await page.locator('.dot.connected').waitFor();
+  });
+
+  test('the page is the bridge’s own: under its own name only, loading and framed by nobody else', async () => {
+    const address = `http://127.0.0.1:${bridge.port}/`;
+    const answer = await fetch(address);
+    expect(answer.status).toBe(200);
+    expect(answer.headers.get('content-security-policy')).toMatch(/default-src 'none'.*frame-ancestors 'none'/);
+    expect(answer.headers.get('x-content-type-options')).toBe('nosniff');
+    expect(await answer.text()).not.toContain(bridge.token);
+    for (const path of ['panel.js', 'index.html', '../package.json', 'panel.js/', 'v1/folder', 'v1/models']) {
+      expect((await fetch(address + path)).status, path).toBe(path === 'panel.js' ? 200 : 401);
+    }
+  });
+
+  test('the package for editors runs: a simulated Premiere, its clip painted and laid above itself', async () => {
+    const { page, errors } = await newPage();
+    // The page is the bridge's, so that the browser knows it for a local one; its script is the editor.
+    const served: Record<string, string> = {
+      '/panel.js': editorScript(bridge.token, join(install.allowed, 'A003_C012.mov')),
+      '/premiere.js': stripTypeScriptTypes(await text('test/hosts/premiere.ts')),
+      '/stand-ins.js': stripTypeScriptTypes(await text('plugin/panel/stand-ins.ts')),
+      // The ports of the product may be taken on this machine.
+      '/index.js': (await text('dist/premierepro/index.js')).replaceAll('41741', String(bridge.port)),
+    };
+    for (const [path, body] of Object.entries(served)) {
+      await page.route(`**${path}`, (route) => route.fulfill({ contentType: 'text/javascript', body }));
+    }
+    await page.goto(`http://127.0.0.1:${bridge.port}/`);
+    await page.getByText('A003_C012.mov').waitFor();
+    expect(await page.locator('.card').first().textContent()).toContain('12 frames');
+    await picture(page, 'premiere');
+    await page.getByText('Poster', { exact: true }).click();
+    await page.getByText('Paint 12 frames').click();
+    await page.getByText('On V2').waitFor();
+    await picture(page, 'premiere-placed');
+    const lying = await page.evaluate(() => (globalThis as unknown as { lying: () => unknown }).lying());
+    expect(lying).toEqual([[[100, 112]], [[100, 112]]]);
+    expect(errors).toEqual([]);
+  });
+});
+
+/** The editor around the package: its modules, its store, and a project with one clip selected. */
+const editorScript = (token: string, path: string): string => `(async () => {
+const { SimPremiere } = await import('/premiere.js');
+const { defineStandIns } = await import('/stand-ins.js');
+defineStandIns();
+const sim = new SimPremiere();
+const ticks = 10594584000n;
+const film = { num: 24000, den: 1001 };
+const sequence = sim.addSequence('Cut 3', ticks);
+const item = sim.addMedia(${JSON.stringify(path)}, { frames: 24, rate: film, sound: true });
+sim.select(sim.addClip(sequence, item, { at: 100, frames: 12, from: 6n * ticks }));
+// Whatever is to be imported is there: the bridge has written it.
+sim.disk.get = (file) => ({ frames: 12, rate: film, sound: false });
+globalThis.lying = () =>
+  sim.sequence(sequence.guid).video.map(({ clips }) =>
+    clips.map(({ start, end }) => [Number(start / ticks), Number(end / ticks)]));
+const uxp = {
+  host: { name: 'premierepro', version: '26.5.0' },
+  storage: {
+    secureStorage: {
+      getItem: async () => Uint8Array.from(${JSON.stringify(token)}, (letter) => letter.charCodeAt(0)),
+      setItem: async () => undefined,
+    },
+    localFileSystem: { getFolder: async () => null },
+  },
+  entrypoints: { setup: ({ panels }) => panels.pentimento.create(document.body) },
+};
+globalThis.require = (name) => ({ uxp, premierepro: sim.api })[name];
+const script = document.createElement('script');
+script.src = '/index.js';
+document.head.appendChild(script);
+})();
+`;
