@@ -6,7 +6,7 @@ import { bestShift, likeness } from './likeness.ts';
 export type Seen = { readonly frame: number; readonly brightness: number; readonly likeness: number };
 
 /** Between what frames of one shot reach (0.7 and more) and what unrelated ones do (0.3 and less). */
-const ALIKE = 0.5;
+export const ALIKE = 0.5;
 /** Frames for which a flash, a strobe or lightning may hide the picture. */
 const FLASH_FRAMES = 4;
 /** Mean luma by which a flash differs from the pictures around it. */

@@ -1,6 +1,8 @@
 import type { Block, Engine } from '../kernels/engine.ts';
 import type { Frame, FrameRange } from '../media/frame.ts';
+import { ALIKE as SAME_SHOT } from './cuts.ts';
 import { estimateFlow, lumaOf, type Luma } from './flow.ts';
+import { bestShift, likeness, thumbnailOf } from './likeness.ts';
 
 /** A rectangle in pixels of the picture, from its left upper corner; parts of it may lie outside. Real numbers. */
 export type Box = { readonly x: number; readonly y: number; readonly width: number; readonly height: number };
@@ -114,6 +116,7 @@ async function follow(
   first: Seen,
   { width, height }: Size,
 ): Promise<Box | null> {
+  if (!(await isOneShot(engine, from.luma, next, { width, height }))) return null;
   const there = engine.alloc(width * height * 8);
   const back = engine.alloc(width * height * 8);
   try {
@@ -131,6 +134,14 @@ async function follow(
   } finally {
     engine.free(there, back);
   }
+}
+
+/** Whether there is no cut between two pictures: small and smooth boxes are like something in any other scene. */
+async function isOneShot(engine: Engine, a: Luma, b: Luma, { width, height }: Size): Promise<boolean> {
+  const before = await thumbnailOf(engine, a, width, height);
+  const after = await thumbnailOf(engine, b, width, height);
+  if ((await likeness(engine, before, after)) >= SAME_SHOT) return true;
+  return (await likeness(engine, before, after, bestShift(before, after))) >= SAME_SHOT;
 }
 
 /** A point that was found again: where it was, and how it moved. */
