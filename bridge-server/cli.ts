@@ -94,6 +94,7 @@ function commandLine(): Command {
       controls,
       [],
     )
+    .option('--motion <file>', 'motion modules (AnimateDiff), which move consecutive frames together')
     .option('--guess', 'let the ControlNets lead rather than the prompt')
     .option(
       '--consistency <ways>',

@@ -30,6 +30,7 @@ export type LookOptions = {
   readonly size?: number;
   readonly secondPass?: DiffusionLook['secondPass'];
   readonly lora: readonly LoraOption[];
+  readonly motion?: string;
   readonly control: readonly ControlOption[];
   readonly guess?: true;
   readonly consistency?: DiffusionLook['consistency'];
@@ -75,6 +76,7 @@ const OF_A_MODEL = {
   clipSkip: '--clip-skip',
   size: '--size',
   secondPass: '--second-pass',
+  motion: '--motion',
   guess: '--guess',
   consistency: '--consistency',
   fadePrompts: '--fade-prompts',
@@ -150,6 +152,7 @@ async function diffusionLook(options: LookOptions, given: string, store: ModelSt
     area: options.size ?? null,
     secondPass: options.secondPass ?? null,
     loras,
+    motion: options.motion === undefined ? null : await file(options.motion),
     controls,
     consistency: options.consistency ?? USUAL_CONSISTENCY,
     details: options.detail.map((boxes) => detailOf(boxes, options)),

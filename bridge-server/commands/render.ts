@@ -34,7 +34,7 @@ export type RenderOptions = LookOptions & {
 /** Makes the clip, or goes on with it where the same command was interrupted, cancelled or failed before. */
 export async function render(input: string, options: RenderOptions): Promise<void> {
   const request = await requestOf(input, options);
-  await checkRequest(request);
+  await checkRequest(request, 0);
   const jobs = Jobs.open(folders(), options.workers);
   if (options.preview !== undefined) keepPreview(jobs, resolve(options.preview));
   await finish(jobs, () => jobs.goOnOrSubmit(request), options.json);

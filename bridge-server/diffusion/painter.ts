@@ -85,6 +85,8 @@ export type Earlier = {
   readonly previous: PaintedKey;
   /** From each of the window's jobs to `previous`; null: the settings do not follow it. */
   readonly motions: readonly Correspondence[] | null;
+  /** The last of them, up to `previous`, that motion modules go on from; empty without motion modules. */
+  readonly run: readonly PaintedKey[];
 };
 
 export type Painted = {
@@ -127,6 +129,8 @@ export type PainterOptions = {
   readonly size: Size;
   readonly learned?: readonly LearnedVectors[];
   readonly controls?: readonly PaintControl[];
+  /** Motion modules; the jobs of a window are then consecutive frames. */
+  readonly motion?: Part | null;
   /** Instead of the model's own. */
   readonly vae?: Part;
 };
@@ -136,8 +140,8 @@ export type PaintControl = Omit<Control, 'net'> & { readonly net: Part };
 
 /** A model made ready to paint with; its networks are loaded when first needed and stay. Failures: those of refuseUnpaintable. */
 export async function openPainter(model: Model, options: PainterOptions): Promise<Painter> {
-  refuseUnpaintable(model, options);
-  const { runtime, settings } = options;
+  refuseUnpaintable(model, options, process.availableMemory() + options.runtime.heldBytes);
+  const { runtime, settings, motion = null } = options;
   const family = model.identity.family ?? 'sd15';
   const unetPart = requirePart(model, 'unet');
   const vaePart = options.vae ?? requirePart(model, 'vae');
@@ -148,7 +152,7 @@ export async function openPainter(model: Model, options: PainterOptions): Promis
     ...how,
     net: openControlNet(net, runtime, plan.unet),
   }));
-  const unet = openUNet(unetPart, runtime, plan.unet, plan.guidance, { controls });
+  const unet = openUNet(unetPart, runtime, plan.unet, plan.guidance, { controls, motion });
   const autoencoder = openAutoencoder(vaePart, runtime, 'folded', { tilePixels: plan.tilePixels });
   const encodeText = await openTextEncoders(model, runtime, settings.clipSkip, options.learned ?? []);
   const schedulerConfig = schedulerConfigOf(model, settings.scheduler);
@@ -249,7 +253,7 @@ export async function openPainter(model: Model, options: PainterOptions): Promis
     steps: stepsOf([...schedulersFor(true), ...detailSchedulers]),
     grids: sizes.map(({ width, height }) => ({ width: width / CELL, height: height / CELL })),
     async paint({ jobs, earlier }, signal, onProgress) {
-      const guests = earlier && consistency.attention !== 'own' ? guestsOf(earlier) : [];
+      const guests = earlier ? guestsOf(earlier, consistency) : [];
       const window = [...guests, ...jobs];
       const given = window.map(({ frame }) => frame && planesOf(frame));
       const schedulers = schedulersFor(given.every((picture) => picture !== null));
@@ -319,9 +323,18 @@ export async function openPainter(model: Model, options: PainterOptions): Promis
   };
 }
 
-/** Keys that a window sees besides its own, the shot's first before the nearest. */
-const guestsOf = ({ first, previous }: Earlier): PaintJob[] =>
-  first.picture === previous.picture ? [first.job] : [first.job, previous.job];
+/** Keys that a window sees besides its own, in the order of their frames. */
+function guestsOf({ first, previous, run }: Earlier, { attention }: Consistency): PaintJob[] {
+  if (run.length > 0) return run.map(heldFast);
+  if (attention === 'own') return [];
+  return first.picture === previous.picture ? [first.job] : [first.job, previous.job];
+}
+
+/** A key that stays what it became while others move on from it. */
+function heldFast({ job, picture }: PaintedKey): PaintJob {
+  const { width, height } = job.size;
+  return { ...job, frame: picture, mask: { channels: 1, width, height, data: new Float32Array(width * height) } };
+}
 
 /** Whom each member of a window sees, the shot's first key being the first of them. */
 function seesIn(count: number, attention: Consistency['attention']): Sees | null {
@@ -359,12 +372,16 @@ const stepsOf = (schedulers: readonly Scheduler[]): number =>
 type Asked = Pick<PainterOptions, 'settings' | 'profile' | 'pictures' | 'size'>;
 
 /** Refuses, before anything is loaded, what cannot be painted. Failures: weights-part, scheduler-unsupported, memory-short. */
-export function refuseUnpaintable(model: Model, asked: Asked & Pick<PainterOptions, 'vae'>): void {
-  const { settings, profile, vae } = asked;
-  const parts = [requirePart(model, 'unet'), vae ?? requirePart(model, 'vae')];
+export function refuseUnpaintable(
+  model: Model,
+  asked: Asked & Pick<PainterOptions, 'vae' | 'controls'>,
+  freeBytes: number,
+): void {
+  const { settings, profile, vae, controls = [] } = asked;
+  const parts = [requirePart(model, 'unet'), vae ?? requirePart(model, 'vae'), ...controls.map(({ net }) => net)];
   makeScheduler(schedulerConfigOf(model, settings.scheduler), { count: settings.steps, strength: settings.strength });
   const { size } = passesOf(model, asked).at(-1)!;
-  checkMemory(profile, planOf(model, asked), parts, size, process.availableMemory());
+  checkMemory(profile, planOf(model, asked), parts, size, freeBytes);
 }
 
 /** How the networks will be run: with the settings it decides every pixel of the result. */

@@ -10,14 +10,16 @@ const ANY_SIZE = { width: 512, height: 512 };
  * Refuses, before a job is made of it, a request that could not be done: an output that would land on its input, model files that
  * are not what they should be or do not go together, more memory than there is. Failures: those of refuseOutput, openLook and
  * refuseUnpaintable.
+ *
+ * @param heldBytes memory that is taken now, and would be given back for this request
  */
-export async function checkRequest(request: RenderRequest): Promise<void> {
+export async function checkRequest(request: RenderRequest, heldBytes: number): Promise<void> {
   await refuseOutput(request);
   const { look, keys, profile } = request;
   if (look.kind !== 'diffusion' || keys.kind === 'images') return;
-  const { model, vae } = await openLook(look);
+  const { model, vae, controls } = await openLook(look);
   const asked = { settings: settingsOf(look), profile, pictures: fewestKeys(request), size: ANY_SIZE };
-  refuseUnpaintable(model, { ...asked, ...(vae && { vae }) });
+  refuseUnpaintable(model, { ...asked, controls, ...(vae && { vae }) }, process.availableMemory() + heldBytes);
 }
 
 /** As far as the request tells without its clip: the job itself checks again when it knows its keys. */

@@ -16,15 +16,15 @@ import { folderName } from './cache.ts';
 import { followDetails, refuseDetails } from './details.ts';
 import { courseName, readCourse, writeCourse } from './courses.ts';
 import { readFrame, resultName, writeFrame } from './frames.ts';
-import { identityOfLook, openLook, settingsOf } from './model.ts';
+import { filesOf, identityOfLook, openLook, settingsOf } from './model.ts';
 import type { Pictures } from './pictures.ts';
 import { openPrompts } from './prompts.ts';
 import { diffusionKey, sourceKey } from './plan.ts';
 
 /** What painting with a model needs besides what every stage has. */
 export type Studio = {
-  /** Where the networks of a profile run; they stay loaded for the next job. */
-  readonly runtime: (profile: RenderRequest['profile']) => Runtime;
+  /** Where the networks of a profile run, whose weights are in these files; they stay loaded for the next job. */
+  readonly runtime: (profile: RenderRequest['profile'], files: readonly string[]) => Promise<Runtime>;
   /** Told where the repainted keys will lie. */
   readonly keysIn: (place: KeyPlace) => void;
   /** Told often what the picture of a frame is becoming, small and rough; `picture` computes it. */
@@ -47,8 +47,8 @@ export type Atelier = {
 };
 
 /** Whether what a key becomes depends on the keys before it, back to where its shot begins. */
-export const linksShots = ({ noise, consistency }: DiffusionLook): boolean =>
-  noise === 'carried' || linksKeys(consistency);
+export const linksShots = ({ noise, consistency, motion }: DiffusionLook): boolean =>
+  noise === 'carried' || motion !== null || linksKeys(consistency);
 
 /** Failures: those of openLook and openControls. */
 export async function openAtelier(
@@ -59,9 +59,11 @@ export async function openAtelier(
   studio: Studio,
 ): Promise<Atelier> {
   const { clip, source, engine, cache, code, stages, signal } = work;
-  const { runtime, keysIn, showPreview } = { ...studio, runtime: studio.runtime(profile) };
+  const { keysIn, showPreview } = studio;
   const opened = await openLook(look);
+  const runtime = await studio.runtime(profile, filesOf(look, opened));
   const settings = settingsOf(look);
+  const alike = { ...look, motion: look.motion !== null };
   refuseDetails(look, clip);
   const prompts = await openPrompts(work, look);
   const controls = await openControls(work, look, asked, runtime);
@@ -84,9 +86,9 @@ export async function openAtelier(
     for (const key of keys) identities.set(key, await identityOf(key));
     const entries = new Map<number, string>();
     const shots = shotsOf(keys, linksShots(look) ? cuts : []).map((own) => {
-      const windows = windowsOf(own, look.consistency);
+      const windows = windowsOf(own, alike);
       for (const window of windows) {
-        const decisive = decisiveFor(window, own, look).map((key) => [key, identities.get(key)!]);
+        const decisive = decisiveFor(window, own, alike).map((key) => [key, identities.get(key)!]);
         for (const key of window) entries.set(key, entryName(key, [window, decisive]));
       }
       return { keys: own, windows };
@@ -136,12 +138,19 @@ export async function openAtelier(
       await stages.cached('look', 'keys', keys.length).run(keys.length, () => Promise.resolve());
       return { frames: keys, identity, get: picture };
     }
-    const { model, learned, vae, controls: nets } = opened;
-    const painter = await openPainter(model, { ...painting, runtime, learned, controls: nets, ...(vae && { vae }) });
+    const { model, learned, vae, controls: nets, motion: modules } = opened;
+    const painter = await openPainter(model, {
+      ...painting,
+      runtime,
+      learned,
+      controls: nets,
+      motion: modules,
+      ...(vae && { vae }),
+    });
     const steps = Math.max(painter.steps, 1);
     const meter = stages.stepped('look', keys.length, steps);
     for (const shot of shots) {
-      const brush = openShot(painter, look, { keys: shot.keys, job: jobOf, motion, result });
+      const brush = openShot(painter, alike, { keys: shot.keys, job: jobOf, motion, result });
       for (const window of shot.windows) {
         if (window.every(isThere)) meter.found(window.length * steps);
         else {

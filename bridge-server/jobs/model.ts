@@ -1,6 +1,7 @@
 import { basename } from 'node:path';
 import { type LearnedVectors, openLearnedWord } from '../diffusion/networks/learned-words.ts';
 import { refuseUnfit } from '../diffusion/networks/controlnet.ts';
+import { refuseUnfitMotion } from '../diffusion/networks/contexts.ts';
 import type { PaintControl, PaintSettings } from '../diffusion/painter.ts';
 import { LATENT_CHANNELS } from '../diffusion/pass.ts';
 import { Failure, type FileRole } from '../errors.ts';
@@ -23,11 +24,12 @@ export type OpenedLook = {
   readonly vae: Part | null;
   readonly learned: readonly LearnedVectors[];
   readonly controls: readonly PaintControl[];
+  readonly motion: Part | null;
   /** What of the LoRAs found no place in the model. */
   readonly notes: readonly string[];
 };
 
-/** Failures: those of openModel, openLora, withLoras and refuseUnfit; model-kind, model-family, weights-part, vae-latents. */
+/** Failures: those of openModel, openLora, withLoras and refuseUnfit; model-kind, motion-attention, model-family, weights-part, vae-latents. */
 export async function openLook(look: DiffusionLook): Promise<OpenedLook> {
   const plain = await openOfKind(look.model, ['checkpoint', 'unet'], 'model');
   const unet = requirePart(plain, 'unet');
@@ -50,15 +52,33 @@ export async function openLook(look: DiffusionLook): Promise<OpenedLook> {
     refuseUnfit(net, unet);
     controls.push({ net, weight, start, end, guess });
   }
-  return { model, vae, learned, controls, notes: matches.flatMap(noteOn) };
+  const motion = look.motion === null ? null : await openMotion(look, plain);
+  return { model, vae, learned, controls, motion, notes: matches.flatMap(noteOn) };
+}
+
+/** All files that weights of a look are read from. */
+export function filesOf({ loras }: DiffusionLook, { model, vae, controls, motion }: OpenedLook): string[] {
+  const parts = [...Object.values(model.parts), vae, motion, ...controls.map(({ net }) => net)];
+  const paths = parts.flatMap((part) => [...(part?.weights.values() ?? [])].map(({ path }) => path));
+  return [...new Set([...paths, ...loras.map(({ file }) => file)])];
 }
 
 /** What the files of a look are by content: for cache keys. */
-export async function identityOfLook(look: DiffusionLook, { model, vae, controls }: OpenedLook): Promise<string> {
+export async function identityOfLook(
+  look: DiffusionLook,
+  { model, vae, controls, motion }: OpenedLook,
+): Promise<string> {
   const words = await Promise.all(look.embeddings.map(identityOfFile));
   const loras = await Promise.all(look.loras.map(({ file }) => identityOfFile(file)));
   const nets = await Promise.all(controls.map(({ net }) => identityOfPart(net)));
-  return JSON.stringify([await identityOfModel(model), vae && (await identityOfPart(vae)), words, loras, nets]);
+  return JSON.stringify([
+    await identityOfModel(model),
+    vae && (await identityOfPart(vae)),
+    words,
+    loras,
+    nets,
+    motion && (await identityOfPart(motion)),
+  ]);
 }
 
 /** Names of modules that are told of one LoRA. */
@@ -122,6 +142,16 @@ async function openVae(path: string, model: Model): Promise<Part> {
   const channels = part.weights.get('decoder.conv_in.weight')?.shape[1];
   const fits = scalingFactor(part) === scalingFactor(model.parts.vae ?? { ...part, family, config: null });
   if (channels !== LATENT_CHANNELS || !fits) throw new Failure('vae-latents', { path, model: model.path });
+  return part;
+}
+
+/** Motion modules, fit to move the model's U-Net. */
+async function openMotion({ motion: path, consistency }: DiffusionLook, model: Model): Promise<Part> {
+  const opened = await openOfKind(path!, ['motion-module'], 'motion');
+  refuseOtherFamily(opened, model);
+  if (consistency.attention !== 'own') throw new Failure('motion-attention', { attention: consistency.attention });
+  const part = requirePart(opened, 'motion');
+  refuseUnfitMotion(part, requirePart(model, 'unet'));
   return part;
 }
 

@@ -1,17 +1,17 @@
 import { EventEmitter, once } from 'node:events';
 import { join } from 'node:path';
-import { openRuntime } from '../diffusion/profile.ts';
-import type { Runtime } from '../diffusion/runtime/runtime.ts';
 import { Failure, asFailure } from '../errors.ts';
 import { Engine } from '../kernels/engine.ts';
 import type { Frame } from '../media/frame.ts';
 import type { Progress } from '../progress.ts';
 import type { RenderRequest } from '../protocol/request.ts';
 import { Cache } from './cache.ts';
+import { checkRequest } from './check.ts';
 import { evict, evictable } from './eviction.ts';
 import { isSettled, type JobEvent, type JobRecord, type JobState, type PreviewEvent } from './job.ts';
 import { keyPicture } from './key-picture.ts';
 import { render } from './run.ts';
+import { SharedRuntime } from './shared-runtime.ts';
 import { STORE_FILE, Store } from './store.ts';
 import { versioned } from './version.ts';
 
@@ -32,8 +32,6 @@ class Stopped extends Error {
     this.why = why;
   }
 }
-
-type Profile = RenderRequest['profile'];
 
 type Running = {
   readonly id: string;
@@ -56,8 +54,7 @@ export class Jobs {
   readonly #unsaved = new Map<string, JobState>();
   readonly #ticking: NodeJS.Timeout;
   #engine: Promise<Engine> | null = null;
-  /** Networks stay loaded in it from job to job. */
-  #runtime: { readonly profile: Profile; readonly runtime: Runtime } | null = null;
+  readonly #runtime = new SharedRuntime();
   #running: Running | null = null;
   #progress: Progress | null = null;
   #progressShown: Progress | null = null;
@@ -139,6 +136,11 @@ export class Jobs {
     return await keyPicture(request, frame, this.#store.keyPlace(id), this.#cacheRoot, signal);
   }
 
+  /** Refuses what could not be done; see checkRequest. */
+  async check(request: RenderRequest): Promise<void> {
+    await checkRequest(request, this.#runtime.heldBytes);
+  }
+
   /** Interrupts what this process has not finished, and lets go of everything. */
   close(): Promise<void> {
     this.#closing ??= this.#close();
@@ -150,7 +152,7 @@ export class Jobs {
     await this.#running?.ended;
     clearInterval(this.#ticking);
     this.#store.close();
-    this.#runtime?.runtime.close();
+    this.#runtime.close();
     await (await this.#engine)?.close();
   }
 
@@ -194,7 +196,7 @@ export class Jobs {
         cache,
         signal,
         show: (progress) => this.#take(progress),
-        runtime: (profile) => this.#runtimeFor(profile),
+        runtime: (profile, files) => this.#runtime.for(profile, files),
         keysIn: (place) => this.#store.setKeyPlace(job.id, place),
         showPreview: (frame, picture) => this.#showPreview(job.id, frame, picture),
       });
@@ -214,15 +216,6 @@ export class Jobs {
     }
     this.#save(job.id, state);
     await evict(this.#cacheRoot, this.#store).catch(() => undefined);
-  }
-
-  /** One at a time: two would hold two models in memory. */
-  #runtimeFor(profile: Profile): Runtime {
-    if (this.#runtime?.profile !== profile) {
-      this.#runtime?.runtime.close();
-      this.#runtime = { profile, runtime: openRuntime(profile) };
-    }
-    return this.#runtime.runtime;
   }
 
   #showPreview(job: string, frame: number, picture: () => Frame): void {

@@ -14,7 +14,7 @@ export function settingsText({ source, keys, look, mask, profile }: RenderReques
   );
 }
 
-const PATHS: ReadonlySet<string> = new Set(['path', 'folder', 'file', 'model', 'vae', 'embeddings']);
+const PATHS: ReadonlySet<string> = new Set(['path', 'folder', 'file', 'model', 'vae', 'motion', 'embeddings']);
 
 const named = (value: unknown): unknown =>
   typeof value === 'string' ? basename(value) : Array.isArray(value) ? value.map(named) : value;

@@ -107,6 +107,8 @@ const diffusionSchema = z.strictObject({
   secondPass: z.strictObject({ scale: z.number().gt(1).max(4), strength }).nullable(),
   /** Added to the U-Net and the text encoders, each at a scale of its own: 1 is as trained, negative turns it around. */
   loras: z.array(z.strictObject({ file: absolutePath, scale: z.number(), textScale: z.number() })).max(32),
+  /** AnimateDiff's motion modules, which move the keys of a shot together: for keys that are consecutive frames. */
+  motion: absolutePath.nullable(),
   /** ControlNets, and what each is shown of a key. */
   controls: z.array(controlSchema).max(8),
   /** What keeps the keys of a shot alike; see Consistency. */

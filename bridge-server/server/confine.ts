@@ -51,6 +51,7 @@ async function confineLook(look: DiffusionLook, bounds: Bounds): Promise<Diffusi
     ...look,
     model: await model(look.model),
     vae: look.vae === null ? null : await model(look.vae),
+    motion: look.motion === null ? null : await model(look.motion),
     embeddings: await Promise.all(look.embeddings.map(model)),
     loras: await Promise.all(look.loras.map(async (lora) => ({ ...lora, file: await model(lora.file) }))),
     controls: await Promise.all(

@@ -1,5 +1,4 @@
 import { Failure } from '../errors.ts';
-import { checkRequest } from '../jobs/check.ts';
 import type { JobEvent, JobRecord, JobState, PreviewEvent } from '../jobs/job.ts';
 import type { Jobs } from '../jobs/queue.ts';
 import { encodeJpeg } from '../media/image.ts';
@@ -41,7 +40,7 @@ export class Desk {
 
   async submit(request: RenderRequest, key: string): Promise<JobView> {
     const confined = await this.#confined(await this.#named(request));
-    await checkRequest(confined);
+    await this.#jobs.check(confined);
     return view(this.#jobs.submit(confined, key));
   }
 

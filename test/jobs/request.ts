@@ -21,6 +21,7 @@ export function someDiffusion(changes: Partial<DiffusionLook> = {}): DiffusionLo
     area: null,
     secondPass: null,
     loras: [],
+    motion: null,
     controls: [],
     consistency: { attention: 'own', window: 1, start: 0, shape: 0, tone: 0, colour: false },
     details: [],

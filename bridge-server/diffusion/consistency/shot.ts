@@ -17,14 +17,32 @@ export type Shot = {
   readonly result: (key: number, signal: AbortSignal) => Promise<Painted>;
 };
 
+/** What the keys of a shot are kept alike by. `motion`: whether motion modules do. */
+export type ShotSettings = {
+  readonly noise: ShotNoise;
+  readonly consistency: Consistency;
+  readonly motion: boolean;
+};
+
 /**
- * The keys of a shot as they are painted together. Where keys depend on each other the first is alone, since it sets the tone; those after
+ * How many keys motion modules move together, and how many before them they go on from: with those, two contexts and a half of the
+ * length that they were trained on.
+ */
+const MOTION_WINDOW = 28;
+const MOTION_RUN = 4;
+
+/**
+ * The keys of a shot as they are painted together. With motion modules in windows of their own length. Else, where keys depend on each other the first is alone, since it sets the tone; those after
  * it go in windows when they see each other, else one by one. The windows follow from keys and settings alone.
  */
-export function windowsOf(keys: readonly number[], consistency: Consistency): number[][] {
-  const length = consistency.attention === 'own' ? 1 : consistency.window;
-  const windows = keys.slice(0, 1).map((key) => [key]);
-  for (let i = 1; i < keys.length; i += length) windows.push(keys.slice(i, i + length));
+export function windowsOf(
+  keys: readonly number[],
+  { consistency, motion }: Pick<ShotSettings, 'consistency' | 'motion'>,
+): number[][] {
+  const length = motion ? MOTION_WINDOW : consistency.attention === 'own' ? 1 : consistency.window;
+  const alone = motion ? 0 : 1;
+  const windows = keys.slice(0, alone).map((key) => [key]);
+  for (let i = alone; i < keys.length; i += length) windows.push(keys.slice(i, i + length));
   return windows;
 }
 
@@ -32,9 +50,9 @@ export function windowsOf(keys: readonly number[], consistency: Consistency): nu
 export function decisiveFor(
   window: readonly number[],
   keys: readonly number[],
-  { noise, consistency }: { readonly noise: ShotNoise; readonly consistency: Consistency },
+  { noise, consistency, motion }: ShotSettings,
 ): readonly number[] {
-  if (noise === 'carried' || linksKeys(consistency)) return keys.filter((key) => key <= window.at(-1)!);
+  if (noise === 'carried' || motion || linksKeys(consistency)) return keys.filter((key) => key <= window.at(-1)!);
   return noise === 'still' ? [keys[0]!, ...window] : window;
 }
 
@@ -50,7 +68,7 @@ export type ShotPainter = {
 
 export function openShot(
   painter: Painter,
-  { noise, consistency }: { readonly noise: ShotNoise; readonly consistency: Consistency },
+  { noise, consistency, motion }: ShotSettings,
   shot: Shot,
 ): ShotPainter {
   const { keys } = shot;
@@ -69,14 +87,19 @@ export function openShot(
 
   async function earlierThan(window: readonly number[], signal: AbortSignal): Promise<Earlier | null> {
     const at = keys.indexOf(window[0]!);
-    if (at === 0 || !linksKeys(consistency)) return null;
+    if (at === 0 || !(motion || linksKeys(consistency))) return null;
     first ??= await painted(keys[0]!, signal);
     const previousKey = keys[at - 1]!;
     const previous = at === 1 ? first : await painted(previousKey, signal);
-    if (!followsPrevious(consistency)) return { first, previous, motions: null };
+    const run: PaintedKey[] = [];
+    if (motion) {
+      for (const key of keys.slice(Math.max(0, at - MOTION_RUN), at - 1)) run.push(await painted(key, signal));
+      run.push(previous);
+    }
+    if (!followsPrevious(consistency)) return { first, previous, motions: null, run };
     const motions: Correspondence[] = [];
     for (const key of window) motions.push(await shot.motion(key, previousKey, signal));
-    return { first, previous, motions };
+    return { first, previous, motions, run };
   }
 
   return {

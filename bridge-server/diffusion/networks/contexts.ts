@@ -1,4 +1,5 @@
 import { longestClip } from '../../networks/motion.ts';
+import { recordUNet } from '../../networks/unet.ts';
 import type { Part } from '../../weights/model.ts';
 
 /**
@@ -9,6 +10,12 @@ export type Context = { readonly from: number; readonly to: number; readonly wei
 
 /** What AnimateDiff was trained on, in frames, and what its users share between neighbours. */
 const TRAINED = { length: 16, overlap: 4 };
+
+/** Refuses motion modules of other sizes than those of a U-Net. Failures: graph-shapes, weights-tensor. */
+export function refuseUnfitMotion(part: Part, unet: Part): void {
+  const sizes = { batch: 16, height: 64, width: 64, tokens: 77 };
+  recordUNet(unet, sizes, { storage: 'mapped', motion: { part, clips: 1, frames: 16 } });
+}
 
 /** The contexts of a file of motion modules. */
 export function contextOf(motion: Part): { length: number; overlap: number } {

@@ -68,7 +68,8 @@ export function openUNet(
     const guidance = members.map((member) => member.guidance);
     const shares = sharesOf(guidance);
     const sides = sidesOf(part, guidance, shares);
-    const batches = calls === 'batched' ? pairs(sides) : sides;
+    // A clip is large enough a batch.
+    const batches = calls === 'batched' && !motion ? pairs(sides) : sides;
     let zeros: ((batch: number) => Map<string, Floats>) | null = null;
 
     return async (input, call, signal) => {

@@ -69,6 +69,13 @@ export class Runtime {
     return this.#process?.ended ? [] : [...this.#loaded].map(({ source }) => source.name);
   }
 
+  /** Memory that loaded networks hold and would give back for others; mapped weights are the system's to take. */
+  get heldBytes(): number {
+    if (this.#process?.ended !== false) return 0;
+    const folded = [...this.#loaded].filter(({ source }) => source.recording.storage === 'folded');
+    return folded.reduce((sum, { source }) => sum + source.bytes, 0);
+  }
+
   /** The child process, for measuring it; null while there is none. */
   get pid(): number | null {
     return this.#process?.ended === false ? this.#process.pid : null;
