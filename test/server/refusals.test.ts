@@ -303,7 +303,8 @@ describe.each(SURFACES.filter(({ method }) => method === 'POST'))('the body of $
 
 test('nothing is at any other address', async () => {
   const surface = { ...SURFACES[0]!, extra: [], body: '' };
-  const paths = ['/', '/v1', '/v1/', '//v1/health', '/v1/health/', '/v1/../v1/health', '/%761/health', '/V1/health'];
+  // The panel's own page is at / (test/plugin/panel.test.ts).
+  const paths = ['/?', '/v1', '/v1/', '//v1/health', '/v1/health/', '/v1/../v1/health', '/%761/health', '/V1/health'];
   paths.push('/v1/jobs', '/v1/jobs/', '/v1/jobs/../../../../etc/passwd', '/v1/jobs/1/keys/', '/v1/jobs/1/keys/0.png');
   paths.push(
     '/v1/jobs/..%2f..%2fetc/keys/0.jpg',
