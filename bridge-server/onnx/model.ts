@@ -36,7 +36,7 @@ export function finish(graph: Graph, storage: Storage): Recording {
   const names = new Map([...graph.outputs].map(([name, value]) => [value.name, name]));
   const nameOf = (value: Value): string => names.get(value.name) ?? value.name;
   const message = new Message();
-  for (const node of graph.nodes) message.message(1, nodeMessage(node, nameOf));
+  for (const node of weightsFirst(graph)) message.message(1, nodeMessage(node, nameOf));
   message.text(2, 'pentimento');
   for (const constant of graph.constants) message.message(5, constantMessage(constant, nameOf));
   for (const initializer of graph.initializers) message.message(5, externalMessage(initializer, root));
@@ -57,6 +57,23 @@ export function finish(graph: Graph, storage: Storage): Recording {
   const signature = ([name, { dtype, shape }]: readonly [string, Value]): Signature => ({ name, dtype, shape });
   const inputs = graph.inputs.map((input) => signature([input.name, input]));
   return { bytes, root, storage, inputs, outputs: [...graph.outputs].map(signature) };
+}
+
+/**
+ * The nodes with those first that read nothing but weights. Of a node's inputs the runtime computes the one first that comes last in
+ * the model: so the picture's whole way up to here, and only then the weights. The other way round it would convert the weights of
+ * many layers before the first of them runs, and hold them all.
+ */
+function weightsFirst({ constants, initializers, nodes }: Graph): Node[] {
+  const known = new Set([...constants, ...initializers].map(({ value }) => value.name));
+  const ofWeights = (node: Node): boolean => {
+    if (!node.inputs.every((input) => input === null || known.has(input.name))) return false;
+    for (const output of node.outputs) known.add(output.name);
+    return true;
+  };
+  const [early, late]: [Node[], Node[]] = [[], []];
+  for (const node of nodes) (ofWeights(node) ? early : late).push(node);
+  return [...early, ...late];
 }
 
 /** Weights are found relative to one folder: the root of the drive that they are on. */

@@ -76,6 +76,23 @@ describe('weights stay in the file', () => {
     expect(mapped!.split('matrix')).toHaveLength(folded!.split('matrix').length + 1);
   });
 
+  it('are converted by the first nodes, so that the runtime converts none before the layer that needs it', async () => {
+    const weight = await weightOf('float16', new Uint8Array(12));
+    const graph = new Graph();
+    let y = graph.input('x', 'float32', ['rows', 3]);
+    for (const layer of ['a', 'b', 'c']) {
+      const matrix = graph.weight(layer, weight);
+      y = f.matmul(f.relu(f.matmul(y, matrix)), f.transpose(matrix, [1, 0]));
+    }
+    graph.output('y', y);
+    const bytes = Buffer.from(finish(graph, 'mapped').bytes).toString('latin1');
+    // A node's operator is its fourth field.
+    const operators = [...bytes.matchAll(/"[^](Cast|Transpose|MatMul|Relu)/g)].map(([, operator]) => operator);
+    const [weights, picture] = [operators.slice(0, 6), operators.slice(6)];
+    expect(weights.toSorted()).toEqual([...Array<string>(3).fill('Cast'), ...Array<string>(3).fill('Transpose')]);
+    expect(picture).toEqual(['MatMul', 'Relu', 'MatMul', 'MatMul', 'Relu', 'MatMul', 'MatMul', 'Relu', 'MatMul']);
+  });
+
   it('of a shape that does not fit are refused with both shapes', async () => {
     const weight = await weightOf('float16', new Uint8Array(12));
     expect(() => new Graph().weight('matrix', weight, [4, 2])).toThrow(
