@@ -21,6 +21,8 @@ const UNUSABLE: ReadonlySet<string> = new Set([
   'model-source-unknown',
   'model-unknown',
   'model-ambiguous',
+  'annotator-missing',
+  'annotator-ambiguous',
   'model-not-ours',
   'measure-size',
   'measure-length',

@@ -9,6 +9,7 @@ import type { Frame } from '../../bridge-server/media/frame.ts';
 import * as f from '../../bridge-server/onnx/functions.ts';
 import { Graph, type Value } from '../../bridge-server/onnx/graph.ts';
 import { finish } from '../../bridge-server/onnx/model.ts';
+import type { Dtype } from '../../bridge-server/weights/dtype.ts';
 import { openSafetensors } from '../../bridge-server/weights/safetensors.ts';
 import { newFolder } from '../jobs/folder.ts';
 import { safetensorsBytes } from '../weights/file.ts';
@@ -22,7 +23,7 @@ const input = { size: { width: WIDTH, height: HEIGHT } };
 /** A network that mixes the three colours of each pixel into as many channels as there are rows of weights. */
 function mixing(
   weights: readonly (readonly number[])[],
-  { dtype = 'float32', layout = 'nchw' } = {},
+  { dtype = 'float32', layout = 'nchw' }: { dtype?: Dtype; layout?: 'nchw' | 'nhwc' } = {},
 ): Uint8Array {
   const graph = new Graph();
   const x = graph.input(
