@@ -72,6 +72,11 @@ export class Renders {
     this.#placeFinished();
   }
 
+  /** Takes it off the list; what became of it stays. */
+  forget(key: string): void {
+    this.#become(this.#all.filter((render) => render.key !== key));
+  }
+
   async #submit({ key, request }: Render): Promise<void> {
     try {
       this.#change(key, { job: (await this.#connection.submit(key, request)).id });

@@ -16,12 +16,15 @@ export type Choices = {
   readonly seed: number;
   /** Of the style 'own': the folder of the artist's images. */
   readonly ownKeys: string;
-  readonly keys: 'auto' | 'every-12' | 'every-24' | 'all';
-  readonly profile: RenderRequest['profile'];
-  readonly codec: 'prores4444' | 'h264';
+  readonly keys: (typeof KEYS)[number];
+  readonly profile: (typeof PROFILES)[number];
+  readonly codec: (typeof CODECS)[number];
 };
 
 export const STYLES = ['oil', 'ink', 'poster', 'prompt', 'own'] as const;
+export const KEYS = ['auto', 'every-24', 'every-12', 'all'] as const;
+export const PROFILES = ['quality', 'fast', 'small'] as const;
+export const CODECS = ['prores4444', 'h264'] as const;
 export type Style = (typeof STYLES)[number];
 
 export const USUAL: Choices = {
@@ -94,6 +97,20 @@ function lookOf(choices: Choices): RenderRequest['look'] {
   };
 }
 
+/** The choices that made a request, as far as the panel's controls can say them: its way back. */
+export function choicesOf({ keys, look, profile, output }: RenderRequest): Partial<Choices> {
+  const common = { profile, ...(output.kind === 'movie' && { codec: output.codec }) };
+  if (keys.kind === 'images') return { ...common, style: 'own', ownKeys: keys.folder };
+  const every: Partial<Record<number, Choices['keys']>> = { 1: 'all', 12: 'every-12', 24: 'every-24' };
+  const spacing = keys.kind === 'auto' ? 'auto' : every[keys.step];
+  const spaced = { ...common, ...(spacing && { keys: spacing }) };
+  if (look.kind === 'none') return spaced;
+  if (look.kind !== 'diffusion') return { ...spaced, style: look.kind };
+  const { model, prompt, negative, strength, steps, guidance, seed } = look;
+  const percent = Math.round(strength * 100);
+  return { ...spaced, style: 'prompt', model, prompt, negative, strength: percent, steps, guidance, seed };
+}
+
 /** `/a/b/shot.mov` becomes `/a/b/shot_oil_{version}.mov`; the bridge counts the versions. */
 function outputBeside(path: string, { style, codec }: Choices): string {
   const [, folder = '', name = path] = /^(.*[\\/])([^\\/]+?)[\\/]*$/.exec(path) ?? [];
@@ -101,14 +118,22 @@ function outputBeside(path: string, { style, codec }: Choices): string {
   return `${folder}${stem}_${style}_{version}.${codec === 'h264' ? 'mp4' : 'mov'}`;
 }
 
+/** What a choice among several may be. */
+const AMONG: Partial<Record<string, readonly unknown[]>> = {
+  style: STYLES,
+  keys: KEYS,
+  profile: PROFILES,
+  codec: CODECS,
+};
+
 /** A stored value as choices; what it lacks, or no longer fits, is as usual. */
 export function choicesFrom(stored: string | null): Choices {
   try {
-    const given = JSON.parse(stored ?? '{}') as Partial<Record<keyof Choices, unknown>>;
+    const given = JSON.parse(stored ?? '{}') as Partial<Record<string, unknown>>;
     const fits = Object.entries(USUAL).map(([name, usual]) => {
-      const value = given[name as keyof Choices];
-      const known = name !== 'style' || STYLES.some((style) => style === value);
-      return [name, typeof value === typeof usual && known ? value : usual];
+      const value = given[name];
+      const known = AMONG[name]?.includes(value) ?? typeof value === typeof usual;
+      return [name, known ? value : usual];
     });
     return Object.fromEntries(fits) as Choices;
   } catch {

@@ -17,6 +17,9 @@ export const words = {
     rate: (rate: string) => `${rate} fps`,
     range: (from: number, last: number) => `${from}–${last}`,
     version: 'A painted version: painting again starts from the original clip.',
+    useSettings: 'Use its settings',
+    unreadable: 'The editor does not tell what is selected.',
+    unreadableHint: 'Save the project, close this panel and open it again.',
     cannot: 'Cannot be painted as it is',
     more: (count: number) => `and ${count} more`,
     choose: 'Choose…',
@@ -70,7 +73,6 @@ export const words = {
     steps: 'Steps',
     guidance: 'Guidance',
     seed: 'Seed',
-    newSeed: 'New',
     codec: 'Result',
     prores4444: 'ProRes 4444',
     h264: 'H.264',
@@ -81,7 +83,6 @@ export const words = {
       return frames === null ? 'Paint' : `Paint ${frames} ${frames === 1 ? 'frame' : 'frames'}`;
     },
     missing: { model: 'Choose a model first.', 'own-keys': 'Choose the folder of your images first.' },
-    sent: 'In the queue.',
   },
 
   queue: {
@@ -99,13 +100,13 @@ export const words = {
     },
     stages: {
       probe: 'Reading the clip',
-      track: 'Following what was marked',
       track: 'Following details',
       analyse: 'Following the motion',
       keys: 'Choosing key frames',
       look: 'Painting key frames',
       match: 'Matching',
       propagate: 'Painting between the keys',
+      measure: 'Measuring the stability',
       deliver: 'Writing the result',
     },
     of: (done: number, total: number) => `${done} of ${total}`,
@@ -118,6 +119,7 @@ export const words = {
     cancel: 'Cancel',
     resume: 'Go on',
     placeAgain: 'Place on timeline',
+    forget: 'Remove',
     details: 'Details',
     hide: 'Hide',
   },

@@ -21,7 +21,9 @@ export type ConnectionOptions = {
 };
 
 const RETRY_MS = [500, 1000, 2000, 5000];
+/** The protocol's most in one answer, and how many jobs a panel knows. */
 const PAGE = 50;
+const KNOWN = 500;
 
 type Unsent = {
   readonly key: string;
@@ -165,8 +167,7 @@ export class Connection {
     this.#token = token;
     // First what comes from now on, then what there is: nothing falls between the two.
     await link.ask({ type: 'subscribe' });
-    const listed = await link.ask({ type: 'list', limit: PAGE, before: null });
-    if (listed.type === 'jobs') this.#jobs = listed.jobs;
+    this.#jobs = await listJobs(link);
     this.#failures = 0;
     this.#become({ kind: 'connected', version: link.version });
     for (const unsent of this.#unsent.values()) void this.#send(unsent);
@@ -230,4 +231,15 @@ export class Connection {
   #tell(): void {
     for (const listener of this.#listeners) listener();
   }
+}
+
+async function listJobs(link: Link): Promise<readonly JobView[]> {
+  const jobs: JobView[] = [];
+  for (let more = true; more && jobs.length < KNOWN;) {
+    const answer = await link.ask({ type: 'list', limit: PAGE, before: jobs.at(-1)?.id ?? null });
+    if (answer.type !== 'jobs') break;
+    jobs.push(...answer.jobs);
+    more = answer.more;
+  }
+  return jobs;
 }

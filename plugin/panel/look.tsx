@@ -1,7 +1,7 @@
 import { useState } from 'react';
 import type { Connection } from '../bridge/connection.ts';
 import type { Host } from '../host/host.ts';
-import { STYLES, type Choices, type Style } from '../request.ts';
+import { CODECS, KEYS, PROFILES, STYLES, type Choices, type Style } from '../request.ts';
 import { words } from '../words.ts';
 import { FolderField } from './folder-field.tsx';
 import ink from './styles/ink.jpg';
@@ -62,7 +62,7 @@ export function Look({ host, connection, choices, change }: Props) {
           <Choice
             label={words.keys.title}
             value={choices.keys}
-            options={(['auto', 'every-24', 'every-12', 'all'] as const).map((value) => ({
+            options={KEYS.map((value) => ({
               value,
               name: words.keys[value],
             }))}
@@ -72,7 +72,7 @@ export function Look({ host, connection, choices, change }: Props) {
         <Choice
           label={words.quality.title}
           value={choices.profile}
-          options={(['quality', 'fast', 'small'] as const).map((value) => ({ value, name: words.quality[value] }))}
+          options={PROFILES.map((value) => ({ value, name: words.quality[value] }))}
           onChange={(profile) => change({ profile })}
         />
         <QuietButton
@@ -147,7 +147,7 @@ function More({ choices, change }: Pick<Props, 'choices' | 'change'>) {
       <Choice
         label={words.more.codec}
         value={choices.codec}
-        options={(['prores4444', 'h264'] as const).map((value) => ({ value, name: words.more[value] }))}
+        options={CODECS.map((value) => ({ value, name: words.more[value] }))}
         onChange={(codec) => change({ codec })}
       />
     </>

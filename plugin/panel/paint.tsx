@@ -29,7 +29,7 @@ export function Paint({ desk, onPainted }: { readonly desk: Desk; readonly onPai
   return (
     <>
       <div className="scroll" onMouseEnter={() => void refresh()}>
-        <ShotView host={host} connection={connection} selection={selection} />
+        <ShotView host={host} connection={connection} selection={selection} onSettings={change} />
         <Look host={host} connection={connection} choices={choices} change={change} />
       </div>
       <div className="foot">
@@ -49,8 +49,9 @@ export function Paint({ desk, onPainted }: { readonly desk: Desk; readonly onPai
 
 type Named = { readonly name: string; readonly shot: Shot };
 
-function shotsIn(selection: Selection | null): readonly Named[] {
-  return (selection?.clips ?? []).flatMap((clip) => (clip.usable ? [{ name: clip.name, shot: clip.shot }] : []));
+function shotsIn(selection: Selection | 'unreadable' | null): readonly Named[] {
+  const clips = selection === null || selection === 'unreadable' ? [] : selection.clips;
+  return clips.flatMap((clip) => (clip.usable ? [{ name: clip.name, shot: clip.shot }] : []));
 }
 
 function framesOf(shots: readonly Named[]): number | null {

@@ -25,7 +25,7 @@ export function Queue({ desk, jobs, renders }: Props) {
   return (
     <div className="scroll">
       {sending.map((render) => (
-        <Unsent key={render.key} render={render} />
+        <Unsent key={render.key} render={render} renders={desk.renders} />
       ))}
       {jobs.map((job) => (
         <JobCard
@@ -43,15 +43,23 @@ export function Queue({ desk, jobs, renders }: Props) {
 
 const known = (jobs: readonly JobView[], id: string | null): boolean => jobs.some((job) => job.id === id);
 
-function Unsent({ render }: { readonly render: Render }) {
-  const { end } = render;
+/** Not in the bridge's list: still on its way there, or refused. */
+function Unsent({ render, renders }: { readonly render: Render; readonly renders: Renders }) {
+  const { end, key } = render;
   return (
     <div className="card job">
       <div className="row between">
         <div className="strong name">{render.name}</div>
         <div className="dim">{end.kind === 'stopped' ? words.queue.states.refused : words.queue.states.sending}</div>
       </div>
-      {end.kind === 'stopped' ? <Trouble sentence={end.sentence} remedy={end.remedy} /> : null}
+      {end.kind === 'stopped' ? (
+        <>
+          <Trouble sentence={end.sentence} remedy={end.remedy} />
+          <div className="row actions">
+            <QuietButton onPress={() => renders.forget(key)}>{words.queue.forget}</QuietButton>
+          </div>
+        </>
+      ) : null}
     </div>
   );
 }

@@ -1,6 +1,8 @@
 import type { Connection } from '../bridge/connection.ts';
 import type { Host, Notice, SelectedClip, Selection } from '../host/host.ts';
+import { choicesOf, type Choices } from '../request.ts';
 import { words } from '../words.ts';
+import { QuietButton } from './widgets.tsx';
 import { rateText } from './text.ts';
 import { FilesView } from './files.tsx';
 
@@ -10,14 +12,20 @@ const SHOWN = 4;
 export function ShotView(props: {
   readonly host: Host;
   readonly connection: Connection;
-  readonly selection: Selection | null;
+  readonly selection: Selection | 'unreadable' | null;
+  readonly onSettings: (settings: Partial<Choices>) => void;
 }) {
-  const { host, connection, selection } = props;
-  const clips = selection?.clips ?? [];
+  const { host, connection, selection, onSettings } = props;
+  const clips = selection === null || selection === 'unreadable' ? [] : selection.clips;
   return (
     <div className="section">
       <div className="title">{words.shot.title}</div>
-      {clips.length === 0 && selection && host.kind !== 'files' ? (
+      {selection === 'unreadable' ? (
+        <div className="card refused">
+          <div className="strong">{words.shot.unreadable}</div>
+          <div className="dim">{words.shot.unreadableHint}</div>
+        </div>
+      ) : clips.length === 0 && selection && host.kind !== 'files' ? (
         <div className="card quiet">
           <div className="strong">{words.shot.none}</div>
           <div className="dim">
@@ -26,7 +34,7 @@ export function ShotView(props: {
         </div>
       ) : null}
       {clips.slice(0, SHOWN).map((clip, n) => (
-        <ClipCard key={n} clip={clip} />
+        <ClipCard key={n} clip={clip} onSettings={onSettings} />
       ))}
       {clips.length > SHOWN ? <div className="dim hint">{words.shot.more(clips.length - SHOWN)}</div> : null}
       {host.kind === 'files' ? <FilesView host={host} connection={connection} chosen={clips.length > 0} /> : null}
@@ -34,7 +42,8 @@ export function ShotView(props: {
   );
 }
 
-function ClipCard({ clip }: { readonly clip: SelectedClip }) {
+function ClipCard(props: { readonly clip: SelectedClip; readonly onSettings: (settings: Partial<Choices>) => void }) {
+  const { clip, onSettings } = props;
   if (!clip.usable) {
     return (
       <div className="card refused">
@@ -55,7 +64,14 @@ function ClipCard({ clip }: { readonly clip: SelectedClip }) {
     <div className="card">
       <div className="strong name">{clip.name}</div>
       <div className="dim">{facts.join('  ·  ')}</div>
-      {made ? <div className="dim">{words.shot.version}</div> : null}
+      {made ? (
+        <>
+          <div className="dim">{words.shot.version}</div>
+          <div className="row actions">
+            <QuietButton onPress={() => onSettings(choicesOf(made.request))}>{words.shot.useSettings}</QuietButton>
+          </div>
+        </>
+      ) : null}
       {notices.map((notice) => (
         <div className="warning" key={notice.code}>
           {noticeText(notice)}

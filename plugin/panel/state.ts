@@ -32,13 +32,16 @@ export function useRenders(renders: Renders): readonly Render[] {
 }
 
 /** The selection, and how to read it anew: editors tell of changes late or never, so a look at the panel is a reason too. */
-export function useSelection(host: Host): { selection: Selection | null; refresh: () => Promise<Selection | null> } {
-  const [selection, setSelection] = useState<Selection | null>(null);
+export function useSelection(host: Host): {
+  readonly selection: Selection | 'unreadable' | null;
+  readonly refresh: () => Promise<Selection | 'unreadable'>;
+} {
+  const [selection, setSelection] = useState<Selection | 'unreadable' | null>(null);
   const latest = useRef(0);
   const refresh = useCallback(async () => {
     latest.current += 1;
     const mine = latest.current;
-    const read = await host.selection().catch(() => null);
+    const read = await host.selection().catch(() => 'unreadable' as const);
     // An editor that is busy answers an earlier question later.
     if (mine === latest.current) setSelection(read);
     return read;

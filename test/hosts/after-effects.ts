@@ -1,3 +1,4 @@
+/* eslint-disable @typescript-eslint/no-this-alias -- the getters of an object have a `this` of their own */
 import type {
   AfterEffectsModule,
   Application,

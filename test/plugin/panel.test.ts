@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { stripTypeScriptTypes } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,9 +8,9 @@ import { promisify } from 'node:util';
 import { strFromU8, unzipSync } from 'fflate';
 import { chromium, type Browser, type BrowserContextOptions, type Page } from 'playwright-core';
 import sharp from 'sharp';
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { BRIDGE_PORTS } from '../../bridge-server/protocol/wire.ts';
-import { openMovie } from '../../bridge-server/media/encode.ts';
+import { openMovie, type MovieOptions } from '../../bridge-server/media/encode.ts';
 import { HOSTS, iconFiles, type HostApp, type Manifest } from '../../plugin/package/manifest.ts';
 import { makeScene } from '../media/scene.ts';
 import { newInstall, pentimento, removeInstall, serve, type Install, type Served } from '../server/bridge.ts';
@@ -109,10 +109,10 @@ describe.skipIf(executablePath === null)('in a browser', () => {
     await mkdir(pictures, { recursive: true });
     const scene = await makeScene({ kind: 'arms', seed: 7, width: 320, height: 180, frames: 24 });
     const colour = { matrix: 'bt709', range: 'limited', primaries: 'bt709', transfer: 'bt709' } as const;
-    const options = {
+    const options: MovieOptions = {
       ...{ codec: 'prores4444', width: 320, height: 180, channels: 3, rate: { num: 24000, den: 1001 }, colour },
       ...{ pixelAspect: { num: 1, den: 1 }, alpha: 'straight', audio: null },
-    } as const;
+    };
     const movie = await openMovie(join(install.allowed, 'A003_C012.mov'), options, new AbortController().signal);
     for (let n = 0; n < 24; n++) await movie.write(n, scene.frame(n));
     await movie.finish();
@@ -173,6 +173,29 @@ describe.skipIf(executablePath === null)('in a browser', () => {
     expect(output).toBe(join(install.allowed, 'A003_C012_ink_v001.mov'));
     expect((await readdir(install.allowed)).includes('A003_C012_ink_v001.mov')).toBe(true);
     expect(errors).toEqual([]);
+  });
+
+  test('serve --open has the system open it, by an address that works once and holds no token', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'pentimento-opener-'));
+    onTestFinished(() => rm(folder, { recursive: true }));
+    const opened = join(folder, 'opened');
+    await writeFile(
+      join(folder, 'xdg-open'),
+      `#!/bin/sh\nprintf %s "$1" > '${opened}.part' && mv '${opened}.part' '${opened}'\n`,
+    );
+    await chmod(join(folder, 'xdg-open'), 0o755);
+    const env = { PATH: `${folder}:${process.env.PATH}` };
+    // The bridge of this install runs already: its panel is opened.
+    const ran = await pentimento({ ...install, env }, 'serve', '--open');
+    expect(JSON.parse(ran.stdout)).toEqual({ port: bridge.port, version: bridge.version });
+    const address = await vi.waitFor(() => readFile(opened, 'utf8'), 20_000);
+    expect(address).toMatch(new RegExp(`^http://127\\.0\\.0\\.1:${bridge.port}/#code=[0-9A-Z-]{9}$`));
+    expect(address).not.toContain(bridge.token);
+    const [first, second] = [await newPage(), await newPage()];
+    await first.page.goto(address);
+    await first.page.locator('.dot.connected').waitFor();
+    await second.page.goto(address);
+    await second.page.getByText('This panel is not paired yet.').waitFor();
   });
 
   const SIZES = [
