@@ -1,4 +1,4 @@
-import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { Command, CommanderError, Help, InvalidArgumentError, Option } from 'commander';
 import { sayFailure } from './commands/say.ts';
 import { CONTROL_KINDS, type ControlKind, controlKindOf } from './control/kinds.ts';
 import { type Consistency, NO_CONSISTENCY } from './diffusion/consistency/settings.ts';
@@ -36,6 +36,7 @@ function commandLine(): Command {
         .choices(['straight', 'premultiplied'])
         .default('straight'),
     )
+    .optionsGroup('Keys and looks:')
     .addOption(
       new Option('--keys <folder>', 'your own key images, named by source frame').conflicts([
         'every',
@@ -56,6 +57,7 @@ function commandLine(): Command {
         'how keys are repainted (default: oil; with --keys yours are taken as they are)',
       ).choices(['none', 'ink', 'oil', 'poster']),
     )
+    .optionsGroup('Painting by Stable Diffusion:')
     .option(
       '--model <file>',
       'paint keys by Stable Diffusion: a .safetensors file, a model folder, or a name in the store',
@@ -118,10 +120,12 @@ function commandLine(): Command {
     )
     .option('--detail-prompt <text>', 'what the details show (default: what the picture shows)')
     .option('--detail-strength <s>', 'how much of the details is repainted (default: 0.4)', share)
+    .optionsGroup('Masks:')
     .option('--mask <folder>', 'masks named by source frame: white is repainted, black stays the source')
     .option('--mask-alpha', "the masks are their images' alpha; without --mask, the source's own alpha is the mask")
     .option('--grow <pixels>', 'move the edges of masks out, or in below 0', growth)
     .option('--feather <pixels>', 'soften the edges of masks over so many pixels on both sides', featherReach)
+    .optionsGroup('How it runs:')
     .addOption(
       new Option('--profile <name>', 'how much time and memory to spend')
         .choices(['fast', 'small', 'quality'])
@@ -294,7 +298,10 @@ export async function runCommandLine(args: readonly string[]): Promise<number> {
   try {
     const program = commandLine();
     for (const command of [program, ...program.commands.flatMap((each) => [each, ...each.commands])]) {
-      command.exitOverride().configureOutput({ outputError: () => undefined });
+      command
+        .exitOverride()
+        .configureOutput({ outputError: () => undefined })
+        .configureHelp({ optionDescription });
     }
     await program.parseAsync(args, { from: 'user' });
     return process.exitCode === undefined ? EXIT.done : Number(process.exitCode);
@@ -309,6 +316,11 @@ export async function runCommandLine(args: readonly string[]): Promise<number> {
     sayFailure(failure, args.includes('--json'));
     return exitCodeOf(failure.code);
   }
+}
+
+/** Without the default of an option that may be repeated, which is nothing. */
+function optionDescription(option: Option): string {
+  return new Help().optionDescription(option).replace(/ \(default: \[\]\)$/, '');
 }
 
 /** commander says "error: option … ."; ours are sentences. */
