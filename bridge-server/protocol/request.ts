@@ -93,7 +93,7 @@ const diffusionSchema = z.strictObject({
   /** Null: what the model comes with, else DPM++ 2M with Karras' sigmas. */
   scheduler: z.enum(SCHEDULERS).nullable(),
   seed: int,
-  /** Every key its own noise, or all of a shot the same: in its place, or carried along the motion. */
+  /** Every key its own noise, all of them the same, or all of a shot that of its first key, carried along the motion. */
   noise: z.enum(['own', 'still', 'carried']),
   /** 1: as the model was trained; 2: a layer of the text encoder earlier. */
   clipSkip: z.int().min(1).max(12),

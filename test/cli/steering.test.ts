@@ -57,7 +57,7 @@ const made = new Map<string, Promise<string>>();
 /** What three frames become with these options. */
 function painted(...options: string[]): Promise<string> {
   const key = options.join(' ');
-  const out = `${made.size}/`;
+  const out = key === '' ? '0/' : `${made.size + 1}/`;
   const known = made.get(key) ?? rendered(install, ...command(...options), '--out', out).then(() => pixelsIn(out));
   made.set(key, known);
   return known;
@@ -105,7 +105,7 @@ describe('ControlNets', () => {
     expect(await refused('--control', 'magic')).toMatchObject({ code: 2 });
     expect(await refused('--control', `canny:1@0.6-0.2:${NET}`)).toMatchObject({ code: 2 });
     const { code, said } = await refused('--control', `depth:1:${NET}`);
-    expect(code).toBe(1);
+    expect(code).toBe(2);
     expect(said).toMatch(/annotator/);
   });
 });
@@ -131,6 +131,17 @@ describe('LoRAs', () => {
     expect((await refused('--lora', NET)).code).toBe(1);
     expect((await refused('--lora', 'none.safetensors')).said).toMatch(/no model file/);
   });
+});
+
+it('a key that stands alone is the same in whatever range it is painted', async () => {
+  await painted();
+  await rendered(install, ...command('--from', '1'), '--out', 'from 1/');
+  for (const n of [1, 2]) {
+    const [alone, among] = await Promise.all(
+      ['from 1', '0'].map((out) => readImage(join(install.desk, out, `00000${n}.png`))),
+    );
+    expect(alone).toEqual(among);
+  }
 });
 
 describe('keys that see each other', () => {

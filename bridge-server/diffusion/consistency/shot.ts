@@ -3,8 +3,11 @@ import { type CarriedNoise, carryNoise, ownNoise } from './carry.ts';
 import type { Correspondence } from './correspondence.ts';
 import { type Consistency, followsPrevious, linksKeys } from './settings.ts';
 
-/** Every key its own noise, or all of a shot that of its first key: in its place, or carried along the motion. */
+/** Every key its own noise, all of them the same, or all of a shot that of its first key, carried along the motion. */
 export type ShotNoise = 'own' | 'still' | 'carried';
+
+/** The frame whose noise is everybody's: one number, so that a key looks the same in whatever range it is painted. */
+const STILL = 0;
 
 /** The keys of one shot, and where what belongs to them is found. */
 export type Shot = {
@@ -53,7 +56,7 @@ export function decisiveFor(
   { noise, consistency, motion }: ShotSettings,
 ): readonly number[] {
   if (noise === 'carried' || motion || linksKeys(consistency)) return keys.filter((key) => key <= window.at(-1)!);
-  return noise === 'still' ? [keys[0]!, ...window] : window;
+  return window;
 }
 
 /** Paints windows of a shot in any order, as long as the results of the keys before are there. */
@@ -76,7 +79,7 @@ export function openShot(
   let first: PaintedKey | null = null;
 
   async function jobOf(key: number, signal: AbortSignal): Promise<PaintJob> {
-    const origin = noiseAt ? await noiseAt(key, signal) : noise === 'still' ? keys[0]! : key;
+    const origin = noiseAt ? await noiseAt(key, signal) : noise === 'still' ? STILL : key;
     return { ...(await shot.job(key, signal)), noise: origin };
   }
 

@@ -14,7 +14,8 @@ import { openPainter, type Painted, type PaintSettings } from '../../../bridge-s
 import { planesOf } from '../../../bridge-server/diffusion/picture/planes.ts';
 import { openRuntime } from '../../../bridge-server/diffusion/profile.ts';
 import type { Frame } from '../../../bridge-server/media/frame.ts';
-import { openModel } from '../../../bridge-server/weights/model.ts';
+import { openModel, type Part } from '../../../bridge-server/weights/model.ts';
+import { tinyMotion } from '../../networks/model.ts';
 import { tinyFolder } from '../model.ts';
 
 const { signal } = new AbortController();
@@ -59,12 +60,16 @@ function shift(right: number): Correspondence {
   return { flow: { channels: 2, ...size, data: flow }, visible: { channels: 1, ...size, data: visible } };
 }
 
-type Look = { readonly noise?: ShotNoise; readonly settings?: Partial<PaintSettings> } & Partial<Consistency>;
+type Look = {
+  readonly noise?: ShotNoise;
+  readonly settings?: Partial<PaintSettings>;
+  readonly modules?: Part;
+} & Partial<Consistency>;
 
 /** Paints a shot of the given frames; `at` says how far right each has moved. */
 async function paint(
   frames: readonly Frame[],
-  { noise = 'still', settings = {}, ...changes }: Look,
+  { noise = 'still', settings = {}, modules, ...changes }: Look,
   { at = frames.map(() => 0), prompts = frames.map(() => 'a cat') }: { at?: number[]; prompts?: string[] } = {},
   kept = new Map<number, Painted>(),
 ): Promise<Frame[]> {
@@ -75,7 +80,9 @@ async function paint(
     profile: 'fast',
     pictures: 100,
     size,
+    ...(modules && { motion: modules }),
   });
+  const motion = modules !== undefined;
   const shot: Shot = {
     keys: frames.map((_, i) => 10 * i),
     job: (key) => {
@@ -85,8 +92,8 @@ async function paint(
     motion: (key, other) => Promise.resolve(shift(at[other / 10]! - at[key / 10]!)),
     result: (key) => Promise.resolve(kept.get(key)!),
   };
-  const brush = openShot(painter, { noise, consistency }, shot);
-  for (const window of windowsOf(shot.keys, consistency)) {
+  const brush = openShot(painter, { noise, consistency, motion }, shot);
+  for (const window of windowsOf(shot.keys, { consistency, motion })) {
     if (window.every((key) => kept.has(key))) continue;
     const painted = await brush.paint(window, signal);
     for (const [i, key] of window.entries()) kept.set(key, painted[i]!);
@@ -250,7 +257,10 @@ describe('a shot', () => {
     fc.assert(
       fc.property(fc.uniqueArray(fc.nat(500)), fc.integer({ min: 1, max: 9 }), fc.boolean(), (some, window, sees) => {
         const keys = some.sort((a, b) => a - b);
-        const windows = windowsOf(keys, { ...ALONE, attention: sees ? 'anchored' : 'own', window });
+        const windows = windowsOf(keys, {
+          consistency: { ...ALONE, attention: sees ? 'anchored' : 'own', window },
+          motion: false,
+        });
         expect(windows.flat()).toEqual(keys);
         expect(windows[0]?.length ?? 1).toBe(1);
         for (const one of windows) expect(one.length).toBeLessThanOrEqual(sees ? window : 1);
@@ -261,10 +271,40 @@ describe('a shot', () => {
   it('says on which keys each window depends', () => {
     const keys = [3, 8, 12, 20];
     const decisive = (noise: ShotNoise, changes: Partial<Consistency> = {}) =>
-      decisiveFor([12], keys, { noise, consistency: { ...ALONE, ...changes } });
+      decisiveFor([12], keys, { noise, consistency: { ...ALONE, ...changes }, motion: false });
     expect(decisive('own')).toEqual([12]);
-    expect(decisive('still')).toEqual([3, 12]);
+    expect(decisive('still')).toEqual([12]);
     expect(decisive('carried')).toEqual([3, 8, 12]);
     expect(decisive('own', { colour: true })).toEqual([3, 8, 12]);
+  });
+});
+
+describe('motion modules', () => {
+  const frames = Array.from({ length: 30 }, (_, i) => picture(i));
+  const settings = { steps: 2 };
+
+  it('move windows of keys, each going on from what the last ones before it became', async () => {
+    const modules = await tinyMotion();
+    const kept = new Map<number, Painted>();
+    const all = await paint(frames, { modules, settings }, {}, kept);
+    const alone = await paint(frames.slice(0, 1), { settings });
+    expect(apart(all[0]!, alone[0]!)).toBeGreaterThan(0.02);
+    // As after an interruption between the two windows, and with another result of an earlier key.
+    const after = async (changed: number | null) => {
+      const first = new Map([...kept].slice(0, 28));
+      if (changed !== null) first.set(10 * changed, { ...kept.get(10 * changed)!, picture: picture(9) });
+      return (await paint(frames, { modules, settings }, {}, first)).slice(28);
+    };
+    expect(await after(null)).toEqual(all.slice(28));
+    expect(await after(5)).toEqual(all.slice(28));
+    const [next] = await after(27);
+    expect(apart(next!, all[28]!)).toBeGreaterThan(0.02);
+  });
+
+  it('go in windows of their own length, and depend on all keys before', () => {
+    const keys = Array.from({ length: 70 }, (_, i) => 3 * i);
+    const both = { noise: 'own', consistency: ALONE, motion: true } as const;
+    expect(windowsOf(keys, both).map(({ length }) => length)).toEqual([28, 28, 14]);
+    expect(decisiveFor(keys.slice(28, 56), keys, both)).toEqual(keys.slice(0, 56));
   });
 });
