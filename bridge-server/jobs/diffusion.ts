@@ -170,7 +170,7 @@ export async function openAtelier(
   return {
     notes: [...opened.notes, ...prompts.notes, ...details.notes, ...controls.maps.flatMap(({ notes }) => notes)],
     pictures,
-    close: controls.close,
+    close: () => controls.close(),
   };
 }
 

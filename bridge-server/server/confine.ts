@@ -79,14 +79,8 @@ const confineMask = async (mask: MaskRequest, bounds: Bounds): Promise<MaskReque
   mask.kind === 'images' ? { ...mask, folder: await confineInput(mask.folder, bounds) } : mask;
 
 async function confineMap(map: ControlMap, bounds: Bounds): Promise<ControlMap> {
-  switch (map.kind) {
-    case 'images':
-      return { ...map, folder: await confineInput(map.folder, bounds) };
-    case 'annotator':
-      return { ...map, file: await confineModel(map.file, bounds) };
-    default:
-      return map;
-  }
+  if (map.kind === 'images') return { ...map, folder: await confineInput(map.folder, bounds) };
+  return map.kind === 'annotator' ? { ...map, file: await confineModel(map.file, bounds) } : map;
 }
 
 /** A file or folder of weights: one that the user keeps as a model, or one within the roots like everything else. */

@@ -48,7 +48,7 @@ describe('models', () => {
     const bytes = await readFile(file);
     const first = await verify();
     expect(first).toMatchObject({ code: 0, states: ['recorded'] });
-    const last = first.stderr.trim().split('\n').at(-1)!;
+    const last = first.stderr.trim().split('\n').at(-1) ?? '';
     expect(JSON.parse(last)).toEqual({ doneBytes: bytes.length, totalBytes: bytes.length });
     expect(await verify()).toMatchObject({ code: 0, states: ['unchanged'] });
 
