@@ -21,8 +21,8 @@ export type RecordOptions = {
  * From how many elements on LoRAs are multiplied by beside a weight instead of being added to it. Layers of large weights see few
  * pixels, and pay little for two thin matrices more; adding costs a mapped weight time in every run, and a folded one time and
  * memory while it is loaded. Measured on the U-Net of SD 1.5 at 64x64 with three LoRAs of rank 16, one with convolutions: mapped, a
- * step takes 25 % longer with all added, 9 % with none, 6 % so; folded, all added load in 32 s at a peak of 13 GB and a step
- * takes as long as without any, so it is 13 s, 7.4 GB (8 s and 6.3 GB without any), and 2 % a step.
+ * step takes 25 % longer with all added, 9 % with none, 7 % so; folded, all added load in 32 s at a peak of 13 GB and a step
+ * takes as long as without any, so it is 11 s, 6.9 GB (8 s and 6.3 GB without any), and 2 % a step.
  */
 const APART_FROM = 1_500_000;
 

@@ -34,13 +34,13 @@ const WIDTHS: ReadonlyMap<number, Family> = new Map([
   [1280, 'sdxl-refiner'],
 ]);
 
-/** Families that people also have files of, and a tensor that gives each away (anywhere in the name). */
+/** Families that people also have files of, and a tensor that gives each away (anywhere in the name, also in that of a LoRA's). */
 export const FOREIGN_FAMILIES: readonly { readonly name: string; readonly marker: RegExp }[] = [
-  { name: 'FLUX', marker: /(^|\.)double_blocks\.0\.img_attn\.|(^|\.)single_transformer_blocks\.0\./ },
-  { name: 'Stable Diffusion 3', marker: /(^|\.)joint_blocks\.0\./ },
+  { name: 'FLUX', marker: /(^|[._])double_blocks[._]0[._]img_attn|(^|[._])single_transformer_blocks[._]0[._]/ },
+  { name: 'Stable Diffusion 3', marker: /(^|[._])joint_blocks[._]0[._]/ },
   { name: 'Stable Video Diffusion', marker: /\.time_mixer\.mix_factor$|\.time_stack\./ },
   { name: 'Stable Cascade', marker: /(^|\.)clip_txt_pooled_mapper\.|(^|\.)clip_t_mapper\./ },
   { name: 'Stable Diffusion 2 unCLIP', marker: /^embedder\.model\.visual\.|^noise_augmentor\./ },
   { name: 'PixArt', marker: /(^|\.)caption_projection\.linear_1\.|(^|\.)y_embedder\.y_embedding$/ },
-  { name: 'Wan', marker: /(^|\.)blocks\.0\.cross_attn\.norm_q\./ },
+  { name: 'Wan', marker: /(^|\.)blocks\.0\.cross_attn\.norm_q\.|^lora_unet_blocks_0_cross_attn_/ },
 ];

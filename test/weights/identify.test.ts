@@ -184,6 +184,10 @@ describe('what a file is, by its tensors', () => {
 
   it.each([
     ['FLUX', 'double_blocks.0.img_attn.qkv.weight'],
+    ['FLUX', 'lora_unet_double_blocks_0_img_attn_qkv.lora_down.weight'],
+    ['FLUX', 'transformer.single_transformer_blocks.0.attn.to_q.lora_A.weight'],
+    ['Stable Diffusion 3', 'lora_unet_joint_blocks_0_x_block_attn_qkv.lora_down.weight'],
+    ['Wan', 'lora_unet_blocks_0_cross_attn_k.lora_down.weight'],
     ['Stable Diffusion 3', 'model.diffusion_model.joint_blocks.0.x_block.attn.qkv.weight'],
     ['Stable Video Diffusion', 'model.diffusion_model.input_blocks.1.0.time_stack.in_layers.0.weight'],
   ])('%s is refused by name', async (family, name) => {
