@@ -66,9 +66,6 @@ function extremes({ width, height, data }: Planes, pick: (a: number, b: number) 
   return out;
 }
 
-/** Of the low threshold: how weak an edge may be where most of the window has it. */
-const KEPT = 0.5;
-
 /**
  * Canny's hysteresis, also along the motion: a line begins where most frames of the window have an edge within a pixel, each counting
  * for as much as it is trusted, even if this frame's own is only half the low threshold; it goes on over what is above the low
@@ -78,12 +75,11 @@ const KEPT = 0.5;
 export function steadyEdges(own: Edges, nearby: readonly Nearby<Edges>[], options: CannyOptions): Uint8Array {
   const { width, height } = own;
   const { low } = thresholdsOf(options);
-  const least = low * (options.gradient === 'l1' ? KEPT : KEPT ** 2);
   const others = nearby.map(({ flow, trust, values }) => ({ flow, trust, near: widened(values.edges, width, height) }));
   const classes = new Uint8Array(own.ridge.length);
   for (let y = 0, p = 0; y < height; y++) {
     for (let x = 0; x < width; x++, p++) {
-      if (!(own.ridge[p]! > least)) continue;
+      if (own.ridge[p] === 0) continue;
       let votes = own.edges[p]!;
       let all = 1;
       for (const { flow, trust, near } of others) {
