@@ -28,7 +28,7 @@ function line(job: JobRecord): string {
 /** What its keys are painted with. */
 function painted({ keys, look }: RenderRequest): string {
   if (keys.kind === 'images') return 'own keys';
-  return look.kind === 'diffusion' ? look.prompt.replace(/\s+/g, ' ').slice(0, 60) : look.kind;
+  return look.kind === 'diffusion' ? look.prompt.replace(/[\s\p{Cc}]+/gu, ' ').slice(0, 60) : look.kind;
 }
 
 function words(state: JobState): string {

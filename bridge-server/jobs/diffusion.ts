@@ -5,6 +5,7 @@ import type { Correspondence } from '../diffusion/consistency/correspondence.ts'
 import { decisiveFor, openShot, windowsOf } from '../diffusion/consistency/shot.ts';
 import { leadsByCourse, linksKeys } from '../diffusion/consistency/settings.ts';
 import { openPainter, type Painted, type PaintJob, planOf } from '../diffusion/painter.ts';
+import type { Placement } from '../diffusion/runtime/messages.ts';
 import type { Runtime } from '../diffusion/runtime/runtime.ts';
 import { maskOf } from '../masks/mask.ts';
 import { FrameWindow, openClip } from '../media/clip.ts';
@@ -39,7 +40,7 @@ export type KeyPlace = { readonly folder: string; readonly entries: ReadonlyMap<
 
 /** A model and all that steers it, opened and found to go together and to fit the clip. */
 export type Atelier = {
-  /** What the user should know. */
+  /** What the user should know, as far as it is known yet. */
   readonly notes: readonly string[];
   /** The keys as the model repaints them. Those that are not there yet are painted now; each is kept as soon as it is done. */
   pictures(keys: readonly number[], cuts: readonly number[]): Promise<Pictures>;
@@ -71,6 +72,8 @@ export async function openAtelier(
     await controls.close();
     throw error;
   });
+
+  const placed: string[] = [];
 
   /** What decides the picture of a key besides the look and the keys before it. */
   async function identityOf(key: number): Promise<readonly string[]> {
@@ -164,14 +167,35 @@ export async function openAtelier(
         }
       }
     }
+    placed.push(...whereItRan(runtime));
     return { frames: keys, identity, get: picture };
   }
 
   return {
-    notes: [...opened.notes, ...prompts.notes, ...details.notes, ...controls.maps.flatMap(({ notes }) => notes)],
+    get notes() {
+      const maps = controls.maps.flatMap(({ notes }) => notes);
+      return [...opened.notes, ...prompts.notes, ...details.notes, ...maps, ...placed];
+    },
     pictures,
     close: () => controls.close(),
   };
+}
+
+const PROVIDERS: Partial<Record<Placement['provider'], string>> = {
+  cpu: 'the CPU',
+  webgpu: 'the GPU by WebGPU',
+  cuda: 'the GPU by CUDA',
+  dml: 'the GPU by DirectML',
+  coreml: 'Core ML',
+};
+
+/** Where the U-Net ran, and what was passed over. */
+function whereItRan(runtime: Runtime): string[] {
+  const placement = runtime.placements().findLast(({ name }) => name === 'UNet')?.placement;
+  if (!placement) return [];
+  const others = placement.passedOver.map(({ provider }) => provider);
+  const why = others.length === 0 ? '' : `: ${others.join(' and ')} cannot be used here`;
+  return [`The network ran on ${PROVIDERS[placement.provider] ?? placement.provider}${why}.`];
 }
 
 /** The maps that the look's ControlNets are shown. They are drawn from the whole clip, so that they are the same in every range of it. */
