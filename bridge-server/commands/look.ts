@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import { findAnnotator } from '../control/annotator/find.ts';
 import { builtInMap, type ControlKind, isNetFor } from '../control/kinds.ts';
 import { USUAL_CONSISTENCY } from '../diffusion/consistency/settings.ts';
+import { usualSampling } from '../diffusion/usual-sampling.ts';
 import { Failure } from '../errors.ts';
 import { folders } from '../folders.ts';
 import { withNamedLoras } from '../models/prompt-loras.ts';
@@ -122,7 +123,7 @@ async function diffusionLook(options: LookOptions, given: string, store: ModelSt
   const file = (name: string): Promise<string> => located(name, store);
   const model = options.model === undefined ? await onlyCheckpoint(given, store) : await file(options.model);
   const { identity } = await openModel(model);
-  const { steps, guidance } = usual(identity.variant);
+  const { steps, guidance } = usualSampling(identity.variant);
   const controls: DiffusionLook['controls'] = [];
   for (const { kind, folder, net, weight, start, end } of options.control) {
     controls.push({
@@ -225,18 +226,4 @@ async function onlyCheckpoint(option: string, store: ModelStore): Promise<string
   const [only, another] = paths;
   if (only === undefined || another !== undefined) throw new Failure('model-not-said', { option, names });
   return only;
-}
-
-/** Steps and guidance for a model: one that was distilled takes few, and hardly any guidance. */
-function usual(variant: Variant | null): { steps: number; guidance: number } {
-  switch (variant?.distilled ?? null) {
-    case 'turbo':
-    case 'lightning':
-    case 'hyper':
-      return { steps: 8, guidance: 1 };
-    case 'lcm':
-      return { steps: 8, guidance: 1.5 };
-    case null:
-      return { steps: 20, guidance: 7.5 };
-  }
 }

@@ -16,7 +16,16 @@ export type Health = z.infer<typeof healthSchema>;
 
 /** Answer to GET /v1/models: the checkpoints that can paint. */
 export const modelsSchema = z.object({
-  models: z.array(z.object({ path: z.string(), name: z.string(), family: z.string() })),
+  models: z.array(
+    z.object({
+      path: z.string(),
+      name: z.string(),
+      family: z.string(),
+      /** What it samples well with: a distilled model takes few steps and hardly any guidance. */
+      steps: z.int(),
+      guidance: z.number(),
+    }),
+  ),
 });
 
 /** Answer to GET /v1/folder?path=…: what may be painted there. Without a path: the folders that the user allowed. */

@@ -1,6 +1,7 @@
 import { Failure } from '../errors.ts';
 import type { JobEvent, JobRecord, JobState, PreviewEvent } from '../jobs/job.ts';
 import type { Jobs } from '../jobs/queue.ts';
+import { usualSampling } from '../diffusion/usual-sampling.ts';
 import { encodeJpeg } from '../media/image.ts';
 import { withNamedLoras } from '../models/prompt-loras.ts';
 import type { ModelStore } from '../models/store.ts';
@@ -94,7 +95,9 @@ export class Desk {
   async models(): Promise<readonly InstalledModel[]> {
     const models = (await this.#models?.list()) ?? [];
     return models.flatMap(({ path, name, identity }) =>
-      identity?.kind === 'checkpoint' && identity.family ? [{ path, name, family: FAMILY_NAMES[identity.family] }] : [],
+      identity?.kind === 'checkpoint' && identity.family
+        ? [{ path, name, family: FAMILY_NAMES[identity.family], ...usualSampling(identity.variant) }]
+        : [],
     );
   }
 

@@ -1,4 +1,5 @@
 import { useState } from 'react';
+import type { InstalledModel } from '../../bridge-server/protocol/http.ts';
 import type { Connection } from '../bridge/connection.ts';
 import type { Host } from '../host/host.ts';
 import { CODECS, KEYS, PROFILES, STYLES, type Choices, type Style } from '../request.ts';
@@ -85,6 +86,8 @@ export function Look({ host, connection, choices, change }: Props) {
 }
 
 function Prompt({ connection, choices, change }: Omit<Props, 'host'>) {
+  const take = (model: InstalledModel | null): void =>
+    change(model ? { model: model.path, steps: model.steps, guidance: model.guidance } : { model: '' });
   return (
     <>
       <TextArea
@@ -93,7 +96,7 @@ function Prompt({ connection, choices, change }: Omit<Props, 'host'>) {
         placeholder={words.style.promptHint}
         onChange={(prompt) => change({ prompt })}
       />
-      <ModelChoice connection={connection} value={choices.model} onChange={(model) => change({ model })} />
+      <ModelChoice connection={connection} value={choices.model} onChange={take} />
       <Slider
         label={words.style.strength}
         value={choices.strength}

@@ -8,7 +8,8 @@ import { Choice } from './widgets.tsx';
 export function ModelChoice(props: {
   readonly connection: Connection;
   readonly value: string;
-  readonly onChange: (path: string) => void;
+  /** With what the model samples well with; null when there is none. */
+  readonly onChange: (model: InstalledModel | null) => void;
 }) {
   const { connection, value, onChange } = props;
   const [models, setModels] = useState<readonly InstalledModel[] | null>(null);
@@ -19,10 +20,10 @@ export function ModelChoice(props: {
       gone = true;
     };
   }, [connection]);
-  const first = models?.[0]?.path;
+  const first = models?.[0] ?? null;
   const lost = models !== null && !models.some(({ path }) => path === value);
   useEffect(() => {
-    if (lost && (first ?? '') !== value) onChange(first ?? '');
+    if (lost && (first?.path ?? '') !== value) onChange(first);
   });
   if (models === null) return null;
   if (models.length === 0) return <div className="warning">{words.style.noModel}</div>;
@@ -31,7 +32,7 @@ export function ModelChoice(props: {
       label={words.style.model}
       value={value}
       options={models.map(({ path, name, family }) => ({ value: path, name: `${name} (${family})` }))}
-      onChange={onChange}
+      onChange={(path) => onChange(models.find((model) => model.path === path) ?? null)}
     />
   );
 }

@@ -1,5 +1,5 @@
 import { mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import sharp from 'sharp';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { openClip } from '../../bridge-server/media/clip.ts';
@@ -10,10 +10,11 @@ import type { EditorHost } from '../../plugin/host/host.ts';
 import { premiereHost } from '../../plugin/host/premiere.ts';
 import { Renders, type Memory, type Render } from '../../plugin/renders.ts';
 import { requestOf, USUAL, type Choices } from '../../plugin/request.ts';
+import { tinyFolder } from '../diffusion/model.ts';
 import { SimAfterEffects } from '../hosts/after-effects.ts';
 import { SimPremiere, type MediaFacts } from '../hosts/premiere.ts';
 import { HEIGHT, makeClip, numberedPicture, numbersOf, WIDTH } from '../media/clips.ts';
-import { newInstall, removeInstall, serve, type Install, type Served } from '../server/bridge.ts';
+import { newInstall, pentimento, removeInstall, serve, type Install, type Served } from '../server/bridge.ts';
 
 /**
  * From the selection to the timeline, with a real clip on disk, the real bridge and real propagation: only the editor is
@@ -27,7 +28,9 @@ const FILM = { num: 24000, den: 1001 };
 let install: Install;
 let bridge: Served;
 let source: string;
+let checkpoint: string;
 beforeAll(async () => {
+  checkpoint = await tinyFolder('sd15');
   install = await newInstall();
   bridge = await serve(install);
   const options = ['-c:v', 'libx264', '-crf', '12', '-c:a', 'aac', '-shortest'];
@@ -47,11 +50,15 @@ const memory = (): Memory => {
   return { getItem: (name) => held.get(name) ?? null, setItem: (name, value) => void held.set(name, value) };
 };
 
-function panel(host: EditorHost, kept: Memory = memory(), port = bridge.port): { renders: Renders; close: () => void } {
+function panel(
+  host: EditorHost,
+  kept: Memory = memory(),
+  port = bridge.port,
+): { renders: Renders; connection: Connection; close: () => void } {
   const tokens = { read: () => Promise.resolve(bridge.token), keep: () => Promise.resolve() };
   const connection = new Connection({ ports: [port], tokens, retryMs: [50] });
   onTestFinished(() => connection.close());
-  return { renders: new Renders(connection, host, kept), close: () => connection.close() };
+  return { renders: new Renders(connection, host, kept), connection, close: () => connection.close() };
 }
 
 /** The artist's own images, for every frame of a range: what the source shows there. */
@@ -185,6 +192,36 @@ test('several selected clips are several jobs; a second version lies above the f
   );
   const { video } = sim.sequence(sequence.guid);
   for (const track of [1, 2]) expect(video[track]!.clips.map(({ start }) => start)).toEqual([one.start, two.start]);
+});
+
+test('what a prompt describes is painted by an installed model, and shown while it comes', async () => {
+  await pentimento(install, 'models', 'add', checkpoint);
+  const { host, select } = premiere();
+  select(40, 2, 10);
+  const { renders, connection } = panel(host);
+  await new Promise<void>((resolve) => {
+    const stop = connection.onChange(() => {
+      if (connection.state.kind !== 'connected') return;
+      stop();
+      resolve();
+    });
+  });
+  const models = await connection.models();
+  expect(models).toEqual([
+    { path: checkpoint, name: basename(checkpoint), family: 'Stable Diffusion 1.5', steps: 20, guidance: 7.5 },
+  ]);
+  const previews: string[] = [];
+  connection.onChange(() => {
+    previews.push(...connection.previews.values());
+    const failed = connection.jobs.find((job) => job.state.state === 'failed');
+    if (failed?.state.state === 'failed') throw new Error(failed.state.error.message);
+  });
+  const prompt = 'a lighthouse at dusk';
+  await paint(host, renders, { style: 'prompt', model: models[0]!.path, prompt, steps: 4, keys: 'every-12' });
+  expect((await ended(renders))[0]!.end).toEqual({ kind: 'placed', where: 'V2' });
+  expect(previews[0]).toMatch(/^data:image\/jpeg;base64,\/9j\//);
+  // Nothing of them is kept once the job is done.
+  expect(connection.previews.size).toBe(0);
 });
 
 test('a panel that closes while its shot is painted leaves the rest to the next one', async () => {
