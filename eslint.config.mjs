@@ -4,7 +4,7 @@ export default tseslint.config(
   { ignores: ['node_modules', 'build', 'dist', 'out', 'bridge-server/kernels/assembly', '**/*.mjs'] },
   tseslint.configs.recommendedTypeChecked,
   {
-    languageOptions: { parserOptions: { projectService: true } },
+    languageOptions: { parserOptions: { projectService: { allowDefaultProject: ['webpack.config.js'] } } },
     rules: {
       // Every switch over a closed union must say what it does with each member.
       '@typescript-eslint/switch-exhaustiveness-check': 'error',
