@@ -38,8 +38,8 @@ async function modelWith(shape: Shape): Promise<{ model: Model; weight: Float32A
   const identity = { ...(await tiny('sd15')).identity, path: file.path };
   return {
     model: { path: file.path, identity, parts: { unet: part }, folder: null, scheduler: null },
-    weight: valuesOf(contents[`${MODULE}.weight`]!),
-    bias: valuesOf(contents[`${MODULE}.bias`]!),
+    weight: valuesOf(contents[`${MODULE}.weight`]),
+    bias: valuesOf(contents[`${MODULE}.bias`]),
   };
 }
 
@@ -163,15 +163,15 @@ const lokr =
     if (first === 'whole') w1 = put('lokr_w1', [o1, i1]);
     else {
       const [a, b] = [put('lokr_w1_a', [o1, rank]), put('lokr_w1_b', [rank, i1])];
-      w1 = (row, column) => sum(rank, (n) => a(row!, n) * b(n, column!));
+      w1 = (row, column) => sum(rank, (n) => a(row, n) * b(n, column));
     }
     let w2: Reader;
     if (second === 'whole') {
       const w = put('lokr_w2', [o2, i2, k, k]);
-      w2 = (row, channel, tap) => w(row!, channel!, Math.floor(tap! / k), tap! % k);
+      w2 = (row, channel, tap) => w(row, channel, Math.floor(tap / k), tap % k);
     } else if (second === 'factored') {
       const [a, b] = [put('lokr_w2_a', [o2, rank]), put('lokr_w2_b', [rank, i2 * k * k])];
-      w2 = (row, channel, tap) => sum(rank, (n) => a(row!, n) * b(n, channel! * k * k + tap!));
+      w2 = (row, channel, tap) => sum(rank, (n) => a(row, n) * b(n, channel * k * k + tap));
     } else {
       const [a, b, t] = [
         put('lokr_w2_a', [rank, o2]),
@@ -179,7 +179,7 @@ const lokr =
         put('lokr_t2', [rank, rank, k, k]),
       ];
       w2 = (row, channel, tap) =>
-        sum(rank, (n) => sum(rank, (m) => t(n, m, Math.floor(tap! / k), tap! % k) * a(n, row!) * b(m, channel!)));
+        sum(rank, (n) => sum(rank, (m) => t(n, m, Math.floor(tap / k), tap % k) * a(n, row) * b(m, channel)));
     }
     const at = (row: number, channel: number, tap: number): number =>
       w1(Math.floor(row / o2), Math.floor(channel / i2)) * w2(row % o2, channel % i2, tap);
