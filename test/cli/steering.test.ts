@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { readdir } from 'node:fs/promises';
+import { cp, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { readImage } from '../../bridge-server/media/image.ts';
@@ -94,6 +94,10 @@ describe('ControlNets', () => {
   it('are found in the store by the kind of map', async () => {
     const { said } = await refused('--control', 'depth=maps');
     expect(said).toMatch(/no ControlNet for depth/);
+    const led = await painted('--control', `canny:1:${NET}`);
+    await cp(NET, join(install.desk, 'nets', 'control_v11p_canny'), { recursive: true });
+    await run(install, 'models', 'add', 'nets');
+    expect(await painted('--control', 'canny')).toBe(led);
   });
 
   it('that do not fit are refused', async () => {
