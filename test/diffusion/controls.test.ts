@@ -11,8 +11,7 @@ import { compare } from '../../bridge-server/parity/case.ts';
 import { controlNets } from '../../bridge-server/parity/controlnets.ts';
 import { tinyModel } from '../../bridge-server/parity/pipelines.ts';
 import { type Part, requirePart } from '../../bridge-server/weights/model.ts';
-import { openSafetensors } from '../../bridge-server/weights/safetensors.ts';
-import { noise } from '../networks/model.ts';
+import { noise, tinyMotion } from '../networks/model.ts';
 
 const GOLDENS = path.join(import.meta.dirname, '..', 'goldens');
 const { signal } = new AbortController();
@@ -227,23 +226,7 @@ describe('contexts of motion modules', () => {
 });
 
 describe('motion modules', async () => {
-  /** The module of the reference data, which is 16 channels wide, at the two places of the way down that are. */
-  const file = await openSafetensors(path.join(GOLDENS, 'animatediff', 'motion_module.safetensors'));
-  const motion: Part = {
-    kind: 'motion',
-    path: file.path,
-    family: 'sd15',
-    config: { num_attention_heads: 4, norm_num_groups: 8 },
-    changes: new Map(),
-    weights: new Map(
-      [0, 1].flatMap((layer) =>
-        [...file.tensors].map(([name, tensor]) => [
-          `down_blocks.1.motion_modules.${layer}.${name}`,
-          { ...tensor, path: file.path, transposed: false },
-        ]),
-      ),
-    ),
-  };
+  const motion = await tinyMotion();
   const another: Member = { ...member(99, [0]), guidance: { ...member(99, []).guidance, positive: read(50) } };
   const frames = Array.from({ length: 20 }, (_, i) => member(i, [0]));
   const controls = [control(1)];

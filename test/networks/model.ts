@@ -2,6 +2,7 @@ import path from 'node:path';
 import type { Family } from '../../bridge-server/weights/family.ts';
 import { type Model, openModel, type Part } from '../../bridge-server/weights/model.ts';
 import type { Tensor } from '../../bridge-server/onnx/session.ts';
+import { openSafetensors } from '../../bridge-server/weights/safetensors.ts';
 
 const GOLDENS = path.join(import.meta.dirname, '..', 'goldens');
 
@@ -32,6 +33,22 @@ export function partOfShapes(kind: Part['kind'], family: Family, shapes: Readonl
     config: null,
     changes: new Map(),
   };
+}
+
+/**
+ * Motion modules for the tiny SD 1.5: the one of the reference data, which is 16 channels wide, at the two places of the way down that
+ * are.
+ */
+export async function tinyMotion(): Promise<Part> {
+  const file = await openSafetensors(path.join(GOLDENS, 'animatediff', 'motion_module.safetensors'));
+  const weights = [0, 1].flatMap((layer) =>
+    [...file.tensors].map(
+      ([name, tensor]) =>
+        [`down_blocks.1.motion_modules.${layer}.${name}`, { ...tensor, path: file.path, transposed: false }] as const,
+    ),
+  );
+  const config = { num_attention_heads: 4, norm_num_groups: 8 };
+  return { kind: 'motion', path: file.path, family: 'sd15', config, changes: new Map(), weights: new Map(weights) };
 }
 
 /** Numbers in [-1, 1), the same for the same seed. */
