@@ -1,5 +1,15 @@
 /** The stages of a job, in the order in which they run. */
-export const STAGES = ['probe', 'track', 'analyse', 'keys', 'look', 'match', 'propagate', 'deliver'] as const;
+export const STAGES = [
+  'probe',
+  'track',
+  'analyse',
+  'keys',
+  'look',
+  'match',
+  'propagate',
+  'measure',
+  'deliver',
+] as const;
 export type Stage = (typeof STAGES)[number];
 
 /** What everything long reports. `etaSeconds` is the time left in this stage, null until there is a rate to tell it from. */

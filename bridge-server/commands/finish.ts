@@ -2,6 +2,7 @@ import { EXIT, exitCodeOf } from '../exit.ts';
 import { Failure } from '../errors.ts';
 import type { JobEvent, JobRecord, RenderResult } from '../jobs/job.ts';
 import type { Jobs } from '../jobs/queue.ts';
+import { stabilityInWords } from '../measure/agreement.ts';
 import { duration, progressTeller, sayFailure } from './say.ts';
 
 /** Who asks to cancel is obeyed within a second, even where something hangs. */
@@ -71,12 +72,13 @@ function tell({ id, version, state }: JobRecord, json: boolean): number {
   }
 }
 
-function inWords({ output, frames, keys, seconds, notes }: RenderResult): string {
+function inWords({ output, frames, keys, seconds, stability, notes }: RenderResult): string {
   const shown = keys.slice(0, 12).map(({ frame }) => frame);
   const which = `${shown.join(', ')}${keys.length > shown.length ? ', …' : ''}`;
   const lines = [
     output,
     `${frames} frames from ${keys.length} ${keys.length === 1 ? 'key' : 'keys'} (${which}) in ${duration(seconds)}.`,
+    ...stabilityInWords(stability),
     ...notes,
   ];
   return `${lines.join('\n')}\n`;

@@ -18,6 +18,7 @@ const WORDS: Record<Progress['stage'], string> = {
   look: 'Painting key frames',
   match: 'Following the motion',
   propagate: 'Painting between keys',
+  measure: 'Measuring the stability',
   deliver: 'Writing the result',
 };
 

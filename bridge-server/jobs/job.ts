@@ -1,3 +1,4 @@
+import type { ShotStability } from '../measure/agreement.ts';
 import type { Frame } from '../media/frame.ts';
 import type { RenderRequest } from '../protocol/request.ts';
 import type { FrameScore } from '../shot/analyse.ts';
@@ -23,6 +24,8 @@ export type RenderResult = {
   /** Frames that begin a new shot, and what the analysis says of every frame; empty where nothing depended on it. */
   readonly cuts: readonly number[];
   readonly scores: readonly FrameScore[];
+  /** How the keys and the frames of each shot agree; empty unless a model painted the keys. */
+  readonly stability: readonly ShotStability[];
   /** What the user should know about how the source was read or the request understood. */
   readonly notes: readonly string[];
 };

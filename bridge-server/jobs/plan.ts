@@ -19,14 +19,15 @@ export type Code = {
   readonly looks: string;
   /** Everything between a model's file and a painted picture. */
   readonly diffusion: string;
+  readonly measure: string;
 };
 
 export async function codeOf(kernels: string): Promise<Code> {
-  const [media, shot, propagate, looks] = await Promise.all(
-    ['media', 'shot', 'propagate', 'looks'].map((folder) => codeVersion(folder)),
+  const [media, shot, propagate, looks, measure] = await Promise.all(
+    ['media', 'shot', 'propagate', 'looks', 'measure'].map((folder) => codeVersion(folder)),
   );
   const diffusion = await codeVersion('control', 'diffusion', 'masks', 'networks', 'onnx', 'weights');
-  return { kernels, media: media!, shot: shot!, propagate: propagate!, looks: looks!, diffusion };
+  return { kernels, media: media!, shot: shot!, propagate: propagate!, looks: looks!, diffusion, measure: measure! };
 }
 
 export type Key = readonly string[];
@@ -87,3 +88,14 @@ export const matchKey = (source: Key, { before, after, from, to }: Span, code: C
 
 /** Of a span's frames: its correspondences and the pictures at its ends decide them. */
 export const resultKey = (match: Key, pictures: readonly string[]): Key => [...match, ...pictures];
+
+/** Of how the shots of a result hold together: `decisive` says what its keys and the frames between them depend on. */
+export const stabilityKey = (source: Key, { from, to }: FrameRange, decisive: readonly string[], code: Code): Key => [
+  ...source,
+  code.kernels,
+  code.shot,
+  code.propagate,
+  code.measure,
+  `${from}-${to}`,
+  ...decisive,
+];

@@ -19,6 +19,7 @@ import { refuseOutput } from './output.ts';
 import type { Pictures } from './pictures.ts';
 import { analysisKey, codeOf, lookKey, sourceKey } from './plan.ts';
 import { refuseSmallDisk } from './space.ts';
+import { stabilityOf } from './stability.ts';
 import { CacheDamage } from './stage-folder.ts';
 import { Stages } from './stages.ts';
 import { outputPath } from './version.ts';
@@ -89,6 +90,7 @@ async function attempt(request: RenderRequest, tools: Tools): Promise<Omit<Rende
     const frames = clip.range.to - clip.range.from;
     const between = readerOf(stretches);
     const painted = (n: number): Promise<Frame> => between(n) ?? pictures.get(n, signal);
+    const stability = atelier ? await stabilityOf(work, pictures, stretches, analysis.cuts, painted) : [];
     const delivery = { request, clip, source, painted, masks: masks && masks.pictures, channels };
     const notes = await stages
       .fresh('deliver', 'frames', frames)
@@ -100,6 +102,7 @@ async function attempt(request: RenderRequest, tools: Tools): Promise<Omit<Rende
       keys,
       cuts: analysis.cuts,
       scores: analysis.scores,
+      stability,
       notes: [...clip.notes, ...(masks?.notes ?? []), ...(atelier?.notes ?? []), ...notes],
     };
   } finally {

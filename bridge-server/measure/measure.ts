@@ -109,7 +109,14 @@ function settled(before: Step | null, step: Step, after: Step): FrameMeasures {
   return { ...step.measures, flicker: of('result'), sourceFlicker: of('source') };
 }
 
-async function motionBetween(engine: Engine, luma: Luma, before: Luma, width: number, height: number): Promise<Motion> {
+/** The motion between a frame and the one before it, by their luma. */
+export async function motionBetween(
+  engine: Engine,
+  luma: Luma,
+  before: Luma,
+  width: number,
+  height: number,
+): Promise<Motion> {
   const back = await flowBetween(engine, luma, before, width, height);
   const onward = await flowBetween(engine, before, luma, width, height);
   return {

@@ -6,6 +6,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import type { JobRecord } from '../../bridge-server/jobs/job.ts';
 import { openClip } from '../../bridge-server/media/clip.ts';
 import { ffprobe } from '../../bridge-server/media/ffmpeg.ts';
+import type { Frame } from '../../bridge-server/media/frame.ts';
 import { readImage, writePng } from '../../bridge-server/media/image.ts';
 import { tinyFolder } from '../diffusion/model.ts';
 import { makeFolder, removeFolder } from '../jobs/folder.ts';
@@ -57,9 +58,10 @@ describe('render --model', () => {
     const source = await openClip({ ...clip, path: desk('shot.mov') }, never);
     expect(painted.range).toEqual(source.range);
     expect(painted.rate).toEqual(source.rate);
-    const before = source.read(source.range, never)[Symbol.asyncIterator]();
+    const before: Frame[] = [];
+    for await (const frame of source.read(source.range, never)) before.push(frame);
     for await (const frame of painted.read(painted.range, never)) {
-      expect(meanDifference(frame.data, (await before.next()).value!.data)).toBeGreaterThan(2000);
+      expect(meanDifference(frame.data, before.shift()!.data)).toBeGreaterThan(2000);
     }
   });
 
@@ -89,7 +91,7 @@ describe('render --model', () => {
     const { stages, keys } = await rendered(install, ...all, '--out', 'all/');
     expect(keys).toHaveLength(3);
     expect(stages.look).toMatchObject({ computed: 3 });
-    expect(Object.keys(stages)).toEqual(['probe', 'keys', 'look', 'deliver']);
+    expect(Object.keys(stages)).toEqual(['probe', 'keys', 'look', 'measure', 'deliver']);
   });
 
   it('repaints only what the mask lets it, and exactly nothing else', async () => {

@@ -60,6 +60,7 @@ describe('the store', () => {
       keys: [],
       cuts: [],
       scores: [],
+      stability: [],
       notes: [],
     };
     store.setState(job.id, { state: 'done', result });
@@ -126,6 +127,7 @@ describe('the store', () => {
       keys: [],
       cuts: [],
       scores: [],
+      stability: [],
       notes: [],
     };
     store.setState(done, { state: 'done', result });
