@@ -11,7 +11,7 @@ import { ModelStore } from '../models/store.ts';
 import type { ControlMap } from '../protocol/control-map.ts';
 import type { BuiltInLook, DiffusionLook, RenderRequest } from '../protocol/request.ts';
 import { openModel } from '../weights/model.ts';
-import type { Identity, Variant } from '../weights/identify.ts';
+import type { Identity } from '../weights/identify.ts';
 
 /** What the command line says about how keys are painted. */
 export type LookOptions = {
