@@ -119,10 +119,8 @@ describe('a mask', () => {
       'layered/',
     );
     for (let n = 0; n < FRAMES; n++) {
-      const [alpha, layered] = await Promise.all([
-        changed(await readImage(desk('with alpha', `${n}.png`)), await frameIn('own alpha', n)),
-        changed(await frameIn('shot', n), await frameIn('layered', n)),
-      ]);
+      const alpha = changed(await readImage(desk('with alpha', `${n}.png`)), await frameIn('own alpha', n));
+      const layered = changed(await frameIn('shot', n), await frameIn('layered', n));
       expect(alpha!.left).toBe(40);
       expect(layered!.left).toBe(40);
     }
@@ -248,7 +246,7 @@ describe('what does not fit is refused before any work', () => {
   ])('%s', async (_, args, words, exit) => {
     const { code, stdout, stderr } = await run(install, 'render', ...paint(...args), '--out', 'refused.mov', '--json');
     expect(stdout).toBe('');
-    const { error } = JSON.parse(stderr.trim().split('\n').at(-1)!) as { error: { message: string; remedy: string } };
+    const { error } = JSON.parse(stderr.trim().split('\n').at(-1)) as { error: { message: string; remedy: string } };
     expect(error.message).toMatch(words);
     expect(error.remedy).toMatch(/^[A-Z].*\.$/);
     expect(code).toBe(exit);
