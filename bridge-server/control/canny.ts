@@ -115,13 +115,16 @@ function gradients({ channels, width, height, data }: Planes, gradient: CannyOpt
       sums[width + 1] = sums[width]!;
       steps[width + 1] = steps[width]!;
       const at = (y + 1) * stride + 1;
-      let [sumLeft, sumHere, stepLeft, stepHere] = [sums[0], sums[1]!, steps[0], steps[1]!];
+      let sumLeft = sums[0];
+      let sumHere = sums[1]!;
+      let stepLeft = steps[0];
+      let stepHere = steps[1]!;
       for (let x = 0, p = y * width; x < width; x++, p++) {
         const sumRight = sums[x + 2]!;
         const stepRight = steps[x + 2]!;
         const gx = sumRight - sumLeft;
         const gy = stepLeft + 2 * stepHere + stepRight;
-        const m = isSquared ? gx * gx + gy * gy : (gx < 0 ? -gx : gx) + (gy < 0 ? -gy : gy);
+        const m = isSquared ? gx * gx + gy * gy : Math.abs(gx) + Math.abs(gy);
         if (c === 0 || m > length[at + x]!) {
           length[at + x] = m;
           dx[p] = gx;

@@ -1,10 +1,11 @@
-import type { Planes } from '../diffusion/picture/planes.ts';
+import { type Planes, withData } from '../diffusion/picture/planes.ts';
 import { blurred } from './blur.ts';
 import { luminance } from './picture.ts';
 import { unitOf } from './soft-edge.ts';
 
-/** Deviation of the finer Gaussian at 512, and how much wider the other is: about that of the eye's receptive fields. */
-const FINE = 0.9;
+/** Deviations of the finer Gaussian at 512, for sharp lines and for soft ones. */
+const PENS = [0.9, 2];
+/** How much wider the other Gaussian is: about that of the eye's receptive fields. */
 const RATIO = 1.6;
 /** A line's contrast, against the light around it, where it begins to show and where it is as good as white. */
 const FAINT = 0.012;
@@ -21,12 +22,16 @@ const DARKEST = 0.12;
  */
 export function lineArt(picture: Planes): Planes {
   const unit = unitOf(picture);
-  const fine = blurred(luminance(picture), FINE * unit);
-  const { data: around } = blurred(fine, FINE * unit * Math.sqrt(RATIO ** 2 - 1));
-  const data = fine.data.map((value, p) => {
-    const contrast = (around[p]! - value) / (around[p]! + DARKEST);
-    const t = Math.min(Math.max((contrast - FAINT) / (FULL - FAINT), 0), 1);
-    return t * t * (3 - 2 * t);
-  });
-  return { ...fine, data };
+  const luma = luminance(picture);
+  const lines = new Float32Array(luma.data.length);
+  for (const pen of PENS) {
+    const fine = blurred(luma, pen * unit);
+    const { data: around } = blurred(fine, pen * unit * Math.sqrt(RATIO ** 2 - 1));
+    for (let p = 0; p < lines.length; p++) {
+      const contrast = (around[p]! - fine.data[p]!) / (around[p]! + DARKEST);
+      const t = Math.min(Math.max((contrast - FAINT) / (FULL - FAINT), 0), 1);
+      lines[p] = Math.max(lines[p]!, t * t * (3 - 2 * t));
+    }
+  }
+  return withData(luma, lines);
 }

@@ -10,6 +10,8 @@ const SCALES = [1.2, 2.4, 4.8];
 /** How far around an edge other edges make it part of a texture, and how much of theirs is taken off. */
 const SURROUND = 14;
 const INHIBITION = 1.1;
+/** Edge strength that is taken off everywhere: grain and compression have about that. */
+const GRAIN = 0.003;
 /** The edge strength that is half white; a step of one, black to white, has 0.4. */
 const HALF = 0.03;
 
@@ -39,7 +41,7 @@ export function softEdge(picture: Planes): Planes {
   const strength: Planes = { channels: 1, width, height, data: persistent };
   const around = blurred(strength, SURROUND * unit).data;
   const data = persistent.map((own, p) => {
-    const left = Math.max(own - INHIBITION * around[p]!, 0);
+    const left = Math.max(own - INHIBITION * around[p]! - GRAIN, 0);
     return left / (left + HALF);
   });
   return { channels: 1, width, height, data };
