@@ -189,7 +189,7 @@ describe('a detail', () => {
     const args = [...whole(), '--detail', '2=60,30,24x20', '--detail-prompt', 'a face', '--out', 'detailed/'];
     const { stages, notes } = await rendered(install, ...args);
     expect(stages.track).toMatchObject({ computed: FRAMES - 1 });
-    expect(notes).toEqual([]);
+    expect(notes.join()).not.toContain('could not be followed');
     const middles: number[] = [];
     for (let n = 0; n < FRAMES; n++) {
       const seen = changed(await frameIn('whole', n), await frameIn('detailed', n))!;
@@ -219,7 +219,7 @@ describe('a detail', () => {
     const args = ['cut shot', ...whole().slice(1)];
     await rendered(install, ...args, '--out', 'cut whole/');
     const { notes } = await rendered(install, ...args, '--detail', '0=60,30,24x20', '--out', 'cut detail/');
-    expect(notes).toHaveLength(1);
+    expect(notes.filter((note) => note.includes('could not be followed'))).toHaveLength(1);
     expect(notes[0]).toMatch(/frame 0 could not be followed to 3 frames \(the first is frame 4\)/);
     for (let n = 0; n < FRAMES; n++) {
       expect(same(await frameIn('cut whole', n), await frameIn('cut detail', n)), `frame ${n}`).toBe(n >= 4);
