@@ -1,10 +1,12 @@
 import { createHash } from 'node:crypto';
-import { cp, readdir } from 'node:fs/promises';
+import { cp, mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { readImage } from '../../bridge-server/media/image.ts';
 import { tinyFolder } from '../diffusion/model.ts';
 import { makeFolder, removeFolder } from '../jobs/folder.ts';
+import { motionShapes, noise } from '../networks/model.ts';
+import { float32, safetensorsBytes } from '../weights/file.ts';
 import { sceneFolder } from './footage.ts';
 import { newInstall, rendered, run, start, type Install } from './install.ts';
 
@@ -111,6 +113,41 @@ describe('ControlNets', () => {
     const { code, said } = await refused('--control', `depth:1:${NET}`);
     expect(code).toBe(2);
     expect(said).toMatch(/annotator/);
+  });
+});
+
+describe('motion modules', () => {
+  /** As diffusers lays them out, for the tiny model's levels; small numbers everywhere. */
+  async function motionFolder(name: string): Promise<string> {
+    const folder = join(install.desk, name);
+    await mkdir(folder);
+    const config = { _class_name: 'MotionAdapter', motion_num_attention_heads: 4, motion_norm_num_groups: 8 };
+    await writeFile(join(folder, 'config.json'), JSON.stringify(config));
+    const tensors = [...motionShapes([8, 16, 24, 24])].map(([key, shape]) => {
+      const values = noise(shape, key.length).data.map((value) => value / 4);
+      return [key, float32(shape, [...values])] as const;
+    });
+    await writeFile(join(folder, 'diffusion_pytorch_model.safetensors'), safetensorsBytes(Object.fromEntries(tensors)));
+    return folder;
+  }
+
+  it('move the frames together, as one request always does', async () => {
+    const motion = await motionFolder('motion');
+    const moved = await painted('--motion', motion);
+    expect(moved).not.toBe(await painted());
+    expect(await painted('--motion', motion, '--consistency', 'attention=own')).toBe(moved);
+  });
+
+  it('that do not fit are refused', async () => {
+    expect(await refused('--motion', NET)).toMatchObject({
+      code: 1,
+      said: expect.stringMatching(/as the motion module: .* ControlNet/) as string,
+    });
+    expect(await refused('--motion', 'motion', '--consistency', 'attention=joint')).toMatchObject({
+      code: 1,
+      said: expect.stringMatching(/cross-frame attention "joint"/) as string,
+    });
+    expect(await refused('--motion', 'none.safetensors')).toMatchObject({ code: 1 });
   });
 });
 

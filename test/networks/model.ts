@@ -35,6 +35,51 @@ export function partOfShapes(kind: Part['kind'], family: Family, shapes: Readonl
   };
 }
 
+/** Names in diffusers and shapes of AnimateDiff's motion modules, one after each block, for levels of these widths. */
+export function motionShapes(widths: readonly number[]): Map<string, readonly number[]> {
+  const modules = widths.flatMap((width, level): [string, number][] => [
+    ...[0, 1].map((layer): [string, number] => [`down_blocks.${level}.motion_modules.${layer}`, width]),
+    ...[0, 1, 2].map((layer): [string, number] => [
+      `up_blocks.${widths.length - 1 - level}.motion_modules.${layer}`,
+      width,
+    ]),
+  ]);
+  const all: [string, number][] = [...modules, ['mid_block.motion_modules.0', widths.at(-1)!]];
+  return new Map(
+    all.flatMap(([module, width]) => moduleShapes(width).map(([name, shape]) => [`${module}.${name}`, shape] as const)),
+  );
+}
+
+/** The tensors of one motion module by their names in diffusers. */
+function moduleShapes(width: number): [string, readonly number[]][] {
+  const square = [width, width];
+  const affine = (name: string): [string, readonly number[]][] => [
+    [`${name}.weight`, [width]],
+    [`${name}.bias`, [width]],
+  ];
+  const block = 'transformer_blocks.0';
+  return [
+    ...affine('norm'),
+    ...['proj_in', 'proj_out'].flatMap((name): [string, readonly number[]][] => [
+      [`${name}.weight`, square],
+      [`${name}.bias`, [width]],
+    ]),
+    ...['norm1', 'norm2', 'norm3'].flatMap((name) => affine(`${block}.${name}`)),
+    ...['attn1', 'attn2'].flatMap((name): [string, readonly number[]][] => [
+      ...['to_q', 'to_k', 'to_v', 'to_out.0'].map((m): [string, readonly number[]] => [
+        `${block}.${name}.${m}.weight`,
+        square,
+      ]),
+      [`${block}.${name}.to_out.0.bias`, [width]],
+    ]),
+    [`${block}.ff.net.0.proj.weight`, [8 * width, width]],
+    [`${block}.ff.net.0.proj.bias`, [8 * width]],
+    [`${block}.ff.net.2.weight`, [width, 4 * width]],
+    [`${block}.ff.net.2.bias`, [width]],
+    [`${block}.pos_embed.pe`, [1, 32, width]],
+  ];
+}
+
 /**
  * Motion modules for the tiny SD 1.5: the one of the reference data, which is 16 channels wide, at the two places of the way down that
  * are.

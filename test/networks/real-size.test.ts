@@ -10,7 +10,7 @@ import type { Recording } from '../../bridge-server/onnx/model.ts';
 import type { Family } from '../../bridge-server/weights/family.ts';
 import { familyOfNetwork } from '../../bridge-server/weights/family.ts';
 import { realKeys } from '../weights/real-keys.ts';
-import { partOfShapes } from './model.ts';
+import { motionShapes, partOfShapes } from './model.ts';
 
 type Shapes = ReadonlyMap<string, readonly number[]>;
 
@@ -142,20 +142,7 @@ describe('the ControlNet of a real model uses every tensor of it, and adds what 
 });
 
 it('the motion modules of AnimateDiff, one after each block, are used to the last tensor', () => {
-  const widths = [320, 640, 1280, 1280];
-  const shapes = new Map<string, readonly number[]>();
-  for (const [way, layers] of [
-    ['down', 2],
-    ['up', 3],
-  ] as const) {
-    for (const [level, width] of (way === 'down' ? widths : [...widths].reverse()).entries()) {
-      for (let layer = 0; layer < layers; layer++) {
-        for (const [name, shape] of motionShapes(width))
-          shapes.set(`${way}_blocks.${level}.motion_modules.${layer}.${name}`, shape);
-      }
-    }
-  }
-  for (const [name, shape] of motionShapes(1280)) shapes.set(`mid_block.motion_modules.0.${name}`, shape);
+  const shapes = motionShapes([320, 640, 1280, 1280]);
   const motion = { part: partOfShapes('motion', 'sd15', shapes), clips: 'clips', frames: 'frames' };
   const sizes = { ...LATENTS, batch: 'clips*frames' };
   const recording = recordUNet(partOfShapes('unet', 'sd15', SD15), sizes, { ...STORED, motion });
@@ -167,36 +154,6 @@ it('the motion modules of AnimateDiff, one after each block, are used to the las
   });
   expect(longestClip(motion.part)).toBe(32);
 });
-
-/** The tensors of one motion module by their names in diffusers. */
-function motionShapes(width: number): [string, readonly number[]][] {
-  const square = [width, width];
-  const affine = (name: string): [string, readonly number[]][] => [
-    [`${name}.weight`, [width]],
-    [`${name}.bias`, [width]],
-  ];
-  const block = 'transformer_blocks.0';
-  return [
-    ...affine('norm'),
-    ...['proj_in', 'proj_out'].flatMap((name): [string, readonly number[]][] => [
-      [`${name}.weight`, square],
-      [`${name}.bias`, [width]],
-    ]),
-    ...['norm1', 'norm2', 'norm3'].flatMap((name) => affine(`${block}.${name}`)),
-    ...['attn1', 'attn2'].flatMap((name): [string, readonly number[]][] => [
-      ...['to_q', 'to_k', 'to_v', 'to_out.0'].map((m): [string, readonly number[]] => [
-        `${block}.${name}.${m}.weight`,
-        square,
-      ]),
-      [`${block}.${name}.to_out.0.bias`, [width]],
-    ]),
-    [`${block}.ff.net.0.proj.weight`, [8 * width, width]],
-    [`${block}.ff.net.0.proj.bias`, [8 * width]],
-    [`${block}.ff.net.2.weight`, [width, 4 * width]],
-    [`${block}.ff.net.2.bias`, [width]],
-    [`${block}.pos_embed.pe`, [1, 32, width]],
-  ];
-}
 
 it('the VAE of a real model uses every tensor of it, half in each direction', () => {
   const shapes = mapped(shapesOf('sd15', 'vae/'), (_, shape) => shape);
