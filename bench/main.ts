@@ -1,6 +1,7 @@
 import { arch, cpus, freemem, loadavg, platform, totalmem } from 'node:os';
 import { parseArgs } from 'node:util';
 import { tool } from '../bridge-server/media/ffmpeg.ts';
+import { cases as control } from './control.ts';
 import { cases as decode } from './decode.ts';
 import { cases as flow } from './flow.ts';
 import { runCase, type BenchResult } from './harness.ts';
@@ -11,7 +12,7 @@ import { cases as propagation } from './propagation.ts';
 
 // npm run bench -- [--json] [--list] [WORD…]: the cases whose names have all the words; without words all.
 
-const CASES = [...decode, ...flow, ...looks, ...propagation, ...job, ...networks];
+const CASES = [...decode, ...flow, ...looks, ...control, ...propagation, ...job, ...networks];
 
 const HEADING =
   'case                              variant                   s/unit   rate/s    fastest    slowest    ratio';
