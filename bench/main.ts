@@ -6,13 +6,14 @@ import { cases as decode } from './decode.ts';
 import { cases as flow } from './flow.ts';
 import { runCase, type BenchResult } from './harness.ts';
 import { cases as job } from './job.ts';
+import { cases as key } from './key.ts';
 import { cases as looks } from './looks.ts';
 import { cases as networks } from './networks.ts';
 import { cases as propagation } from './propagation.ts';
 
 // npm run bench -- [--json] [--list] [WORD…]: the cases whose names have all the words; without words all.
 
-const CASES = [...decode, ...flow, ...looks, ...control, ...propagation, ...job, ...networks];
+const CASES = [...decode, ...flow, ...looks, ...control, ...propagation, ...job, ...networks, ...key];
 
 const HEADING =
   'case                              variant                   s/unit   rate/s    fastest    slowest    ratio';
