@@ -43,7 +43,7 @@ function blurLine(
   for (let i = 0; i < line.length; i++) {
     line[i] = from[start + Math.min(Math.max(i - reach, 0), length - 1) * stride]!;
   }
-  // How far the samples from i on are all alike: there is nothing to soften, and rounding must not begin to.
+  // Of how many samples in a row each is like the one before: in flat parts there is nothing to compute.
   let alike = 0;
   for (let i = 1; i < 2 * reach; i++) alike = line[i] === line[i - 1] ? alike + 1 : 0;
   for (let i = 0; i < length; i++) {
