@@ -380,13 +380,13 @@ export function refuseUnpaintable(
   const { settings, profile, vae, controls = [] } = asked;
   const parts = [requirePart(model, 'unet'), vae ?? requirePart(model, 'vae'), ...controls.map(({ net }) => net)];
   makeScheduler(schedulerConfigOf(model, settings.scheduler), { count: settings.steps, strength: settings.strength });
-  const { size } = passesOf(model, asked).at(-1)!;
+  const { size } = passesOf(model, asked).at(-1);
   checkMemory(profile, planOf(model, asked), parts, size, freeBytes);
 }
 
 /** How the networks will be run: with the settings it decides every pixel of the result. */
 export function planOf(model: Model, asked: Asked): Plan {
-  const { size } = passesOf(model, asked).at(-1)!;
+  const { size } = passesOf(model, asked).at(-1);
   return planFor(asked.profile, { unetCalls: asked.pictures * asked.settings.steps, size });
 }
 

@@ -6,6 +6,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import type { JobRecord } from '../../bridge-server/jobs/job.ts';
 import { openClip } from '../../bridge-server/media/clip.ts';
 import { ffprobe } from '../../bridge-server/media/ffmpeg.ts';
+import type { ShotStability } from '../../bridge-server/measure/agreement.ts';
 import type { Frame } from '../../bridge-server/media/frame.ts';
 import { readImage, writePng } from '../../bridge-server/media/image.ts';
 import { tinyFolder } from '../diffusion/model.ts';
@@ -53,6 +54,10 @@ describe('render --model', () => {
     const result = await rendered(install, ...movie, '--out', 'painted.mov');
     expect(result).toMatchObject({ frames: FRAMES, keys: [{ frame: 0 }, { frame: 4 }, { frame: 8 }] });
     expect(result.stages).toMatchObject({ look: { computed: 3, cached: 0 }, propagate: { computed: 6 } });
+    const [{ keys, frames }] = result.stability as [ShotStability];
+    expect([keys.count, frames.count]).toEqual([3, FRAMES]);
+    // A random network keeps nothing alike; the source itself does.
+    expect(keys.warpError!.result).toBeGreaterThan(keys.warpError!.source);
     const clip = { from: 0, to: null, rate: null, alpha: 'straight' } as const;
     const painted = await openClip({ ...clip, path: desk('painted.mov') }, never);
     const source = await openClip({ ...clip, path: desk('shot.mov') }, never);

@@ -35,8 +35,8 @@ const MOTION_WINDOW = 28;
 const MOTION_RUN = 4;
 
 /**
- * The keys of a shot as they are painted together. With motion modules in windows of their own length. Else, where keys depend on each other the first is alone, since it sets the tone; those after
- * it go in windows when they see each other, else one by one. The windows follow from keys and settings alone.
+ * The keys of a shot as they are painted together: with motion modules in windows of their own length; else the first is alone, since it
+ * sets the tone, and those after it go in windows when they see each other, or one by one. Keys and settings alone decide.
  */
 export function windowsOf(
   keys: readonly number[],
@@ -49,14 +49,18 @@ export function windowsOf(
   return windows;
 }
 
-/** The keys on whose results, masks and motion a window of the shot depends: itself and, where keys are linked, all before it. */
+/**
+ * The keys on whose results, masks and motion a window of the shot depends: itself, the first where it is only brought into line with
+ * that, and all before it where each goes on from the last.
+ */
 export function decisiveFor(
   window: readonly number[],
   keys: readonly number[],
   { noise, consistency, motion }: ShotSettings,
 ): readonly number[] {
-  if (noise === 'carried' || motion || linksKeys(consistency)) return keys.filter((key) => key <= window.at(-1)!);
-  return window;
+  const follows = noise === 'carried' || motion || consistency.attention !== 'own' || followsPrevious(consistency);
+  if (follows) return keys.filter((key) => key <= window.at(-1)!);
+  return linksKeys(consistency) && window[0] !== keys[0] ? [keys[0]!, ...window] : window;
 }
 
 /** Paints windows of a shot in any order, as long as the results of the keys before are there. */
@@ -69,11 +73,7 @@ export type ShotPainter = {
   ): Promise<Painted[]>;
 };
 
-export function openShot(
-  painter: Painter,
-  { noise, consistency, motion }: ShotSettings,
-  shot: Shot,
-): ShotPainter {
+export function openShot(painter: Painter, { noise, consistency, motion }: ShotSettings, shot: Shot): ShotPainter {
   const { keys } = shot;
   const noiseAt = noise === 'carried' ? carrying(painter, shot) : null;
   let first: PaintedKey | null = null;

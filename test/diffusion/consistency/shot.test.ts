@@ -275,7 +275,10 @@ describe('a shot', () => {
     expect(decisive('own')).toEqual([12]);
     expect(decisive('still')).toEqual([12]);
     expect(decisive('carried')).toEqual([3, 8, 12]);
-    expect(decisive('own', { colour: true })).toEqual([3, 8, 12]);
+    // What is brought into line with the first key depends on that alone.
+    expect(decisive('own', { colour: true, tone: 0.5 })).toEqual([3, 12]);
+    expect(decisive('own', { shape: 0.5 })).toEqual([3, 8, 12]);
+    expect(decisive('own', { attention: 'anchored' })).toEqual([3, 8, 12]);
   });
 });
 
