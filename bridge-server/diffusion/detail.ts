@@ -23,8 +23,9 @@ export type Rectangle = Box;
  */
 export type Placement = { readonly crop: Rectangle; readonly box: Rectangle };
 
-/** What is around the box in the crop, on each side, as a share of the box's length. */
-const SURROUNDINGS = 0.5;
+/** What is around the box in the crop, on each side: a share of its length, and so many pixels beyond the feather to hold on to. */
+const SURROUNDINGS = 0.25;
+const LEAST = 8;
 
 /** Frames that the middle of the box is averaged over: a Gaussian of this sigma, cut off at three. */
 const STEADY_FRAMES = 1.5;
@@ -39,7 +40,7 @@ export function placementsOf(boxes: ReadonlyMap<number, Box>, feather: number, p
   const longest = (side: 'width' | 'height'): number =>
     Math.ceil([...boxes.values()].reduce((most, box) => Math.max(most, box[side]), 1));
   const box = { width: longest('width'), height: longest('height') };
-  const around = (length: number): number => length + 2 * Math.max(Math.ceil(SURROUNDINGS * length), feather);
+  const around = (length: number): number => length + 2 * Math.max(Math.ceil(SURROUNDINGS * length), feather + LEAST);
   const crop = {
     width: Math.min(around(box.width), picture.width),
     height: Math.min(around(box.height), picture.height),
