@@ -2,7 +2,11 @@ import path from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
 import { type Network, Runtime, type RuntimeOptions } from '../../bridge-server/diffusion/runtime/runtime.ts';
-import { platformProviders } from '../../bridge-server/diffusion/runtime/providers.ts';
+import {
+  hasGraphicsDevice,
+  platformProviders,
+  providersAmong,
+} from '../../bridge-server/diffusion/runtime/providers.ts';
 import { recordTaesdDecoder } from '../../bridge-server/networks/taesd.ts';
 import { openModel, requirePart } from '../../bridge-server/weights/model.ts';
 import type { Tensors } from '../../bridge-server/onnx/session.ts';
@@ -130,5 +134,16 @@ describe('providers', () => {
       expect(placement.passedOver).toContainEqual({ provider: 'coreml', reason: expect.stringMatching(/./) as string });
     }
     expect(platformProviders().at(-1)).toBe('cpu');
+  });
+
+  it('leave WebGPU out where only software would pretend to be a graphics card', () => {
+    expect(providersAmong(['cpu', 'webgpu'], true)).toEqual(['webgpu', 'cpu']);
+    expect(providersAmong(['cpu', 'webgpu', 'cuda'], false)).toEqual(['cuda', 'cpu']);
+    expect(hasGraphicsDevice(['null', 'tty'], [])).toBe(false);
+    expect(hasGraphicsDevice(['null'], ['card0'])).toBe(false); // shows pictures, computes nothing
+    expect(hasGraphicsDevice(['null'], ['by-path', 'card0', 'renderD128'])).toBe(true);
+    expect(hasGraphicsDevice(['nvidia0', 'nvidiactl'], [])).toBe(true);
+    expect(hasGraphicsDevice(['nvidiactl', 'nvidia-modeset'], [])).toBe(false); // a driver without its card
+    expect(hasGraphicsDevice(['dxg'], [])).toBe(true); // Windows' own Linux
   });
 });
