@@ -186,6 +186,10 @@ const WORDS = {
     sentence: `${path} holds no ${part}.`,
     remedy: 'Use a complete checkpoint, or give the missing part as a file of its own.',
   }),
+  'vocabulary-unfit': ({ path, known, words }: { path: string; known: number; words: number }) => ({
+    sentence: `The text encoder of ${path} knows ${known} words, its vocabulary has ${words}.`,
+    remedy: 'Give the model as a folder with the tokenizer it was made with (tokenizer/vocab.json and merges.txt).',
+  }),
   'weights-tensor': ({ path, tensor }: { path: string; tensor: string }) => ({
     sentence: `${path} lacks the tensor ${tensor}, which this kind of network needs.`,
     remedy: 'The file is incomplete or of another architecture; run `pentimento inspect` on it, or get it again.',

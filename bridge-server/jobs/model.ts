@@ -1,5 +1,6 @@
 import { basename } from 'node:path';
 import { type LearnedVectors, openLearnedWord } from '../diffusion/networks/learned-words.ts';
+import { openTokenizer } from '../diffusion/networks/text.ts';
 import { refuseUnfit } from '../diffusion/networks/controlnet.ts';
 import { refuseUnfitMotion } from '../diffusion/networks/contexts.ts';
 import type { PaintControl, PaintSettings } from '../diffusion/painter.ts';
@@ -7,13 +8,12 @@ import { LATENT_CHANNELS } from '../diffusion/pass.ts';
 import { Failure, type FileRole } from '../errors.ts';
 import { scalingFactor } from '../networks/vae.ts';
 import type { DiffusionLook } from '../protocol/request.ts';
-import { type Family, FAMILY_NAMES } from '../weights/family.ts';
+import { FAMILY_NAMES } from '../weights/family.ts';
 import { type AppliedLora, type LoraMatch, withLoras } from '../weights/with-loras.ts';
 import type { Kind } from '../weights/identify.ts';
 import { openLora } from '../weights/lora.ts';
 import { KIND_NAMES } from '../weights/kind-names.ts';
 import { type Model, openModel, type Part, requirePart } from '../weights/model.ts';
-import type { PartKind } from '../weights/parts.ts';
 import { identityOfFile, identityOfModel, identityOfPart } from './weights-identity.ts';
 
 /** The files of a look, opened and found to go together. Only headers have been read. */
@@ -29,11 +29,11 @@ export type OpenedLook = {
   readonly notes: readonly string[];
 };
 
-/** Failures: those of openModel, openLora, withLoras and refuseUnfit; model-kind, motion-attention, model-family, weights-part, vae-latents. */
+/** Failures: those of openModel, openLora, withLoras and refuseUnfit; model-kind, motion-attention, model-family, weights-part, vocabulary-unfit, vae-latents. */
 export async function openLook(look: DiffusionLook): Promise<OpenedLook> {
   const plain = await openOfKind(look.model, ['checkpoint', 'unet'], 'model');
   const unet = requirePart(plain, 'unet');
-  for (const kind of TEXT_ENCODERS[plain.identity.family ?? 'sd15']) requirePart(plain, kind);
+  await openTokenizer(plain);
   const vae = look.vae === null ? null : await openVae(look.vae, plain);
   if (vae === null) requirePart(plain, 'vae');
   const learned: LearnedVectors[] = [];
@@ -117,13 +117,6 @@ export const settingsOf = ({
   consistency,
   details: details.map(({ prompt, strength: own, feather }) => ({ prompt, strength: own, feather })),
 });
-
-const TEXT_ENCODERS: Readonly<Record<Family, readonly PartKind[]>> = {
-  sd15: ['textEncoder'],
-  sd21: ['textEncoder'],
-  sdxl: ['textEncoder', 'textEncoder2'],
-  'sdxl-refiner': ['textEncoder2'],
-};
 
 /** Opens a model file that is asked for as one of some kinds. Failures: those of openModel, model-kind. */
 async function openOfKind(path: string, kinds: readonly Kind[], role: FileRole): Promise<Model> {

@@ -234,6 +234,12 @@ describe('a model that cannot paint is refused before anything is done', () => {
     ['that was cut short', () => model('short.safetensors'), 1, /cut short/],
     ['that is a pickle', () => model('pickle.safetensors'), 1, /pickle[^]*\.safetensors/],
     ['that is a LoRA', () => model('lora.safetensors'), 1, /cannot be used as the model: .* LoRA/],
+    [
+      'whose words are not those of its vocabulary',
+      () => model(join(GOLDENS, 'tiny-sd15', 'diffusers')),
+      1,
+      /knows 1000 words[^]*tokenizer\/vocab\.json/,
+    ],
     ['that is a VAE', () => model('vae.safetensors'), 1, /cannot be used as the model: .* VAE/],
     ['with a LoRA for a VAE', () => model(tiny, '--vae', 'lora.safetensors'), 1, /as the VAE/],
     [

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { Failure } from '../../errors.ts';
 import { recordTextEncoder, textLayer } from '../../networks/text-encoder.ts';
 import type { Tensors } from '../../onnx/session.ts';
 import type { Model, Part } from '../../weights/model.ts';
@@ -30,9 +31,8 @@ export async function openTextEncoders(
   learned: readonly LearnedVectors[],
 ): Promise<EncodeText> {
   const family = model.identity.family ?? 'sd15';
-  const parts = family === 'sd15' || family === 'sd21' ? [requirePart(model, 'textEncoder')] : sdxlParts(model);
-  const vocabulary = model.folder ? await folderVocabulary(join(model.folder, 'tokenizer')) : null;
-  const tokenizer = new ClipTokenizer(vocabulary ?? (await clipVocabulary()));
+  const parts = textParts(model);
+  const tokenizer = await openTokenizer(model);
   const encoders = parts.map((part) => openEncoder(part));
 
   function openEncoder(part: Part) {
@@ -83,6 +83,26 @@ export async function openTextEncoders(
     for (const encode of encoders) results.push(await encode(prompt, signal));
     return beside(results);
   };
+}
+
+/** The model's own vocabulary, else the one that nearly all models share. Failures: weights-part, vocabulary-unfit. */
+export async function openTokenizer(model: Model): Promise<ClipTokenizer> {
+  const own = model.folder ? await folderVocabulary(join(model.folder, 'tokenizer')) : null;
+  const tokenizer = new ClipTokenizer(own ?? (await clipVocabulary()));
+  for (const { path, weights } of textParts(model)) {
+    const known = weights.get(WORDS)?.shape[0] ?? 0;
+    if (known < tokenizer.size) throw new Failure('vocabulary-unfit', { path, known, words: tokenizer.size });
+  }
+  return tokenizer;
+}
+
+/** One row for each word of the vocabulary. */
+const WORDS = 'text_model.embeddings.token_embedding.weight';
+
+/** The text encoders that a family reads prompts with. Failure: weights-part. */
+function textParts(model: Model): Part[] {
+  const { family } = model.identity;
+  return family === 'sdxl' || family === 'sdxl-refiner' ? sdxlParts(model) : [requirePart(model, 'textEncoder')];
 }
 
 /** SDXL reads both encoders; its refiner has only the second. */
