@@ -4,6 +4,7 @@ import { Failure } from '../errors.ts';
 import { Runtime } from '../diffusion/runtime/runtime.ts';
 import type { Difference, ParityCase } from './case.ts';
 import { tinyControlNet } from './controlnets.ts';
+import { keyMaps } from './key-maps.ts';
 import { sdxlLora, tinyLora } from './loras.ts';
 import { animateDiff } from './motion.ts';
 import { taesd, tinySd15, tinySdxl } from './networks.ts';
@@ -37,6 +38,7 @@ const all = async (cases: Promise<readonly ParityCase[]>): Promise<Found> => ({ 
 const FOLDERS: Readonly<Record<string, (folder: string, runtime: Runtime) => Promise<Found>>> = {
   animatediff: (folder) => all(animateDiff(folder)),
   'clip-tokenizer': (folder) => all(clipTokenizer(folder)),
+  'key-maps': (folder) => all(Promise.resolve(keyMaps(folder))),
   schedulers: (folder) => all(schedulers(folder)),
   'tiny-sd15': (folder) => all(tinySd15(folder)),
   'tiny-sdxl': async (folder, runtime) =>

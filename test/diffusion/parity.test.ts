@@ -44,6 +44,7 @@ describe('pentimento parity', () => {
   beforeAll(async () => {
     folder = await mkdtemp(path.join(tmpdir(), 'parity-'));
     await cp(golden('clip-tokenizer'), path.join(folder, 'clip-tokenizer'), { recursive: true });
+    await cp(golden('key-maps'), path.join(folder, 'key-maps'), { recursive: true });
     await mkdir(path.join(folder, 'of-the-future'));
   });
   afterAll(() => rm(folder, { recursive: true }));
@@ -60,7 +61,7 @@ describe('pentimento parity', () => {
     const { code, stdout } = await run('--json');
     const report = JSON.parse(stdout) as ParityReport;
     expect(code).toBe(0);
-    expect(report).toMatchObject({ passed: 135, failed: 0, notBuilt: ['of-the-future'] });
+    expect(report).toMatchObject({ passed: 143, failed: 0, notBuilt: ['of-the-future'] });
     expect(report.cases[0]).toMatchObject({
       folder: 'clip-tokenizer',
       ok: true,
@@ -77,7 +78,7 @@ describe('pentimento parity', () => {
     const off = await run();
     expect(off.code).toBe(1);
     expect(off.stdout).toContain('TOO FAR  clip-tokenizer/cases[1] tokens');
-    expect(off.stdout).toContain('132 within tolerance, 3 not.');
+    expect(off.stdout).toContain('140 within tolerance, 3 not.');
     await writeFile(file, '{');
     const damaged = await run('--json');
     expect(damaged.code).toBe(1);
