@@ -82,6 +82,7 @@ describe('pentimento parity', () => {
     await writeFile(file, '{');
     const damaged = await run('--json');
     expect(damaged.code).toBe(1);
-    expect((JSON.parse(damaged.stdout) as ParityReport).cases).toMatchObject([{ id: 'clip-tokenizer', ok: false }]);
+    const { cases } = JSON.parse(damaged.stdout) as ParityReport;
+    expect(cases.filter(({ ok }) => !ok)).toMatchObject([{ id: 'clip-tokenizer' }]);
   });
 });
