@@ -52,36 +52,29 @@ export function QuietButton(props: { readonly onPress: () => void; readonly chil
   return createElement('sp-action-button', { ref, quiet: true, class: 'quiet' }, props.children);
 }
 
-export function TextField(props: {
+type TextProps = {
   readonly label: string;
   readonly value: string;
   readonly placeholder?: string;
   readonly onChange: (value: string) => void;
-}) {
-  const { label, value, placeholder = '', onChange } = props;
-  const ref = useWidget({ input: (target) => onChange(target.value) }, { value });
-  return (
-    <div className="field">
-      <div className="label">{label}</div>
-      {createElement('sp-textfield', { ref, placeholder, 'aria-label': label, class: 'wide' })}
-    </div>
-  );
-}
+};
 
-export function TextArea(props: {
-  readonly label: string;
-  readonly value: string;
-  readonly placeholder?: string;
-  readonly onChange: (value: string) => void;
-}) {
-  const { label, value, placeholder = '', onChange } = props;
-  const ref = useWidget({ input: (target) => onChange(target.value) }, { value });
-  return (
-    <div className="field">
-      <div className="label">{label}</div>
-      {createElement('sp-textarea', { ref, placeholder, 'aria-label': label, class: 'wide' })}
-    </div>
-  );
+/** A text of one line. */
+export const TextField = textWidget('sp-textfield');
+
+/** A text of several lines. */
+export const TextArea = textWidget('sp-textarea');
+
+function textWidget(tag: 'sp-textfield' | 'sp-textarea') {
+  return ({ label, value, placeholder = '', onChange }: TextProps) => {
+    const ref = useWidget({ input: (target) => onChange(target.value) }, { value });
+    return (
+      <div className="field">
+        <div className="label">{label}</div>
+        {createElement(tag, { ref, placeholder, 'aria-label': label, class: 'wide' })}
+      </div>
+    );
+  };
 }
 
 export function NumberField(props: {

@@ -4,31 +4,15 @@ import { openPainter, type PaintJob, type PaintSettings } from '../../bridge-ser
 import { openRuntime } from '../../bridge-server/diffusion/profile.ts';
 import type { Frame } from '../../bridge-server/media/frame.ts';
 import { openModel } from '../../bridge-server/weights/model.ts';
-import { tinyFolder } from './model.ts';
+import { tinyFolder, TINY_SETTINGS, waves } from './model.ts';
 
 const { signal } = new AbortController();
 const runtime = openRuntime('fast');
 afterAll(() => runtime.close());
 const model = await openModel(await tinyFolder('sd15'));
 const size = { width: 120, height: 80 };
-const FRAME: Frame = {
-  ...size,
-  channels: 3,
-  data: Uint16Array.from({ length: size.width * size.height * 3 }, (_, i) => 32768 + 20000 * Math.sin(i * 0.013)),
-};
-const SETTINGS: PaintSettings = {
-  negative: 'blur',
-  steps: 4,
-  guidance: 5,
-  strength: 0.75,
-  scheduler: 'euler',
-  seed: 7,
-  clipSkip: 1,
-  area: 96 * 64,
-  secondPass: null,
-  consistency: { attention: 'own', window: 1, start: 0, shape: 0, tone: 0, colour: false },
-  details: [],
-};
+const FRAME = waves(size, 3);
+const SETTINGS: PaintSettings = TINY_SETTINGS;
 const JOB: PaintJob = {
   ...{ frame: FRAME, prompt: 'a cat', fade: null, regions: [], size, mask: null, maps: [], details: [], noise: 0 },
 };

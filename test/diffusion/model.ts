@@ -2,7 +2,9 @@ import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll } from 'vitest';
+import type { PaintSettings } from '../../bridge-server/diffusion/painter.ts';
 import { clipVocabulary } from '../../bridge-server/diffusion/text/tokenizer.ts';
+import type { Frame } from '../../bridge-server/media/frame.ts';
 
 const GOLDENS = path.join(import.meta.dirname, '..', 'goldens');
 
@@ -20,6 +22,31 @@ export async function tinyFolder(family: 'sd15' | 'sdxl'): Promise<string> {
   await writeFile(path.join(folder, 'tokenizer', 'merges.txt'), `#version: 0.2\n${merges.join('\n')}\n`);
   return folder;
 }
+
+/** Few steps over few pixels, and nothing that leads them. */
+export const TINY_SETTINGS: PaintSettings = {
+  negative: 'blur',
+  steps: 4,
+  guidance: 5,
+  strength: 0.75,
+  scheduler: 'euler',
+  seed: 7,
+  clipSkip: 1,
+  area: 96 * 64,
+  secondPass: null,
+  consistency: { attention: 'own', window: 1, start: 0, shape: 0, tone: 0, colour: false },
+  details: [],
+};
+
+/** A picture with something everywhere; with four channels also in its alpha. */
+export const waves = (size: { width: number; height: number }, channels: 3 | 4): Frame => ({
+  ...size,
+  channels,
+  data: Uint16Array.from(
+    { length: size.width * size.height * channels },
+    (_, i) => 32768 + 20000 * Math.sin(i * 0.013),
+  ),
+});
 
 /** Rewrites one tensor of a 16-bit .safetensors file, in shape and bytes; `change` gets its values as bytes. */
 export async function rewriteTensor(

@@ -5,7 +5,7 @@ import { ownNoise } from '../../bridge-server/diffusion/consistency/carry.ts';
 import { openRuntime, type Profile } from '../../bridge-server/diffusion/profile.ts';
 import type { Frame } from '../../bridge-server/media/frame.ts';
 import { openModel } from '../../bridge-server/weights/model.ts';
-import { rewriteTensor, tinyFolder } from './model.ts';
+import { rewriteTensor, tinyFolder, TINY_SETTINGS, waves } from './model.ts';
 
 const { signal } = new AbortController();
 const runtime = openRuntime('fast');
@@ -13,26 +13,9 @@ afterAll(() => runtime.close());
 const sd15 = await tinyFolder('sd15');
 const size = { width: 90, height: 50 };
 
-const SETTINGS: PaintSettings = {
-  negative: 'blur',
-  steps: 4,
-  guidance: 5,
-  strength: 0.75,
-  scheduler: 'euler_a',
-  seed: 7,
-  clipSkip: 1,
-  area: 96 * 64,
-  secondPass: null,
-  consistency: { attention: 'own', window: 1, start: 0, shape: 0, tone: 0, colour: false },
-  details: [],
-};
+const SETTINGS: PaintSettings = { ...TINY_SETTINGS, scheduler: 'euler_a' };
 
-/** A picture with something everywhere, and alpha. */
-const FRAME: Frame = {
-  ...size,
-  channels: 4,
-  data: Uint16Array.from({ length: size.width * size.height * 4 }, (_, i) => 32768 + 20000 * Math.sin(i * 0.013)),
-};
+const FRAME = waves(size, 4);
 const JOB: PaintJob = {
   frame: FRAME,
   prompt: 'a (red:1.3) cat',

@@ -4,31 +4,15 @@ import { openRuntime, type Profile } from '../../bridge-server/diffusion/profile
 import type { Mask } from '../../bridge-server/masks/mask.ts';
 import type { Frame } from '../../bridge-server/media/frame.ts';
 import { openModel } from '../../bridge-server/weights/model.ts';
-import { tinyFolder } from './model.ts';
+import { tinyFolder, TINY_SETTINGS, waves } from './model.ts';
 
 const { signal } = new AbortController();
 const runtime = openRuntime('fast');
 afterAll(() => runtime.close());
 const sd15 = await tinyFolder('sd15');
 const size = { width: 96, height: 64 };
-const FRAME: Frame = {
-  ...size,
-  channels: 3,
-  data: Uint16Array.from({ length: size.width * size.height * 3 }, (_, i) => 32768 + 20000 * Math.sin(i * 0.013)),
-};
-const SETTINGS: PaintSettings = {
-  negative: 'blur',
-  steps: 3,
-  guidance: 5,
-  strength: 0.8,
-  scheduler: 'euler',
-  seed: 7,
-  clipSkip: 1,
-  area: 96 * 64,
-  secondPass: null,
-  consistency: { attention: 'own', window: 1, start: 0, shape: 0, tone: 0, colour: false },
-  details: [],
-};
+const FRAME = waves(size, 3);
+const SETTINGS: PaintSettings = { ...TINY_SETTINGS, steps: 3, strength: 0.8 };
 const JOB: PaintJob = {
   ...{ frame: FRAME, prompt: 'a cat', fade: null, regions: [], size, mask: null, maps: [], details: [], noise: 0 },
 };
