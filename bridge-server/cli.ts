@@ -285,6 +285,12 @@ function commandLine(): Command {
     .action(async (options: { json: boolean }) => (await import('./commands/pair.ts')).pair(options));
 
   program
+    .command('register')
+    .description('let panels start the bridge')
+    .option('--remove', 'take that back', false)
+    .action(async (options: { remove: boolean }) => (await import('./commands/register.ts')).register(options));
+
+  program
     .command('doctor')
     .description('check what Pentimento needs')
     .option('--json', 'as JSON', false)

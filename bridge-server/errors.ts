@@ -153,6 +153,14 @@ const WORDS = {
     sentence: 'The bridge does not run.',
     remedy: 'Start it with `pentimento serve`.',
   }),
+  'register-unknown': ({ platform }: { platform: string }) => ({
+    sentence: `Pentimento does not know how ${platform} starts programs from an address.`,
+    remedy: 'Start the bridge with `pentimento serve`, by hand or at login.',
+  }),
+  'register-failed': ({ program }: { program: string }) => ({
+    sentence: `${program}, with which the system learns of programs, did not work.`,
+    remedy: `Install or repair ${program}, then run the same command again; until then start the bridge with \`pentimento serve\`.`,
+  }),
   // weights
   'weights-missing': ({ path }: { path: string }) => ({
     sentence: `There is no model file or folder that can be read at ${path}.`,
