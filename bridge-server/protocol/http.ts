@@ -1,4 +1,9 @@
 import { z } from 'zod';
+import { CONTROL_KINDS } from '../control/kinds.ts';
+import type { Kind } from '../weights/identify.ts';
+import { KIND_NAMES } from '../weights/kind-names.ts';
+import { controlMapSchema } from './control-map.ts';
+import { plannedKeysSchema, sourceSchema } from './request.ts';
 
 /** What the bridge answers over HTTP. Every request carries `Authorization: Bearer <token>`; a refusal is a `failureSchema`. */
 export const healthSchema = z.object({
@@ -14,19 +19,68 @@ export const pairingSchema = z.object({ code: z.string(), expiresAt: z.number() 
 
 export type Health = z.infer<typeof healthSchema>;
 
-/** Answer to GET /v1/models: the checkpoints that can paint. */
+const modelKind = z.enum(Object.keys(KIND_NAMES) as Kind[]);
+
+/** Answer to GET /v1/models: what the user keeps, and what can be fetched by name. Families are named as people call them. */
 export const modelsSchema = z.object({
   models: z.array(
     z.object({
       path: z.string(),
       name: z.string(),
+      kind: modelKind,
+      /** Null: nothing in the file tells, or it fits all. What has the same name goes together. */
+      family: z.string().nullable(),
+      bytes: z.number(),
+      /** Of a checkpoint, what it samples well with (a distilled one takes few steps and hardly any guidance); null for all others. */
+      steps: z.int().nullable(),
+      guidance: z.number().nullable(),
+      /** Of a ControlNet: the kind of map that it wants, going by its name; null: it does not tell. */
+      control: z.enum(CONTROL_KINDS).nullable(),
+    }),
+  ),
+  offered: z.array(
+    z.object({
+      name: z.string(),
+      /** In a few words. */
+      what: z.string(),
+      kind: modelKind,
       family: z.string(),
-      /** What it samples well with: a distilled model takes few steps and hardly any guidance. */
-      steps: z.int(),
-      guidance: z.number(),
+      /** About. */
+      bytes: z.number(),
+      /** The page that it comes from. */
+      source: z.string(),
     }),
   ),
 });
+
+/**
+ * POST /v1/models: a path within the folders that the user allowed, an https address, a repository, or the name of one that is
+ * offered. How far it is comes as `adding` messages with the `id` of the answer.
+ */
+export const addModelSchema = z.strictObject({ from: z.string().min(1).max(4096) });
+export const addingModelSchema = z.object({ id: z.string() });
+
+const frame = z.int().nonnegative();
+/** Of a picture that is asked for, at most; never larger than the clip. */
+const width = z.int().min(16).max(2048);
+
+/** POST /v1/frame, answered by a JPEG: a frame of a source that no job has yet. */
+export const frameQuestionSchema = z.strictObject({ source: sourceSchema, frame, width });
+
+/** POST /v1/control, answered by a JPEG: what a ControlNet would be shown of a frame. */
+export const controlQuestionSchema = z.strictObject({ source: sourceSchema, frame, map: controlMapSchema, width });
+
+/** POST /v1/keys: which keys a request with these would choose. */
+export const keysQuestionSchema = z.strictObject({ source: sourceSchema, keys: plannedKeysSchema });
+
+/** Answer to it: with status 200 the keys, and the frames that begin a shot; with 202 how far the analysis is: to be asked again. */
+export const keysAnswerSchema = z.union([
+  z.object({
+    keys: z.array(z.object({ frame, reason: z.string(), explanation: z.string() })),
+    cuts: z.array(frame),
+  }),
+  z.object({ analysing: z.object({ done: z.int().nonnegative(), total: z.int().nonnegative() }) }),
+]);
 
 /** Answer to GET /v1/folder?path=…: what may be painted there. Without a path: the folders that the user allowed. */
 export const folderSchema = z.object({
@@ -39,4 +93,6 @@ export const folderSchema = z.object({
 });
 
 export type InstalledModel = z.infer<typeof modelsSchema>['models'][number];
+export type OfferedModel = z.infer<typeof modelsSchema>['offered'][number];
+export type KeysAnswer = z.infer<typeof keysAnswerSchema>;
 export type FolderView = z.infer<typeof folderSchema>;

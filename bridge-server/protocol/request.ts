@@ -9,8 +9,18 @@ const absolutePath = z.string().min(1).max(4096);
 
 export const rationalSchema = z.strictObject({ num: z.int().positive(), den: z.int().positive() });
 
+/** Long enough for every prompt that people write, short enough for a list of jobs. */
+const text = z.string().max(8000);
+
+const share = z.number().min(0).max(1);
+const strength = z.number().gt(0).max(1);
+const seed = int;
+
+const isAscending = (all: readonly { readonly frame: number }[]): boolean =>
+  all.every(({ frame }, i) => i === 0 || frame > all[i - 1]!.frame);
+
 /** What to repaint. `rate` null: the source's own (for an image folder 25/1). */
-const sourceSchema = z.strictObject({
+export const sourceSchema = z.strictObject({
   path: absolutePath,
   /** Half-open, in the source's own frames in presentation order; null: to the end. */
   from: int,
@@ -20,23 +30,39 @@ const sourceSchema = z.strictObject({
   alpha: z.enum(['straight', 'premultiplied']),
 });
 
-/** Which frames are keys. */
-const keysSchema = z.discriminatedUnion('kind', [
-  /** The artist's own images; the last run of digits in a name is the source frame number. */
-  z.strictObject({ kind: z.literal('images'), folder: absolutePath }),
-  z.strictObject({ kind: z.literal('every'), step: z.int().positive() }),
-  /** Chosen by content; `budget` null: as many as the shot needs. */
-  z.strictObject({ kind: z.literal('auto'), budget: z.int().positive().nullable() }),
+const everySchema = z.strictObject({ kind: z.literal('every'), step: z.int().positive() });
+/** Chosen by content; `budget` null: as many as the shot needs. */
+const autoSchema = z.strictObject({ kind: z.literal('auto'), budget: z.int().positive().nullable() });
+
+/** Keys that follow from the source alone. */
+export const plannedKeysSchema = z.discriminatedUnion('kind', [everySchema, autoSchema]);
+
+/** What a key that was chosen by hand shows. */
+const keyPictureSchema = z.discriminatedUnion('kind', [
+  /** As the look paints it. */
+  z.strictObject({ kind: z.literal('painted') }),
+  /** As the look paints it with this seed instead of its own; for looks that have one. */
+  z.strictObject({ kind: z.literal('repainted'), seed }),
+  /** The artist's own image, of the clip's size. */
+  z.strictObject({ kind: z.literal('image'), path: absolutePath }),
 ]);
 
-/** Long enough for every prompt that people write, short enough for a list of jobs. */
-const text = z.string().max(8000);
-
-const share = z.number().min(0).max(1);
-const strength = z.number().gt(0).max(1);
-
-const isAscending = (all: readonly { readonly frame: number }[]): boolean =>
-  all.every(({ frame }, i) => i === 0 || frame > all[i - 1]!.frame);
+/** Which frames are keys. */
+const keysSchema = z.discriminatedUnion('kind', [
+  /** The artist's own images; the last run of digits in a name is the source frame number. Those outside the range are left out. */
+  z.strictObject({ kind: z.literal('images'), folder: absolutePath }),
+  everySchema,
+  autoSchema,
+  /** These, in ascending order. */
+  z.strictObject({
+    kind: z.literal('chosen'),
+    keys: z
+      .array(z.strictObject({ frame: int, picture: keyPictureSchema }))
+      .min(1)
+      .max(4096)
+      .refine(isAscending, 'the frames of keys must ascend'),
+  }),
+]);
 
 const controlSchema = z
   .strictObject({
@@ -92,7 +118,7 @@ const diffusionSchema = z.strictObject({
   strength,
   /** Null: what the model comes with, else DPM++ 2M with Karras' sigmas. */
   scheduler: z.enum(SCHEDULERS).nullable(),
-  seed: int,
+  seed,
   /** Every key its own noise, all of them the same, or all of a shot that of its first key, carried along the motion. */
   noise: z.enum(['own', 'still', 'carried']),
   /** 1: as the model was trained; 2: a layer of the text encoder earlier. */
@@ -157,6 +183,8 @@ export const renderRequestSchema = z.strictObject({
 });
 
 export type RenderRequest = z.infer<typeof renderRequestSchema>;
+export type PlannedKeys = z.infer<typeof plannedKeysSchema>;
+export type ChosenKeys = Extract<RenderRequest['keys'], { kind: 'chosen' }>['keys'];
 export type DiffusionLook = z.infer<typeof diffusionSchema>;
 /** A look that needs no model. */
 export type BuiltInLook = Exclude<RenderRequest['look']['kind'], 'diffusion'>;
