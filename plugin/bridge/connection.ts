@@ -1,5 +1,6 @@
-import type { FolderView, InstalledModel } from '../../bridge-server/protocol/http.ts';
-import type { JobView } from '../../bridge-server/protocol/job.ts';
+import type { FolderView, InstalledModel, OfferedModel } from '../../bridge-server/protocol/http.ts';
+import type { FailureView, JobView, ReportView } from '../../bridge-server/protocol/job.ts';
+import type { AddingView } from '../../bridge-server/protocol/messages.ts';
 import type { RenderRequest } from '../../bridge-server/protocol/request.ts';
 import { base64 } from './base64.ts';
 import { findBridge } from './find.ts';
@@ -25,6 +26,8 @@ const RETRY_MS = [500, 1000, 2000, 5000];
 const PAGE = 50;
 const KNOWN = 500;
 
+export type Models = { readonly models: readonly InstalledModel[]; readonly offered: readonly OfferedModel[] };
+
 type Unsent = {
   readonly key: string;
   readonly request: RenderRequest;
@@ -43,6 +46,7 @@ export class Connection {
   #state: ConnectionState = { kind: 'looking' };
   #jobs: readonly JobView[] = [];
   #previews: ReadonlyMap<string, string> = new Map();
+  #adding: readonly AddingView[] = [];
   #link: Link | null = null;
   #token: string | null = null;
   #port: number | null = null;
@@ -68,6 +72,11 @@ export class Connection {
   /** What a key of each running job is becoming: the latest picture, as an address for an image. */
   get previews(): ReadonlyMap<string, string> {
     return this.#previews;
+  }
+
+  /** The models that are being added, and those that could not be, in the order in which they were asked for. */
+  get adding(): readonly AddingView[] {
+    return this.#adding;
   }
 
   onChange(listener: () => void): () => void {
@@ -113,22 +122,53 @@ export class Connection {
     await this.#askJob({ type: 'cancel', job });
   }
 
-  /** Goes on with an interrupted, failed or cancelled job. Throws Refused or Disconnected. */
+  /** What it made is kept. Throws Refused or Disconnected. */
+  async pause(job: string): Promise<void> {
+    await this.#askJob({ type: 'pause', job });
+  }
+
+  /** A queued job before another one, or (null) to the end of the queue. Throws Refused or Disconnected. */
+  async move(job: string, before: string | null): Promise<void> {
+    await this.#askJob({ type: 'move', job, before });
+  }
+
+  /** Goes on with a paused, interrupted, failed or cancelled job. Throws Refused or Disconnected. */
   async resume(job: string): Promise<void> {
     await this.#askJob({ type: 'resume', job });
   }
 
   /** The repainted key as an address for an image; null when there is none, or nobody to ask. */
   async keyPicture(job: string, frame: number, width: number): Promise<string | null> {
-    const response = await this.#fetch(`/v1/jobs/${job}/keys/${frame}.jpg?width=${width}`);
-    // The token cannot stand in an image's address.
-    return response && `data:image/jpeg;base64,${base64(new Uint8Array(await response.arrayBuffer()))}`;
+    return await this.#picture(`/v1/jobs/${job}/keys/${frame}.jpg?width=${width}`);
   }
 
-  /** The checkpoints that are installed; none while there is nobody to ask. */
-  async models(): Promise<readonly InstalledModel[]> {
-    const answer = (await this.#get('/v1/models')) as { models: readonly InstalledModel[] } | null;
-    return answer?.models ?? [];
+  /** A frame of a job, counted as its source's are, as an address for an image; null when there is none (yet). */
+  async framePicture(job: string, of: 'source' | 'result', frame: number, width: number): Promise<string | null> {
+    return await this.#picture(`/v1/jobs/${job}/frames/${frame}.jpg?of=${of}&width=${width}`);
+  }
+
+  /** What is known of a finished job, frame by frame; null when there is none, or nobody to ask. */
+  async report(job: string): Promise<ReportView | null> {
+    return (await this.#get(`/v1/jobs/${job}/report`)) as ReportView | null;
+  }
+
+  /** What is installed and what can be fetched by name; nothing while there is nobody to ask. */
+  async models(): Promise<Models> {
+    return ((await this.#get('/v1/models')) as Models | null) ?? { models: [], offered: [] };
+  }
+
+  /** Adds a model: a path, an address, or the name of one that is offered. `adding` tells the rest. Throws Refused or Disconnected. */
+  async addModel(from: string): Promise<void> {
+    const { id } = (await this.#post('/v1/models', { from })) as { id: string };
+    if (!this.#adding.some((one) => one.id === id)) {
+      this.#takeAdding({ id, from, done: 0, total: null, state: 'running', error: null });
+    }
+  }
+
+  /** One that could not be added has been read about. */
+  dismiss(adding: string): void {
+    this.#adding = this.#adding.filter(({ id }) => id !== adding);
+    this.#tell();
   }
 
   /** What may be painted in a folder, or the allowed folders; null when it is closed, or nobody is there to ask. */
@@ -157,8 +197,10 @@ export class Connection {
         this.#previews = new Map(this.#previews).set(job, `data:image/jpeg;base64,${jpeg}`);
         this.#tell();
       },
+      onAdding: (adding) => this.#takeAdding(adding),
       onEnd: (problem) => {
         this.#link = null;
+        this.#adding = this.#adding.filter(({ state }) => state !== 'running');
         this.#fail(problem);
       },
     });
@@ -196,15 +238,38 @@ export class Connection {
     return answer.job;
   }
 
-  async #fetch(path: string): Promise<Response | null> {
+  async #fetch(path: string, init: RequestInit = {}): Promise<Response | null> {
     if (this.#port === null || this.#token === null) return null;
-    const headers = { authorization: `Bearer ${this.#token}` };
-    const response = await fetch(`http://127.0.0.1:${this.#port}${path}`, { headers }).catch(() => null);
-    return response?.status === 200 ? response : null;
+    const headers = { authorization: `Bearer ${this.#token}`, ...init.headers };
+    return await fetch(`http://127.0.0.1:${this.#port}${path}`, { ...init, headers }).catch(() => null);
   }
 
   async #get(path: string): Promise<unknown> {
-    return (await this.#fetch(path))?.json() ?? null;
+    const response = await this.#fetch(path);
+    return response?.status === 200 ? await response.json() : null;
+  }
+
+  /** Throws Refused or Disconnected. */
+  async #post(path: string, body: unknown): Promise<unknown> {
+    const headers = { 'content-type': 'application/json' };
+    const response = await this.#fetch(path, { method: 'POST', headers, body: JSON.stringify(body) });
+    if (!response) throw new Disconnected({ kind: 'lost' });
+    const answer: unknown = await response.json();
+    if (response.status >= 400) throw new Refused(answer as FailureView);
+    return answer;
+  }
+
+  async #picture(path: string): Promise<string | null> {
+    const response = await this.#fetch(path);
+    // The token cannot stand in an image's address.
+    return response?.status === 200 ? pictureAddress(await response.arrayBuffer()) : null;
+  }
+
+  #takeAdding(adding: AddingView): void {
+    const known = this.#adding.some(({ id }) => id === adding.id);
+    const all = known ? this.#adding.map((one) => (one.id === adding.id ? adding : one)) : [...this.#adding, adding];
+    this.#adding = all.filter(({ state }) => state !== 'done');
+    this.#tell();
   }
 
   #takeJob(job: JobView): void {
@@ -232,6 +297,8 @@ export class Connection {
     for (const listener of this.#listeners) listener();
   }
 }
+
+const pictureAddress = (jpeg: ArrayBuffer): string => `data:image/jpeg;base64,${base64(new Uint8Array(jpeg))}`;
 
 async function listJobs(link: Link): Promise<readonly JobView[]> {
   const jobs: JobView[] = [];

@@ -1,5 +1,5 @@
 import type { JobView } from '../../bridge-server/protocol/job.ts';
-import type { BridgeMessage, ClientMessage, PreviewView } from '../../bridge-server/protocol/messages.ts';
+import type { AddingView, BridgeMessage, ClientMessage, PreviewView } from '../../bridge-server/protocol/messages.ts';
 import { CLOSE_CODES, PROTOCOL_VERSION } from '../../bridge-server/protocol/wire.ts';
 import { socketAddress } from './find.ts';
 import { Disconnected, Refused, type ConnectionProblem } from './problem.ts';
@@ -14,6 +14,7 @@ type Waiting = { readonly resolve: (answer: Answer) => void; readonly reject: (e
 export type LinkEvents = {
   readonly onJob: (job: JobView) => void;
   readonly onPreview: (preview: PreviewView) => void;
+  readonly onAdding: (adding: AddingView) => void;
   /** Once, when it ends without `close` having been called. */
   readonly onEnd: (problem: ConnectionProblem) => void;
 };
@@ -74,6 +75,7 @@ export class Link {
     this.#heard = Date.now();
     if (message.type === 'job') this.#events.onJob(message.job);
     if (message.type === 'preview') this.#events.onPreview(message);
+    if (message.type === 'adding') this.#events.onAdding(message);
     if (!('to' in message) || message.to === null) return;
     const waiting = this.#waiting.get(message.to);
     this.#waiting.delete(message.to);

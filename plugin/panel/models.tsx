@@ -15,7 +15,9 @@ export function ModelChoice(props: {
   const [models, setModels] = useState<readonly InstalledModel[] | null>(null);
   useEffect(() => {
     let gone = false;
-    void connection.models().then((found) => gone || setModels(found));
+    void connection
+      .models()
+      .then((found) => gone || setModels(found.models.filter(({ kind }) => kind === 'checkpoint')));
     return () => {
       gone = true;
     };

@@ -206,9 +206,10 @@ test('what a prompt describes is painted by an installed model, and shown while 
       resolve();
     });
   });
-  const models = await connection.models();
-  expect(models).toEqual([
-    { path: checkpoint, name: basename(checkpoint), family: 'Stable Diffusion 1.5', steps: 20, guidance: 7.5 },
+  const { models } = await connection.models();
+  const name = basename(checkpoint);
+  expect(models).toMatchObject([
+    { path: checkpoint, name, kind: 'checkpoint', family: 'Stable Diffusion 1.5', steps: 20, guidance: 7.5 },
   ]);
   const previews: string[] = [];
   connection.onChange(() => {
