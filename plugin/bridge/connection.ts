@@ -1,7 +1,8 @@
-import type { FolderView, InstalledModel, OfferedModel } from '../../bridge-server/protocol/http.ts';
+import type { ControlMap } from '../../bridge-server/protocol/control-map.ts';
+import type { FolderView, InstalledModel, KeysAnswer, OfferedModel } from '../../bridge-server/protocol/http.ts';
 import type { FailureView, JobView, ReportView } from '../../bridge-server/protocol/job.ts';
 import type { AddingView } from '../../bridge-server/protocol/messages.ts';
-import type { RenderRequest } from '../../bridge-server/protocol/request.ts';
+import type { PlannedKeys, RenderRequest } from '../../bridge-server/protocol/request.ts';
 import { base64 } from './base64.ts';
 import { findBridge } from './find.ts';
 import { Link, pairWith } from './link.ts';
@@ -147,6 +148,23 @@ export class Connection {
     return await this.#picture(`/v1/jobs/${job}/frames/${frame}.jpg?of=${of}&width=${width}`);
   }
 
+  /** A frame of a source that has no job yet, as an address for an image. Throws Refused or Disconnected. */
+  async sourcePicture(source: RenderRequest['source'], frame: number, width: number): Promise<string> {
+    const response = await this.#answerTo('/v1/frame', { source, frame, width });
+    return pictureAddress(await response.arrayBuffer());
+  }
+
+  /** What a ControlNet would be shown of a frame, as an address for an image. Throws Refused or Disconnected. */
+  async mapPicture(source: RenderRequest['source'], frame: number, map: ControlMap, width: number): Promise<string> {
+    const response = await this.#answerTo('/v1/control', { source, frame, map, width });
+    return pictureAddress(await response.arrayBuffer());
+  }
+
+  /** The keys that a shot would get, or how far it is looked through: then to be asked again. Throws Refused or Disconnected. */
+  async plannedKeys(source: RenderRequest['source'], keys: PlannedKeys): Promise<KeysAnswer> {
+    return (await this.#post('/v1/keys', { source, keys })) as KeysAnswer;
+  }
+
   /** What is known of a finished job, frame by frame; null when there is none, or nobody to ask. */
   async report(job: string): Promise<ReportView | null> {
     return (await this.#get(`/v1/jobs/${job}/report`)) as ReportView | null;
@@ -251,12 +269,16 @@ export class Connection {
 
   /** Throws Refused or Disconnected. */
   async #post(path: string, body: unknown): Promise<unknown> {
+    return await (await this.#answerTo(path, body)).json();
+  }
+
+  /** Throws Refused or Disconnected. */
+  async #answerTo(path: string, body: unknown): Promise<Response> {
     const headers = { 'content-type': 'application/json' };
     const response = await this.#fetch(path, { method: 'POST', headers, body: JSON.stringify(body) });
     if (!response) throw new Disconnected({ kind: 'lost' });
-    const answer: unknown = await response.json();
-    if (response.status >= 400) throw new Refused(answer as FailureView);
-    return answer;
+    if (response.status >= 400) throw new Refused((await response.json()) as FailureView);
+    return response;
   }
 
   async #picture(path: string): Promise<string | null> {
