@@ -10,9 +10,8 @@ import { scalingFactor } from '../networks/vae.ts';
 import type { DiffusionLook } from '../protocol/request.ts';
 import { FAMILY_NAMES } from '../weights/family.ts';
 import { type AppliedLora, type LoraMatch, withLoras } from '../weights/with-loras.ts';
-import type { Kind } from '../weights/identify.ts';
 import { openLora } from '../weights/lora.ts';
-import { KIND_NAMES } from '../weights/kind-names.ts';
+import { KIND_NAMES, type Kind } from '../weights/kind-names.ts';
 import { type Model, openModel, type Part, requirePart } from '../weights/model.ts';
 import { identityOfFile, identityOfModel, identityOfPart } from './weights-identity.ts';
 

@@ -1,7 +1,6 @@
 import { z } from 'zod';
 import { CONTROL_KINDS } from '../control/kinds.ts';
-import type { Kind } from '../weights/identify.ts';
-import { KIND_NAMES } from '../weights/kind-names.ts';
+import { KIND_NAMES, type Kind } from '../weights/kind-names.ts';
 import { controlMapSchema } from './control-map.ts';
 import { plannedKeysSchema, sourceSchema } from './request.ts';
 

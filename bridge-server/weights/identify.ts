@@ -3,21 +3,8 @@ import { type Dtype, isFloat } from './dtype.ts';
 import { Failure } from '../errors.ts';
 import { type Adapter, adapterOf } from './adapter.ts';
 import { type Family, FAMILY_NAMES, familyOfNetwork, familyOfTextWidth, FOREIGN_FAMILIES } from './family.ts';
+import type { Kind } from './kind-names.ts';
 import { type PartKind, partsOf, type Weights } from './parts.ts';
-
-export type Kind =
-  | 'checkpoint'
-  | 'unet'
-  | 'vae'
-  | 'text-encoder'
-  | 'controlnet'
-  | 'lora'
-  | 'textual-inversion'
-  | 'motion-module'
-  | 'taesd'
-  | 'upscaler'
-  | 'ip-adapter'
-  | 't2i-adapter';
 
 /** What a U-Net predicts and how it wants to be sampled, as far as its file tells. */
 export type Variant = {

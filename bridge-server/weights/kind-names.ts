@@ -1,7 +1,5 @@
-import type { Kind } from './identify.ts';
-
 /** What people call each kind of file. */
-export const KIND_NAMES: Readonly<Record<Kind, string>> = {
+export const KIND_NAMES = {
   checkpoint: 'Checkpoint',
   unet: 'U-Net alone',
   vae: 'VAE',
@@ -14,4 +12,6 @@ export const KIND_NAMES: Readonly<Record<Kind, string>> = {
   upscaler: 'Upscaler',
   'ip-adapter': 'IP-Adapter',
   't2i-adapter': 'T2I-Adapter',
-};
+} as const;
+
+export type Kind = keyof typeof KIND_NAMES;

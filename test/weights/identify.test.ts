@@ -1,7 +1,7 @@
 import { cp, mkdir, rename } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
-import type { Kind } from '../../bridge-server/weights/identify.ts';
+import type { Kind } from '../../bridge-server/weights/kind-names.ts';
 import { worksWith } from '../../bridge-server/weights/identify.ts';
 import { identify, openModel, requirePart } from '../../bridge-server/weights/model.ts';
 import { openSafetensors, readTensor } from '../../bridge-server/weights/safetensors.ts';
