@@ -17,16 +17,19 @@ const SEARCHED_PIXELS = 4000;
 /** A picture must have room for patches at the smallest size. */
 const SMALLEST_SIDE = 8;
 const RADIUS = 2;
+const HEADER_BYTES = 16;
 
 /** The entry that says which patches of the keys fill in frame `n`. */
 export const fillName = (n: number): string => `${String(n).padStart(6, '0')}.fill`;
 
-/** How well the keys explain a frame by its source alone. */
+/** How well the keys explain a frame by its source alone. Squared errors are means over colours, in squared 8-bit levels. */
 export type Unsure = {
-  /** Mean squared residual over pixels and colours, in squared 8-bit levels. */
+  /** Mean squared residual of the pixels that the maps explain; 0 where they explain none. */
   readonly residual: number;
   /** Share of the pixels, 0..1, that the maps fail on. */
   readonly failed: number;
+  /** Mean squared distance of those from the patches that were found for them; what the maps leave where none were searched. */
+  readonly filled: number;
 };
 
 type Level = {
@@ -129,7 +132,12 @@ export class PatchSearch {
     if (searched.length > 0) await this.#search(searched);
     const places = Int32Array.from(searched, (p) => engine.i32(this.#levels[0]!.field)[p]!);
     const errors = Int32Array.from(engine.i32(this.#errors, searched.length));
-    const unsure = { residual: sum / doubts.length, failed: failed.length / doubts.length };
+    const missed = failed.reduce((total, p) => total + doubts[p]!, 0);
+    const unsure = {
+      residual: (sum - missed) / Math.max(1, doubts.length - failed.length),
+      failed: failed.length / doubts.length,
+      filled: (searched.length > 0 ? errors.reduce((a, b) => a + b, 0) / 100 : missed) / Math.max(1, failed.length),
+    };
     await folder.write(fillName(n), await packFill(unsure, searched, places, errors));
   }
 
@@ -210,7 +218,7 @@ function parents(list: Int32Array, width: number): Int32Array {
   return Int32Array.from(all).sort();
 }
 
-/** Two f32 (residual, failed), the number of pixels, then zstd of three i32 arrays: pixels less the one before, places, distances. */
+/** Three f32 (residual, failed, filled), the number of pixels (u32), then zstd of three i32 arrays: pixels less the one before, places, distances. */
 async function packFill(
   unsure: Unsure,
   pixels: Int32Array,
@@ -222,12 +230,13 @@ async function packFill(
   body.set(places, pixels.length);
   body.set(errors, 2 * pixels.length);
   const packed = await compress(new Uint8Array(body.buffer), { params: { [constants.ZSTD_c_compressionLevel]: 1 } });
-  const bytes = new Uint8Array(12 + packed.length);
+  const bytes = new Uint8Array(HEADER_BYTES + packed.length);
   const header = new DataView(bytes.buffer);
   header.setFloat32(0, unsure.residual, true);
   header.setFloat32(4, unsure.failed, true);
-  header.setUint32(8, pixels.length, true);
-  bytes.set(packed, 12);
+  header.setFloat32(8, unsure.filled, true);
+  header.setUint32(12, pixels.length, true);
+  bytes.set(packed, HEADER_BYTES);
   return bytes;
 }
 
@@ -243,9 +252,9 @@ export async function loadFill(
   errors: Block,
 ): Promise<number> {
   const bytes = await folder.read(fillName(n));
-  const count = new DataView(bytes.buffer, bytes.byteOffset).getUint32(8, true);
+  const count = new DataView(bytes.buffer, bytes.byteOffset).getUint32(12, true);
   if (count === 0) return 0;
-  const body = await decompress(bytes.subarray(12), { maxOutputLength: 12 * count });
+  const body = await decompress(bytes.subarray(HEADER_BYTES), { maxOutputLength: 12 * count });
   const values = new Int32Array(new Uint8Array(body).buffer);
   const places = engine.i32(field);
   const distances = engine.f32(errors);
@@ -262,5 +271,6 @@ export async function loadFill(
 export async function unsureOf(folder: StageFolder, n: number): Promise<Unsure> {
   const bytes = await folder.read(fillName(n));
   const header = new DataView(bytes.buffer, bytes.byteOffset);
-  return { residual: header.getFloat32(0, true), failed: header.getFloat32(4, true) };
+  const [residual, failed, filled] = [0, 4, 8].map((at) => header.getFloat32(at, true)) as [number, number, number];
+  return { residual, failed, filled };
 }

@@ -59,8 +59,8 @@ test('patches improve what the maps alone do not explain', async () => {
   const without = { ...withPatches, results: (await folders()).results };
   for (let n = 1; n < LAST; n++) {
     expect((await unsureOf(without.matches, n)).failed).toBeGreaterThan(0.02);
-    const entry = (await without.matches.read(fillName(n))).slice(0, 12);
-    new DataView(entry.buffer).setUint32(8, 0, true); // no pixels
+    const entry = (await without.matches.read(fillName(n))).slice(0, 16);
+    new DataView(entry.buffer).setUint32(12, 0, true); // no pixels
     await without.matches.write(fillName(n), entry);
   }
   const plain = await propagate(engine, scene, span, without);
