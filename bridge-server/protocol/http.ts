@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { CONTROL_KINDS } from '../control/kinds.ts';
 import { KIND_NAMES, type Kind } from '../weights/kind-names.ts';
 import { controlMapSchema } from './control-map.ts';
-import { plannedKeysSchema, sourceSchema } from './request.ts';
+import { plannedKeysSchema, rationalSchema, sourceSchema } from './request.ts';
 
 /** What the bridge answers over HTTP. Every request carries `Authorization: Bearer <token>`; a refusal is a `failureSchema`. */
 export const healthSchema = z.object({
@@ -66,6 +66,19 @@ const width = z.int().min(16).max(2048);
 /** POST /v1/frame, answered by a JPEG: a frame of a source that no job has yet. */
 export const frameQuestionSchema = z.strictObject({ source: sourceSchema, frame, width });
 
+/** POST /v1/source: what a source is. */
+export const sourceQuestionSchema = z.strictObject({ source: sourceSchema });
+
+/** Answer to it: the frames [from, to) that are wanted of it, and how they are read. `notes`: what its owner should know of that. */
+export const sourceFactsSchema = z.object({
+  from: frame,
+  to: frame,
+  width: z.int().positive(),
+  height: z.int().positive(),
+  rate: rationalSchema,
+  notes: z.array(z.string()),
+});
+
 /** POST /v1/control, answered by a JPEG: what a ControlNet would be shown of a frame. */
 export const controlQuestionSchema = z.strictObject({ source: sourceSchema, frame, map: controlMapSchema, width });
 
@@ -94,4 +107,5 @@ export const folderSchema = z.object({
 export type InstalledModel = z.infer<typeof modelsSchema>['models'][number];
 export type OfferedModel = z.infer<typeof modelsSchema>['offered'][number];
 export type KeysAnswer = z.infer<typeof keysAnswerSchema>;
+export type SourceFacts = z.infer<typeof sourceFactsSchema>;
 export type FolderView = z.infer<typeof folderSchema>;
