@@ -4,10 +4,11 @@ import { BRIDGE_PORTS } from '../bridge-server/protocol/wire.ts';
 import { Connection } from './bridge/connection.ts';
 import { secureTokenStore } from './bridge/token.ts';
 import { afterEffectsHost, type AfterEffectsModule } from './host/after-effects.ts';
-import type { EditorHost } from './host/host.ts';
+import type { EditorHost, Lent } from './host/host.ts';
 import { premiereHost } from './host/premiere.ts';
 import { mount, type Theme } from './panel/mount.tsx';
 import { Renders } from './renders.ts';
+import { lookingThrough } from './written.ts';
 
 /** The panel inside an editor: modules of the editor come by `require`, the one of the other editor must not be asked for. */
 declare const require: (name: string) => unknown;
@@ -25,19 +26,27 @@ const pause = (milliseconds: number): Promise<void> => new Promise((resolve) => 
 entrypoints.setup({ panels: { pentimento: { create } } });
 
 function create(root: HTMLElement): void {
-  const host = editorHost();
   const connection = new Connection({ ports: BRIDGE_PORTS, tokens: secureTokenStore(storage.secureStorage) });
+  const host = editorHost(connection);
   const renders = new Renders(connection, host, localStorage);
   const { theme } = document as EditorDocument;
   const setTheme = mount(root, { host, connection, renders, memory: localStorage }, theme?.getCurrent() ?? 'dark');
   theme?.onUpdated.addListener(setTheme);
 }
 
-function editorHost(): EditorHost {
-  const choose = {
-    folder: async (): Promise<string | null> => (await storage.localFileSystem.getFolder())?.nativePath ?? null,
+function editorHost(connection: Connection): EditorHost {
+  const { localFileSystem } = storage;
+  const lent: Lent = {
+    choose: {
+      folder: async () => (await localFileSystem.getFolder())?.nativePath ?? null,
+      file: async (types) =>
+        (await localFileSystem.getFileForOpening({ types, allowMultiple: false }))?.nativePath ?? null,
+    },
+    memory: localStorage,
+    pause,
+    look: lookingThrough(connection),
   };
   return /after/i.test(editor.name)
-    ? afterEffectsHost(require('aftereffects') as AfterEffectsModule, choose)
-    : premiereHost(require('premierepro') as premierepro, choose, pause);
+    ? afterEffectsHost(require('aftereffects') as AfterEffectsModule, lent)
+    : premiereHost(require('premierepro') as premierepro, lent);
 }

@@ -101,9 +101,16 @@ export const folderSchema = z.object({
   parent: z.string().nullable(),
   /** Whether it is itself a sequence of numbered images. */
   images: z.boolean(),
-  entries: z.array(z.object({ kind: z.enum(['folder', 'movie']), name: z.string(), path: z.string() })),
+  entries: z.array(
+    z.discriminatedUnion('kind', [
+      z.object({ kind: z.literal('folder'), name: z.string(), path: z.string() }),
+      /** `bytes`: so far, while it is being written. */
+      z.object({ kind: z.literal('movie'), name: z.string(), path: z.string(), bytes: z.number() }),
+    ]),
+  ),
 });
 
+export type ModelsView = z.infer<typeof modelsSchema>;
 export type InstalledModel = z.infer<typeof modelsSchema>['models'][number];
 export type OfferedModel = z.infer<typeof modelsSchema>['offered'][number];
 export type KeysAnswer = z.infer<typeof keysAnswerSchema>;

@@ -1,4 +1,4 @@
-import { readdir, realpath } from 'node:fs/promises';
+import { readdir, realpath, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { Failure } from '../errors.ts';
 import type { FolderView } from '../protocol/http.ts';
@@ -24,12 +24,15 @@ export async function browse(
   const found = await readdir(real, { withFileTypes: true }).catch(() => {
     throw new Failure('media-missing', { path });
   });
-  const entries = found.flatMap((entry): FolderView['entries'] => {
+  const shown = found.map(async (entry): Promise<FolderView['entries']> => {
     const inside = { name: entry.name, path: join(real, entry.name) };
     if (entry.name.startsWith('.') || !open(inside.path)) return [];
     if (entry.isDirectory()) return [{ kind: 'folder', ...inside }];
-    return entry.isFile() && MOVIE.test(entry.name) ? [{ kind: 'movie', ...inside }] : [];
+    if (!entry.isFile() || !MOVIE.test(entry.name)) return [];
+    const { size } = await stat(inside.path).catch(() => ({ size: 0 }));
+    return [{ kind: 'movie', ...inside, bytes: size }];
   });
+  const entries = (await Promise.all(shown)).flat();
   entries.sort((a, b) => a.kind.localeCompare(b.kind) || a.name.localeCompare(b.name, 'en', { numeric: true }));
   const parent = dirname(real);
   const images = found.filter((entry) => entry.isFile() && NUMBERED_IMAGE.test(entry.name)).length > 1;

@@ -58,6 +58,7 @@ export type Composition = {
   readonly name: string;
   readonly width: number;
   readonly height: number;
+  readonly pixelAspect: number;
   readonly frameRate: number;
   readonly frameDuration: number;
   readonly duration: number;

@@ -13,6 +13,7 @@ import {
 import type {
   AfterEffectsSpot,
   EditorHost,
+  Lent,
   Made,
   Notice,
   Placed,
@@ -21,7 +22,7 @@ import type {
   Selection,
   Shot,
 } from './host.ts';
-import { imageFolder } from './images.ts';
+import { isImage, numberedImage } from './images.ts';
 import { HostProblem } from './problem.ts';
 import { rateOfNumber, sameRate, type Rational } from './time.ts';
 
@@ -31,14 +32,19 @@ const FOLDER = 'Pentimento';
 const MADE = 'pentimento:';
 
 /** After Effects 27 and later. `module` is what `require('aftereffects')` gives there. */
-export function afterEffectsHost(module: AfterEffectsModule, choose: EditorHost['choose']): EditorHost {
+export function afterEffectsHost(module: AfterEffectsModule, lent: Lent): EditorHost {
   const app = module.app ?? (module as Application);
   return {
     kind: 'after-effects',
-    choose,
+    choose: lent.choose,
+    preset: null,
     // No events are documented: the panel reads whenever it is looked at.
     watch: () => () => undefined,
     selection: () => attempt(() => readSelection(app)),
+    playhead: () => Promise.resolve(null),
+    prepare: (shot) => Promise.resolve(shot),
+    versions: () => Promise.resolve([]),
+    swap: () => Promise.reject(new HostProblem('other-editor')),
     place: (result, spot) =>
       attempt(() => {
         if (spot.host !== 'after-effects') throw new HostProblem('other-editor');
@@ -56,7 +62,7 @@ function readSelection(app: Application): Selection {
   const { name, width, height } = comp;
   const rate = rateOfNumber(comp.frameRate);
   return {
-    timeline: { name, rate, width, height },
+    timeline: { name, rate, width, height, pixelAspect: comp.pixelAspect },
     clips: comp.selectedLayers.map((layer): SelectedClip => {
       try {
         return { usable: true, name: layer.name, shot: readShot(comp, layer, rate) };
@@ -73,21 +79,32 @@ function readShot(comp: Composition, layer: Layer, compRate: Rational): Shot {
   const made = readMade(footage);
   if (made) {
     const { path, from, to } = made.request.source;
-    return { source: { path, from, to }, rate: null, notices: [], spot: made.spot, made };
+    return {
+      source: { path, from, to },
+      rate: made.spot.rate,
+      notices: [],
+      markers: [],
+      export: null,
+      spot: made.spot,
+      made,
+    };
   }
   refuseRetimed(layer);
-  const { folder, first } = imageFolder(footage.file!);
+  const { folder, first } = numberedImage(footage.file!) ?? { folder: footage.file!, first: 0 };
   const rate = rateOf(footage);
   const shown = shownFrames(comp, layer, footage, rate);
   const notices: Notice[] = [];
   if (!sameRate(rate, compRate)) notices.push({ code: 'rate-differs', rate });
   if (!layer.enabled) notices.push({ code: 'disabled' });
   return {
-    source: { path: folder ?? footage.file!, from: first + shown.from, to: first + shown.to },
+    source: { path: folder, from: first + shown.from, to: first + shown.to },
     rate,
     notices,
+    markers: [],
+    export: null,
     spot: {
-      ...{ host: 'after-effects', comp: comp.id, layer: layer.id, footage: footage.id, rate },
+      ...{ host: 'after-effects', comp: comp.id, layer: layer.id, source: footage.id, rate },
+      ...{ exported: false, stretch: layer.stretch, remapped: layer.timeRemapEnabled },
       ...{ paintedFrom: shown.from, paintedTo: shown.to },
     },
     made: null,
@@ -97,16 +114,17 @@ function readShot(comp: Composition, layer: Layer, compRate: Rational): Shot {
 /** The footage of a layer that shows moving pictures from a file. */
 function footageOf({ adjustmentLayer, source, hasVideo }: Layer): Footage {
   if (adjustmentLayer) throw new HostProblem('adjustment-layer');
-  if (isComposition(source)) throw new HostProblem('precomp');
+  if (isComposition(source)) throw new HostProblem('no-picture');
   if (!isFootage(source) || !hasVideo) throw new HostProblem('no-picture');
   if (source.footageMissing) throw new HostProblem('offline');
   if (source.file === null) throw new HostProblem('no-picture');
-  if (source.mainSource.isStill) throw new HostProblem('still');
+  if (source.mainSource.isStill || (isImage(source.file) && !numberedImage(source.file)))
+    throw new HostProblem('no-picture');
   return source;
 }
 
 function refuseRetimed({ timeRemapEnabled, stretch }: Layer): void {
-  if (timeRemapEnabled || Math.abs(stretch - 100) > 1e-6) throw new HostProblem('layer-retimed');
+  if (timeRemapEnabled || Math.abs(stretch - 100) > 1e-6) throw new HostProblem('no-picture');
 }
 
 /** At which the footage plays in this project: as interpreted, else its own. */
@@ -136,7 +154,7 @@ const wholeFrames = ({ frameDuration }: Composition, from: number, to: number): 
 
 function placeResult(module: AfterEffectsModule, app: Application, result: Result, spot: AfterEffectsSpot): Placed {
   const { project } = app;
-  const source = project?.itemByID(spot.footage) ?? null;
+  const source = spot.source === null ? null : (project?.itemByID(spot.source) ?? null);
   if (!project || !isFootage(source)) throw new HostProblem('project-closed');
   app.beginUndoGroup(`${FOLDER}: place`);
   try {
@@ -186,7 +204,7 @@ function layAbove(project: Project, item: Footage, spot: AfterEffectsSpot): Plac
 /** The layer that was selected: by its id, else, where it was cut and made anew, by what it shows. */
 function findBelow(project: Project, comp: Composition, spot: AfterEffectsSpot): Layer | null {
   const fits = (layer: Layer | null): layer is Layer =>
-    layer?.source?.id === spot.footage && !layer.timeRemapEnabled && Math.abs(layer.stretch - 100) < 1e-6;
+    layer?.source?.id === spot.source && !layer.timeRemapEnabled && Math.abs(layer.stretch - 100) < 1e-6;
   const same = project.layerByID(spot.layer);
   const inComp = layersOf(comp);
   if (fits(same) && inComp.some(({ id }) => id === same.id)) return same;

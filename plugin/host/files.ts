@@ -8,11 +8,16 @@ export function filesHost(): FilesHost {
   return {
     kind: 'files',
     choose: null,
+    preset: null,
     open: (path) => {
       selection = { timeline: null, clips: path === null ? [] : [clipOf(path)] };
       for (const listener of listeners) listener();
     },
     selection: () => Promise.resolve(selection),
+    playhead: () => Promise.resolve(null),
+    prepare: (shot) => Promise.resolve(shot),
+    versions: () => Promise.resolve([]),
+    swap: () => Promise.reject(new HostProblem('other-editor')),
     place: () => Promise.reject(new HostProblem('other-editor')),
     watch: (listener) => {
       listeners.add(listener);
@@ -24,5 +29,6 @@ export function filesHost(): FilesHost {
 function clipOf(path: string): Selection['clips'][number] {
   const name = path.replace(/[\\/]+$/, '').replace(/.*[\\/]/, '');
   const source = { path, from: 0, to: null };
-  return { usable: true, name, shot: { source, rate: null, notices: [], spot: null, made: null } };
+  const shot = { source, rate: null, notices: [], markers: [], export: null, spot: null, made: null };
+  return { usable: true, name, shot };
 }

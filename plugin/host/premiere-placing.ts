@@ -1,12 +1,8 @@
-import type { Action, premierepro, Project, ProjectItem, Sequence, VideoClipTrackItem } from '@adobe/premierepro';
-import type { Placed, PremiereSpot, Result } from './host.ts';
-import type { Pause } from './premiere.ts';
-import { BIN, importOnce, remembering, transact } from './premiere-project.ts';
-import { playsEvenly, timesOf, type ItemTimes } from './premiere-selection.ts';
+import type { Action, premierepro, Project, ProjectItem, Sequence } from '@adobe/premierepro';
+import type { Lent, Placed, PremiereSpot, Result } from './host.ts';
+import { BIN, conform, importOnce, projectOf, remembering, sequenceOf, transact } from './premiere-project.ts';
+import { findClip, least, most, readLying, shownAt, type Lying } from './premiere-clips.ts';
 import { HostProblem } from './problem.ts';
-
-/** A clip on the sequence as it is now. */
-type Lying = ItemTimes & { readonly item: string; readonly track: number };
 
 /** Where the result goes: `start` to `end` on the sequence showing `from` to `to` of the result's own time, above `track`. */
 type Aim = {
@@ -22,12 +18,12 @@ type Aim = {
  * been trimmed, or be gone. What Premiere answers counts for nothing until the sequence, read back, shows the result.
  */
 export async function placeResult(api: premierepro, result: Result, spot: PremiereSpot, pause: Pause): Promise<Placed> {
-  const project = api.Project.getProject(api.Guid.fromString(spot.project)) as Project | null;
-  if (!project) throw new HostProblem('project-closed');
+  const project = projectOf(api, spot);
   const { item, clip } = await importOnce(api, project, result.path, pause);
   const remember = await remembering(api, clip, result, spot);
+  await conform(project, clip, spot);
 
-  const sequence = project.getSequence(api.Guid.fromString(spot.sequence)) as Sequence | null;
+  const sequence = sequenceOf(api, spot);
   const aim = sequence && aimAt(spot, await readLying(api, sequence), BigInt(await sequence.getTimebase()));
   if (!sequence || !aim) {
     transact(project, `${BIN}: remember settings`, remember);
@@ -55,52 +51,27 @@ export async function placeResult(api: premierepro, result: Result, spot: Premie
 
 const trackName = (index: number): string => `V${index + 1}`;
 
-async function readLying(api: premierepro, sequence: Sequence): Promise<Lying[]> {
-  const lying: Lying[] = [];
-  for (let track = 0; track < (await sequence.getVideoTrackCount()); track++) {
-    for (const clip of await clipsOn(api, sequence, track)) {
-      const item = (await clip.getProjectItem()) as ProjectItem | null;
-      lying.push({ ...(await timesOf(clip)), item: item?.getId() ?? '', track });
-    }
-  }
-  return lying;
-}
-
-async function clipsOn(api: premierepro, sequence: Sequence, track: number): Promise<VideoClipTrackItem[]> {
-  return (await sequence.getVideoTrack(track)).getTrackItems(api.Constants.TrackItemType.CLIP, false);
-}
-
 /** The clip that was selected, as it is now, and what part of the result belongs above it; null when it is gone or retimed. */
 function aimAt(spot: PremiereSpot, lying: readonly Lying[], ticksPerFrame: bigint): Aim | null {
-  const [paintedFrom, paintedTo] = [BigInt(spot.paintedFrom), BigInt(spot.paintedTo)];
-  const overlap = (one: Lying): bigint => least(one.out, paintedTo) - most(one.in, paintedFrom);
-  const likeness = (one: Lying): readonly bigint[] => [
-    // Where it was; else with the range it had, wherever it went; else what shows most of the painted range; else the nearest.
-    one.track === spot.track && one.start === BigInt(spot.start) && one.in === BigInt(spot.sourceIn) ? 1n : 0n,
-    one.in === BigInt(spot.sourceIn) && one.end - one.start === BigInt(spot.end) - BigInt(spot.start) ? 1n : 0n,
-    overlap(one),
-    -distance(one.start, BigInt(spot.start)),
-  ];
-  const clip = lying
-    .filter((one) => one.item === spot.item && overlap(one) > 0n && playsEvenly(one, ticksPerFrame))
-    .sort((a, b) => compare(likeness(b), likeness(a)))[0];
+  const clip = findClip(spot, lying);
   if (!clip) return null;
-
-  const shownFrom = most(clip.in, paintedFrom);
-  const shownTo = least(clip.out, paintedTo);
+  const [paintedFrom, paintedTo] = [BigInt(spot.paintedFrom), BigInt(spot.paintedTo)];
+  const first = shownAt(spot, clip, clip.start);
   // Onto whole frames of the sequence, inwards.
-  const lead = shownFrom - clip.in;
+  const lead = most(first, paintedFrom) - first;
   const start = clip.start + ((lead + ticksPerFrame - 1n) / ticksPerFrame) * ticksPerFrame;
-  const until = least(clip.start + (shownTo - clip.in), clip.end);
+  const until = least(clip.start + (paintedTo - first), clip.end);
   const end = start + ((until - start) / ticksPerFrame) * ticksPerFrame;
   if (end <= start) return null;
-  const from = clip.in + (start - clip.start) - paintedFrom;
+  const from = shownAt(spot, clip, start) - paintedFrom;
   return { track: clip.track, start, end, from, to: from + (end - start) };
 }
 
 /** Whether the result already lies there, from an earlier call. */
 const lyingAs = (lying: readonly Lying[], item: ProjectItem, aim: Aim): Lying | undefined =>
   lying.find((one) => one.item === item.getId() && one.start < aim.end && one.end > aim.start);
+
+type Pause = Lent['pause'];
 
 type Laying = {
   readonly api: premierepro;
@@ -159,14 +130,4 @@ async function seen(
     await pause(100);
   }
   return null;
-}
-
-const least = (a: bigint, b: bigint): bigint => (a < b ? a : b);
-const most = (a: bigint, b: bigint): bigint => (a > b ? a : b);
-const distance = (a: bigint, b: bigint): bigint => (a > b ? a - b : b - a);
-
-function compare(a: readonly bigint[], b: readonly bigint[]): number {
-  const at = a.findIndex((value, n) => value !== b[n]);
-  if (at < 0) return 0;
-  return a[at]! > b[at]! ? 1 : -1;
 }

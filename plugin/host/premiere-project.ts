@@ -6,13 +6,28 @@ import type {
   Project,
   ProjectItem,
   Properties,
+  Sequence,
 } from '@adobe/premierepro';
-import type { Made, Result } from './host.ts';
-import type { Pause } from './premiere.ts';
+import type { Lent, Made, PremiereSpot, Result } from './host.ts';
 import { HostProblem } from './problem.ts';
+import { rateOfNumber, sameRate } from './time.ts';
+
+type Pause = Lent['pause'];
 
 export const BIN = 'Pentimento';
 const MADE = 'pentimento.made';
+
+/** Throws HostProblem when the project is not open. */
+export function projectOf(api: premierepro, spot: PremiereSpot): Project {
+  const project = api.Project.getProject(api.Guid.fromString(spot.project)) as Project | null;
+  if (!project) throw new HostProblem('project-closed');
+  return project;
+}
+
+/** Null when it is gone. */
+export function sequenceOf(api: premierepro, spot: PremiereSpot): Sequence | null {
+  return projectOf(api, spot).getSequence(api.Guid.fromString(spot.sequence)) as Sequence | null;
+}
 
 /**
  * One entry in the list of undo steps. The factories run inside the lock and inside the transaction, as Premiere demands: they
@@ -46,6 +61,18 @@ export async function importOnce(
     await pause(250);
   }
   throw new HostProblem('import-failed');
+}
+
+/** Gives a result the rate and the pixels that the user gave its clip, where its file says otherwise. */
+export async function conform(project: Project, clip: ClipProjectItem, spot: PremiereSpot): Promise<void> {
+  const interpretation = await clip.getFootageInterpretation();
+  const rate = spot.rate.num / spot.rate.den;
+  const sameRates = sameRate(rateOfNumber(interpretation.getFrameRate()), spot.rate);
+  const samePixels = Math.abs(interpretation.getPixelAspectRatio() - spot.pixelAspect) < 1e-3;
+  if (sameRates && samePixels) return;
+  if (!sameRates) interpretation.setFrameRate(rate);
+  if (!samePixels) interpretation.setPixelAspectRatio(spot.pixelAspect);
+  transact(project, `${BIN}: interpret`, () => [clip.createSetFootageInterpretationAction(interpretation)]);
 }
 
 type Bin = { readonly item: ProjectItem; readonly folder: FolderItem };

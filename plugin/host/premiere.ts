@@ -1,23 +1,26 @@
 import type { premierepro } from '@adobe/premierepro';
-import type { EditorHost } from './host.ts';
+import type { EditorHost, Lent } from './host.ts';
 import { HostProblem } from './problem.ts';
 import { placeResult } from './premiere-placing.ts';
-import { readSelection } from './premiere-selection.ts';
-
-export type Pause = (milliseconds: number) => Promise<void>;
+import { readPlayhead, readSelection } from './premiere-selection.ts';
 
 /**
  * Premiere Pro 26.3 and later. `api` is what `require('premierepro')` gives there: Adobe's package of that name has types only.
  */
-export function premiereHost(api: premierepro, choose: EditorHost['choose'], pause: Pause): EditorHost {
+export function premiereHost(api: premierepro, lent: Lent): EditorHost {
   return {
     kind: 'premiere',
-    choose,
-    selection: () => readSelection(api),
+    choose: lent.choose,
+    preset: null,
+    selection: (how) => readSelection(api, how?.withEffects ?? false),
+    playhead: (shot) => readPlayhead(api, shot),
+    prepare: (shot) => Promise.resolve(shot),
     place: (result, spot) => {
       if (spot.host !== 'premiere') throw new HostProblem('other-editor');
-      return placeResult(api, result, spot, pause);
+      return placeResult(api, result, spot, lent.pause);
     },
+    versions: () => Promise.resolve([]),
+    swap: () => Promise.reject(new HostProblem('other-editor')),
     watch: (listener) => {
       const { SequenceEvent, ProjectEvent } = api.Constants;
       const names = [SequenceEvent.SELECTION_CHANGED, SequenceEvent.ACTIVATED, ProjectEvent.ACTIVATED];

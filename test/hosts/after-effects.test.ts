@@ -4,6 +4,7 @@ import type { RenderRequest } from '../../bridge-server/protocol/request.ts';
 import { afterEffectsHost } from '../../plugin/host/after-effects.ts';
 import type { Result, Shot } from '../../plugin/host/host.ts';
 import { HostProblem } from '../../plugin/host/problem.ts';
+import { lent } from './lent.ts';
 import { SimAfterEffects, type Build, type SimComp, type SimLayer } from './after-effects.ts';
 
 const RATE = 23.976;
@@ -14,7 +15,7 @@ const SHOT = { rate: RATE, duration: 240 / REAL };
 function editor(build: Build = 'beside', rate = REAL) {
   const sim = new SimAfterEffects(build);
   const comp = sim.addComp('Komposition 1', rate);
-  return { sim, comp, host: afterEffectsHost(sim.module(), null) };
+  return { sim, comp, host: afterEffectsHost(sim.module(), lent()) };
 }
 
 async function shotOf(host: ReturnType<typeof afterEffectsHost>): Promise<Shot> {

@@ -4,6 +4,7 @@ import type { RenderRequest } from '../../bridge-server/protocol/request.ts';
 import type { PremiereSpot, Result, SelectedClip, Shot } from '../../plugin/host/host.ts';
 import { premiereHost } from '../../plugin/host/premiere.ts';
 import { HostProblem } from '../../plugin/host/problem.ts';
+import { lent } from './lent.ts';
 import { SimPremiere, TPS, type MediaFacts, type Mischief, type SimClip, type SimSequence } from './premiere.ts';
 
 const NTSC_FILM = 10594584000n;
@@ -14,7 +15,7 @@ const media = (changes: Partial<MediaFacts> = {}): MediaFacts => ({ frames: 500,
 function editor(mischief: Partial<Mischief> = {}, tracks = 1, ticksPerFrame = NTSC_FILM) {
   const sim = new SimPremiere(mischief);
   const sequence = sim.addSequence('Cut 3', ticksPerFrame, tracks);
-  return { sim, sequence, host: premiereHost(sim.api, null, sim.pause) };
+  return { sim, sequence, host: premiereHost(sim.api, lent({ pause: sim.pause })) };
 }
 
 async function only(host: ReturnType<typeof premiereHost>): Promise<SelectedClip> {

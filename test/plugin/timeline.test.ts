@@ -12,6 +12,7 @@ import { Renders, type Memory, type Render } from '../../plugin/renders.ts';
 import { requestOf, USUAL, type Choices } from '../../plugin/request.ts';
 import { tinyFolder } from '../diffusion/model.ts';
 import { SimAfterEffects } from '../hosts/after-effects.ts';
+import { lent } from '../hosts/lent.ts';
 import { SimPremiere, type MediaFacts } from '../hosts/premiere.ts';
 import { HEIGHT, makeClip, numberedPicture, numbersOf, WIDTH } from '../media/clips.ts';
 import { newInstall, pentimento, removeInstall, serve, type Install, type Served } from '../server/bridge.ts';
@@ -117,7 +118,7 @@ function premiere() {
   const sim = new SimPremiere({ importDelay: 2 });
   const sequence = sim.addSequence('Cut 3', FILM_TICKS);
   const item = sim.addMedia(source, { frames: FRAMES, rate: FILM, sound: true });
-  const host = premiereHost(sim.api, null, sim.pause);
+  const host = premiereHost(sim.api, lent({ pause: sim.pause }));
   const select = (at: number, from: number, frames: number) => {
     const clip = sim.addClip(sequence, item, { at, frames, from: BigInt(from) * FILM_TICKS });
     sim.select(clip);
@@ -159,7 +160,7 @@ test('After Effects: the same', async () => {
   const times = { startTime: seconds(10), inPoint: seconds(22), outPoint: seconds(40) };
   const below = structuredClone(sim.addLayer(comp, footage.id, times));
   sim.selected.add(below.id);
-  const plain = afterEffectsHost(sim.module(), null);
+  const plain = afterEffectsHost(sim.module(), lent());
   const host: EditorHost = {
     ...plain,
     place: async (result, spot) => {
