@@ -3,7 +3,7 @@ import type { Dtype } from '../weights/dtype.ts';
 import type { Part } from '../weights/model.ts';
 import type { Weight } from '../weights/parts.ts';
 import { type Shape, shapeText } from '../onnx/dimension.ts';
-import { reshape, transpose } from '../onnx/functions.ts';
+import { mul, reshape, transpose } from '../onnx/functions.ts';
 import { Graph, type Value } from '../onnx/graph.ts';
 import type { Storage } from '../onnx/model.ts';
 import { matrixSize } from '../weights/delta.ts';
@@ -15,6 +15,17 @@ export type RecordOptions = {
   readonly storage: Storage;
   /** Whether the provider has com.microsoft.MultiHeadAttention (all but CoreML have). */
   readonly fusedAttention?: boolean;
+  /** A LoRA that is being trained, beside what the part's files add. */
+  readonly trained?: TrainedLora;
+};
+
+/** A LoRA whose matrices are inputs of the graph: `lora_down` [rank, in] and `lora_up` [out, rank] below the name of each module. */
+export type TrainedLora = {
+  readonly rank: number;
+  /** alpha / rank: what its product is multiplied by. */
+  readonly factor: number;
+  /** Its modules, by their names in diffusers. */
+  readonly modules: ReadonlySet<string>;
 };
 
 /**
@@ -99,19 +110,38 @@ export class Scope {
    */
   matrices(tensor: string): Value[][] {
     const { bare, thin } = this.#apart(tensor);
-    const whole = [bare.matrix(tensor)];
-    return thin ? [whole, [transpose(thin.down, [1, 0]), transpose(thin.up, [1, 0])]] : [whole];
+    return [
+      [bare.matrix(tensor)],
+      ...[thin, this.#trained(tensor)].flatMap((lora) =>
+        lora ? [[transpose(lora.down, [1, 0]), transpose(lora.up, [1, 0])]] : [],
+      ),
+    ];
   }
 
   /** The same for a convolution: kernels [out, in, taps …]; of the thin ones only the first sees neighbours. */
   kernels(tensor: string): Value[][] {
     const { bare, thin } = this.#apart(tensor);
-    const whole = [bare.parameter(tensor)];
-    if (!thin) return [whole];
     const [out = 0, ...rest] = this.shape(tensor);
-    const rank = thin.down.shape[0] as number;
     const one = rest.slice(1).map(() => 1);
-    return [whole, [reshape(thin.down, [rank, ...rest]), reshape(thin.up, [out, rank, ...one])]];
+    return [
+      [bare.parameter(tensor)],
+      ...[thin, this.#trained(tensor)].flatMap((lora) => {
+        if (!lora) return [];
+        const rank = lora.down.shape[0] as number;
+        return [[reshape(lora.down, [rank, ...rest]), reshape(lora.up, [out, rank, ...one])]];
+      }),
+    ];
+  }
+
+  /** The LoRA that is being trained, where it has this module. */
+  #trained(tensor: string): Thin | null {
+    const { trained } = this.options;
+    if (!trained?.modules.has(this.path) || tensor !== 'weight') return null;
+    const [out = 0, ...rest] = this.shape(tensor);
+    const columns = rest.reduce((product, size) => product * size, 1);
+    const down = this.graph.input(`${this.path}.lora_down`, 'float32', [trained.rank, columns]);
+    const up = this.graph.input(`${this.path}.lora_up`, 'float32', [out, trained.rank]);
+    return { down, up: trained.factor === 1 ? up : mul(up, trained.factor) };
   }
 
   /** Plain LoRAs of a large weight, and this module without them. */

@@ -50,6 +50,13 @@ export type UNetOptions = RecordOptions & {
  */
 export function recordUNet(part: Part, sizes: UNetSizes, options: UNetOptions): Recording {
   const p = new Scope(part, options);
+  p.graph.output('prediction', predict(p, sizes, options));
+  return finish(p.graph, options.storage);
+}
+
+/** The prediction as a value, with the inputs recorded. Every residual block and every transformer block is a block of the graph. */
+export function predict(p: Scope, sizes: UNetSizes, options: UNetOptions): Value {
+  const { part } = p;
   const config = unetConfig(part);
   const { batch, height, width } = sizes;
   const sample = p.graph.input('sample', 'float32', [batch, p.shape('conv_in.weight')[1] as number, height, width]);
@@ -59,9 +66,8 @@ export function recordUNet(part: Part, sizes: UNetSizes, options: UNetOptions): 
   const down = contract(p, conv(p.at('conv_in'), sample), conditions);
   const { skips, middle } = options.residuals ? addResiduals(down) : down;
   const up = expand(p, middle, skips, conditions);
-  const prediction = conv(p.at('conv_out'), silu(groupNorm(p.at('conv_norm_out'), up, config.groups, 1e-5)));
-  p.graph.output('prediction', prediction);
-  return finish(p.graph, options.storage);
+  p.graph.boundary();
+  return conv(p.at('conv_out'), silu(groupNorm(p.at('conv_norm_out'), up, config.groups, 1e-5)));
 }
 
 /** What every block reads besides the picture: the embedded time [batch, channels], the text, who sees whom, and motion modules. */
@@ -142,6 +148,7 @@ export function contract(p: Scope, start: Value, conditions: Conditions): { skip
   }
   const m = p.at('mid_block');
   x = moved(block(m, 0, x, levels - 1, conditions), 'mid_block', 0, conditions);
+  m.graph.boundary();
   if (m.has('resnets.1.conv1.weight')) x = resnet(m.at('resnets.1'), x, conditions);
   return { skips, middle: x };
 }
@@ -154,6 +161,7 @@ function expand(p: Scope, middle: Value, skips: readonly Value[], conditions: Co
   for (let level = 0; level < levels; level++) {
     const m = p.at(`up_blocks.${level}`);
     for (let layer = 0; layer < m.count('resnets', 'conv1.weight'); layer++) {
+      m.graph.boundary();
       x = f.concat([x, rest.pop() as Value], 1);
       x = moved(block(m, layer, x, levels - 1 - level, conditions), `up_blocks.${level}`, layer, conditions);
     }
@@ -167,6 +175,7 @@ function expand(p: Scope, middle: Value, skips: readonly Value[], conditions: Co
 
 /** A residual block and, at the levels that have it, the transformer after it. */
 function block(m: Scope, layer: number, x: Value, level: number, conditions: Conditions): Value {
+  m.graph.boundary();
   const y = resnet(m.at(`resnets.${layer}`), x, conditions);
   const t = m.at(`attentions.${layer}`);
   return t.has('proj_in.weight') ? transformer(t, y, level, conditions) : y;
@@ -195,6 +204,7 @@ function transformer(m: Scope, x: Value, level: number, conditions: Conditions):
 }
 
 function transformerBlock(m: Scope, x: Value, { context, sees }: Conditions, heads: number): Value {
+  m.graph.boundary();
   const self = layerNorm(m.at('norm1'), x);
   const seen = f.add(attend(m.at('attn1'), self, self, heads, sees), x);
   const read = f.add(attend(m.at('attn2'), layerNorm(m.at('norm2'), seen), context, heads), seen);

@@ -21,6 +21,7 @@ const operand = (value: Operand, like: Value): Value => {
 export const add = (a: Value, b: Operand): Value => one('Add', [a, operand(b, a)]);
 export const sub = (a: Value, b: Operand): Value => one('Sub', [a, operand(b, a)]);
 export const mul = (a: Value, b: Operand): Value => one('Mul', [a, operand(b, a)]);
+export const div = (a: Value, b: Operand): Value => one('Div', [a, operand(b, a)]);
 export const max = (a: Value, b: Operand): Value => one('Max', [a, operand(b, a)]);
 export const min = (a: Value, b: Operand): Value => one('Min', [a, operand(b, a)]);
 export const less = (a: Value, b: Operand): Value => one('Less', [a, operand(b, a)]);
@@ -33,6 +34,9 @@ export const relu = (x: Value): Value => one('Relu', [x]);
 export const tanh = (x: Value): Value => one('Tanh', [x]);
 export const sin = (x: Value): Value => one('Sin', [x]);
 export const cos = (x: Value): Value => one('Cos', [x]);
+export const exp = (x: Value): Value => one('Exp', [x]);
+export const erf = (x: Value): Value => one('Erf', [x]);
+export const sqrt = (x: Value): Value => one('Sqrt', [x]);
 export const sigmoid = (x: Value): Value => one('Sigmoid', [x]);
 /** x Φ(x), exact (https://arxiv.org/abs/1606.08415). */
 export const gelu = (x: Value): Value => one('Gelu', [x]);
@@ -46,6 +50,31 @@ export const conv = (
   bias: Value | null,
   { stride = 1, pads = [0, 0, 0, 0] }: { stride?: number; pads?: readonly number[] } = {},
 ): Value => one('Conv', bias ? [x, weight, bias] : [x, weight], { strides: [stride, stride], pads });
+
+/** A convolution whose kernel has `dilations` - 1 gaps between its taps. */
+export const dilatedConv = (
+  x: Value,
+  weight: Value,
+  { dilations, pads }: Record<'dilations' | 'pads', readonly number[]>,
+): Value => one('Conv', [x, weight], { dilations, pads });
+
+/** What `conv` without bias does to the gradient of its result: `weight` as it is there, `unreached` pixels added at the end. */
+export const convTranspose = (
+  x: Value,
+  weight: Value,
+  { strides, pads, unreached }: Record<'strides' | 'pads' | 'unreached', readonly number[]>,
+): Value => one('ConvTranspose', [x, weight], { strides, pads, output_padding: unreached });
+
+/** Sums over axes, which become 1, or go. */
+export const sumOver = (x: Value, axes: readonly number[], { keep = true } = {}): Value =>
+  one('ReduceSum', [x, x.graph.integers(axes)], { keepdims: keep ? 1 : 0 });
+
+/** Sizes of 1 stretched to `shape`. */
+export const expand = (x: Value, shape: Shape): Value => one('Expand', [x, x.graph.sizes(shape)]);
+
+/** Means over axes, which become 1. */
+export const meanOver = (x: Value, axes: readonly number[]): Value =>
+  one('ReduceMean', [x, x.graph.integers(axes)], { keepdims: 1 });
 
 /** Every channel of every sample brought to mean 0 and variance 1, over all that follows the channel axis. */
 export function instanceNorm(x: Value, epsilon: number): Value {
@@ -72,6 +101,21 @@ export const concat = (values: readonly Value[], axis: number): Value => one('Co
 export function split(x: Value, parts: number, axis: number): Value[] {
   return x.graph.record('Split', [x], { axis, num_outputs: parts });
 }
+
+/** What lies in [from, to) of an axis. */
+export const slice = (x: Value, axis: number, from: number, to: number): Value => {
+  const [starts, ends, axes, steps] = [from, to, axis, 1].map((number) => x.graph.integers([number]));
+  return one('Slice', [x, starts!, ends!, axes!, steps!]);
+};
+
+/** The other way round on these axes. */
+export const reversed = (x: Value, axes: readonly number[]): Value => {
+  const all = (number: number): Value => x.graph.integers(axes.map(() => number));
+  return one('Slice', [x, all(-1), all(FAR_BELOW), x.graph.integers(axes), all(-1)]);
+};
+
+/** Before the first element, counted from the end. */
+const FAR_BELOW = -(2 ** 40);
 
 /** Rows of a table by their numbers. */
 export const gather = (table: Value, indices: Value): Value => one('Gather', [table, indices], { axis: 0 });

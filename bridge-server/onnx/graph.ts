@@ -38,6 +38,8 @@ export class Graph {
   readonly nodes: Node[] = [];
   readonly constants: Constant[] = [];
   readonly initializers: Initializer[] = [];
+  /** How many nodes there were where a block began; gradients keep what crosses these places and compute the rest again. */
+  readonly boundaries: number[] = [];
   readonly #names = new Map<string, number>();
   readonly #known = new Map<string, Value>();
   /** An axis on which a symbolic size can be read when the graph runs. */
@@ -47,6 +49,11 @@ export class Graph {
     const value = this.#value(name, { dtype, shape });
     this.inputs.push(value);
     return value;
+  }
+
+  /** Says that a block of the network begins here. */
+  boundary(): void {
+    this.boundaries.push(this.nodes.length);
   }
 
   /** Gives a value a name that callers read it by. */

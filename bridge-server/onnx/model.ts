@@ -21,6 +21,8 @@ export type Recording = {
   readonly bytes: Uint8Array;
   readonly root: string;
   readonly storage: Storage;
+  /** Whether the runtime has to compute nodes that are equal one by one: what is computed again must not be kept in memory instead. */
+  readonly distinct: boolean;
   readonly inputs: readonly Signature[];
   readonly outputs: readonly Signature[];
 };
@@ -31,12 +33,12 @@ const OPSET = 21;
 const MICROSOFT_OPSET = 1;
 
 /** Writes a graph as an ONNX model. The same graph gives the same bytes. */
-export function finish(graph: Graph, storage: Storage): Recording {
+export function finish(graph: Graph, storage: Storage, { distinct = false } = {}): Recording {
   const root = rootOf(graph.initializers);
   const names = new Map([...graph.outputs].map(([name, value]) => [value.name, name]));
   const nameOf = (value: Value): string => names.get(value.name) ?? value.name;
   const message = new Message();
-  for (const node of weightsFirst(graph)) message.message(1, nodeMessage(node, nameOf));
+  for (const node of weightsFirst(graph, needed(graph))) message.message(1, nodeMessage(node, nameOf));
   message.text(2, 'pentimento');
   for (const constant of graph.constants) message.message(5, constantMessage(constant, nameOf));
   for (const initializer of graph.initializers) message.message(5, externalMessage(initializer, root));
@@ -56,7 +58,18 @@ export function finish(graph: Graph, storage: Storage): Recording {
     .slice();
   const signature = ([name, { dtype, shape }]: readonly [string, Value]): Signature => ({ name, dtype, shape });
   const inputs = graph.inputs.map((input) => signature([input.name, input]));
-  return { bytes, root, storage, inputs, outputs: [...graph.outputs].map(signature) };
+  return { bytes, root, storage, distinct, inputs, outputs: [...graph.outputs].map(signature) };
+}
+
+/** The nodes that outputs take; the runtime would compute the others, too. */
+function needed({ nodes, outputs }: Graph): Node[] {
+  const names = new Set([...outputs.values()].map(({ name }) => name));
+  const isNeeded = (node: Node): boolean => {
+    if (!node.outputs.some(({ name }) => names.has(name))) return false;
+    for (const input of node.inputs) if (input) names.add(input.name);
+    return true;
+  };
+  return [...nodes].reverse().filter(isNeeded).reverse();
 }
 
 /**
@@ -64,7 +77,7 @@ export function finish(graph: Graph, storage: Storage): Recording {
  * the model: so the picture's whole way up to here, and only then the weights. The other way round it would convert the weights of
  * many layers before the first of them runs, and hold them all.
  */
-function weightsFirst({ constants, initializers, nodes }: Graph): Node[] {
+function weightsFirst({ constants, initializers }: Graph, nodes: readonly Node[]): Node[] {
   const known = new Set([...constants, ...initializers].map(({ value }) => value.name));
   const ofWeights = (node: Node): boolean => {
     if (!node.inputs.every((input) => input === null || known.has(input.name))) return false;

@@ -71,10 +71,24 @@ const normalisation = (name: string, axis: number, attributes: Operator['attribu
   },
 });
 
+/** Over the axes that are the second input's `elements`. */
+const reduction = (): Operator => ({
+  domain: '',
+  attributes: { keepdims: 'int' },
+  infer: (inputs, { keepdims }, fail) => {
+    const [x, { elements }] = [first(inputs, fail), first(inputs, fail, 1)];
+    if (!elements) return fail('the axes are not known');
+    const axes = elements.map((axis) => axisOf(Number(axis), x.shape.length));
+    const shape = x.shape.flatMap((size, i) => (!axes.includes(i) ? [size] : keepdims === 0 ? [] : [1]));
+    return [{ dtype: x.dtype, shape }];
+  },
+});
+
 export const OPERATORS = {
   Add: elementwise(),
   Sub: elementwise(),
   Mul: elementwise(),
+  Div: elementwise(),
   Min: elementwise(),
   Max: elementwise(),
   Less: elementwise('bool'),
@@ -85,6 +99,9 @@ export const OPERATORS = {
   Tanh: unary(),
   Sin: unary(),
   Cos: unary(),
+  Exp: unary(),
+  Erf: unary(),
+  Sqrt: unary(),
   Gelu: unary(),
   Softmax: unary({ axis: 'int' }),
   Clip: unary(),
@@ -118,8 +135,8 @@ export const OPERATORS = {
 
   Conv: {
     domain: '',
-    attributes: { strides: 'ints', pads: 'ints' },
-    infer: (inputs, { strides, pads }, fail) => {
+    attributes: { strides: 'ints', pads: 'ints', dilations: 'ints' },
+    infer: (inputs, { strides, pads, dilations }, fail) => {
       const [x, weight, bias] = [first(inputs, fail), first(inputs, fail, 1), inputs[2]];
       const [batch, channels, ...size] = x.shape;
       const [filters, depth, ...kernel] = weight.shape;
@@ -135,9 +152,29 @@ export const OPERATORS = {
         pads,
         [...kernel, ...kernel].map(() => 0),
       );
-      const spatial = size.map((dimension, i) =>
-        windows(dimension, kernel[i] as number, stride[i] ?? 1, (pad[i] ?? 0) + (pad[i + kernel.length] ?? 0)),
-      );
+      const spatial = size.map((dimension, i) => {
+        const extent = (ints(dilations, [])[i] ?? 1) * ((kernel[i] as number) - 1) + 1;
+        return windows(dimension, extent, stride[i] ?? 1, (pad[i] ?? 0) + (pad[i + kernel.length] ?? 0));
+      });
+      return [{ dtype: x.dtype, shape: [batch as Dimension, filters as Dimension, ...spatial] }];
+    },
+  },
+
+  /** The gradient of Conv with respect to its picture; `output_padding` are rows and columns that no window of it reached. */
+  ConvTranspose: {
+    domain: '',
+    attributes: { strides: 'ints', pads: 'ints', output_padding: 'ints' },
+    infer: (inputs, { strides, pads, output_padding: unreached }, fail) => {
+      const [x, weight] = [first(inputs, fail), first(inputs, fail, 1)];
+      const [batch, channels, ...size] = x.shape;
+      const [depth, filters, ...kernel] = weight.shape;
+      if (channels !== depth) return fail(`${weight.name} reads ${depth} channels, the picture has ${channels}`);
+      const spatial = size.map((dimension, i) => {
+        if (typeof dimension !== 'number') return fail('the size of the picture is not known');
+        const [stride, padding] = [ints(strides, [])[i] ?? 1, ints(pads, [])];
+        const margin = (padding[i] ?? 0) + (padding[i + kernel.length] ?? 0);
+        return stride * (dimension - 1) + (kernel[i] as number) - margin + (ints(unreached, [])[i] ?? 0);
+      });
       return [{ dtype: x.dtype, shape: [batch as Dimension, filters as Dimension, ...spatial] }];
     },
   },
@@ -234,6 +271,41 @@ export const OPERATORS = {
       return [{ dtype: 'int64', shape: [sizes.length], elements: sizes }];
     },
   },
+
+  /** Every `steps`-th element from `starts` until `ends` on each of `axes`; the sizes of these have to be known. */
+  Slice: {
+    domain: '',
+    attributes: {},
+    infer: (inputs, _, fail) => {
+      const x = first(inputs, fail);
+      const [starts, ends, axes, steps] = [1, 2, 3, 4].map((i) => first(inputs, fail, i).elements?.map(Number) ?? []);
+      const shape = [...x.shape];
+      for (const [i, axis] of (axes as number[]).entries()) {
+        const [size, step] = [x.shape[axis], steps![i]!];
+        if (typeof size !== 'number') return fail(`the size of axis ${axis} is not known`);
+        const [lowest, highest] = step > 0 ? [0, size] : [-1, size - 1];
+        const [from, to] = [starts![i]!, ends![i]!].map((at) =>
+          Math.min(Math.max(at < 0 ? at + size : at, lowest), highest),
+        ) as [number, number];
+        shape[axis] = Math.max(0, Math.ceil((to - from) / step));
+      }
+      return [{ dtype: x.dtype, shape }];
+    },
+  },
+
+  /** Stretches sizes of 1 to the second input's `elements`. */
+  Expand: {
+    domain: '',
+    attributes: {},
+    infer: (inputs, _, fail) => {
+      const [x, { elements }] = [first(inputs, fail), first(inputs, fail, 1)];
+      if (!elements) return fail('the new shape is not known');
+      return [{ dtype: x.dtype, shape: broadcast(x.shape, elements, fail) }];
+    },
+  },
+
+  ReduceSum: reduction(),
+  ReduceMean: reduction(),
 
   /** Rows of the first input; axis 0. */
   Gather: {

@@ -38,7 +38,12 @@ export async function openSession(recording: Recording, options: SessionOptions 
       graphOptimizationLevel: 'all',
       // 3 is errors: warnings about unused initializers and the like would reach the user's terminal.
       logSeverityLevel: 3,
-      extra: { session: { model_external_initializers_file_folder_path: recording.root } },
+      extra: {
+        session: { model_external_initializers_file_folder_path: recording.root },
+        ...(recording.distinct
+          ? { optimization: { disable_specified_optimizers: 'CommonSubexpressionElimination' } }
+          : {}),
+      },
     }),
   );
   const names = recording.outputs.map(({ name }) => name);
