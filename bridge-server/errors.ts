@@ -425,6 +425,10 @@ const WORDS = {
     sentence: `There is no job ${id}.`,
     remedy: 'See `pentimento jobs` for those there are.',
   }),
+  'job-not-queued': ({ id }: { id: string }) => ({
+    sentence: `Job ${id}, or the one it was to go before, does not wait in the queue any more.`,
+    remedy: 'Look at the queue again.',
+  }),
   'job-interrupted': ({ id }: { id: string }) => ({
     sentence: `Job ${id} was interrupted before it was finished.`,
     remedy: `Run \`pentimento resume ${id}\` to go on from the last finished frame.`,
@@ -433,9 +437,17 @@ const WORDS = {
     sentence: `There are no numbered images in ${folder}.`,
     remedy: 'Name each key after its source frame, for example key_0012.png for frame 12.',
   }),
-  'key-outside': ({ path, frame, from, to }: { path: string; frame: number; from: number; to: number }) => ({
-    sentence: `${path} is for frame ${frame}, but the frames to render are ${from} to ${to - 1}.`,
-    remedy: 'Take it out of the folder, or number it by its source frame, counted from 0.',
+  'keys-outside': (facts: { folder: string; first: number; last: number; from: number; to: number }) => ({
+    sentence: `The keys in ${facts.folder} are for frames ${facts.first} to ${facts.last}, and none is among the frames to render, ${facts.from} to ${facts.to - 1}.`,
+    remedy: 'Number them by their source frames, counted from 0, or render frames that have some.',
+  }),
+  'key-frame': ({ frame, from, to }: { frame: number; from: number; to: number | null }) => ({
+    sentence: `Frame ${frame} is to be a key, but the frames to render ${to === null ? `begin at ${from}` : `are ${from} to ${to - 1}`}.`,
+    remedy: 'Leave that key out, or render a range that has it.',
+  }),
+  'key-seed': ({ frame, look }: { frame: number; look: string }) => ({
+    sentence: `The key at frame ${frame} is to be painted with a seed of its own, but the look ${look} has none.`,
+    remedy: 'Paint with a model, or leave the seed out.',
   }),
   'image-size': (facts: { path: string; width: number; height: number; clipWidth: number; clipHeight: number }) => ({
     sentence: `${facts.path} is ${facts.width}x${facts.height}, the clip is ${facts.clipWidth}x${facts.clipHeight}.`,

@@ -15,7 +15,7 @@ import { type Control, openControlNet } from './networks/controlnet.ts';
 import type { LearnedVectors } from './networks/learned-words.ts';
 import { type Conditioning, nothing, openTextEncoders } from './networks/text.ts';
 import { openUNet, type Sees } from './networks/unet.ts';
-import { noiseFrom, type NoiseOrigin, normalNoise } from './noise.ts';
+import { noiseFrom, type NoiseOrigin, type NoiseSource, normalNoise } from './noise.ts';
 import { LATENT_CHANNELS, type PassMember, type PassNoise, runPass } from './pass.ts';
 import { crop, frameOf, type Planes, planesOf, withData } from './picture/planes.ts';
 import { resample } from './picture/resample.ts';
@@ -67,8 +67,8 @@ export type PaintJob = {
   readonly maps: readonly DrawMap[];
   /** Where each of the settings' details is; null: not in this picture. */
   readonly details: readonly (Placement | null)[];
-  /** The frame whose noise it has, or for each pass where the noise of its cells comes from. */
-  readonly noise: number | readonly NoiseOrigin[];
+  /** The frame whose noise it has, the same of another seed, or for each pass where the noise of its cells comes from. */
+  readonly noise: number | NoiseSource | readonly NoiseOrigin[];
 };
 
 /** Pictures that are painted together, one or several that the settings let see each other. All have a frame, or none has. */
@@ -230,7 +230,7 @@ export async function openPainter(model: Model, options: PainterOptions): Promis
         maps,
         // In its place in the crop, which goes with the detail: carried along by itself.
         noise: noiseOf(
-          typeof job.noise === 'number' ? job.noise : 0,
+          isCarried(job.noise) ? 0 : job.noise,
           settings.seed,
           passes.length + k,
           LATENT_CHANNELS * cells.width * cells.height,
@@ -434,11 +434,13 @@ export function schedulerConfigOf(model: Model, asked: SchedulerKind | null): Sc
   }
 }
 
+const isCarried = (noise: PaintJob['noise']): noise is readonly NoiseOrigin[] => Array.isArray(noise);
+
 function noiseOf(noise: PaintJob['noise'], seed: number, pass: number, length: number): PassNoise {
   const draw = (n: number): Float32Array =>
-    typeof noise === 'number'
-      ? normalNoise({ seed, frame: noise }, { pass, draw: n }, length)
-      : noiseFrom(noise[pass]!, seed, { pass, draw: n }, LATENT_CHANNELS);
+    isCarried(noise)
+      ? noiseFrom(noise[pass]!, seed, { pass, draw: n }, LATENT_CHANNELS)
+      : normalNoise(typeof noise === 'number' ? { seed, frame: noise } : noise, { pass, draw: n }, length);
   return { start: draw(0), posterior: null, maskedPosterior: null, at: (call) => draw(call + 1) };
 }
 

@@ -1,5 +1,6 @@
 import { refuseUnpaintable } from '../diffusion/painter.ts';
 import type { RenderRequest } from '../protocol/request.ts';
+import { paintsKeys, refuseChosen } from './chosen.ts';
 import { openLook, settingsOf } from './model.ts';
 import { refuseOutput } from './output.ts';
 
@@ -15,8 +16,9 @@ const ANY_SIZE = { width: 512, height: 512 };
  */
 export async function checkRequest(request: RenderRequest, heldBytes: number): Promise<void> {
   await refuseOutput(request);
-  const { look, keys, profile } = request;
-  if (look.kind !== 'diffusion' || keys.kind === 'images') return;
+  refuseChosen(request, request.source);
+  const { look, profile } = request;
+  if (look.kind !== 'diffusion' || !paintsKeys(request)) return;
   const { model, vae, controls } = await openLook(look);
   const asked = { settings: settingsOf(look), profile, pictures: fewestKeys(request), size: ANY_SIZE };
   refuseUnpaintable(model, { ...asked, controls, ...(vae && { vae }) }, process.availableMemory() + heldBytes);
@@ -24,5 +26,6 @@ export async function checkRequest(request: RenderRequest, heldBytes: number): P
 
 /** As far as the request tells without its clip: the job itself checks again when it knows its keys. */
 function fewestKeys({ keys, source: { from, to } }: RenderRequest): number {
+  if (keys.kind === 'chosen') return keys.keys.length;
   return keys.kind === 'every' && to !== null ? Math.max(1, Math.ceil((to - from) / keys.step)) : 1;
 }

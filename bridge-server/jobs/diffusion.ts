@@ -14,6 +14,7 @@ import type { DiffusionLook, RenderRequest } from '../protocol/request.ts';
 import { correspondence } from '../shot/correspondence.ts';
 import type { Work } from './between.ts';
 import { folderName } from './cache.ts';
+import { seedsOf } from './chosen.ts';
 import { followDetails, refuseDetails } from './details.ts';
 import { courseName, readCourse, writeCourse } from './courses.ts';
 import { readFrame, resultName, writeFrame } from './frames.ts';
@@ -55,19 +56,21 @@ export const linksShots = ({ noise, consistency, motion }: DiffusionLook): boole
 export async function openAtelier(
   work: Work,
   look: DiffusionLook,
-  { profile, source: asked }: Pick<RenderRequest, 'profile' | 'source'>,
+  request: Pick<RenderRequest, 'profile' | 'source' | 'keys'>,
   masks: Pictures | null,
   studio: Studio,
 ): Promise<Atelier> {
   const { clip, source, engine, cache, code, stages, signal } = work;
   const { keysIn, showPreview } = studio;
+  const { profile, keys: wanted } = request;
+  const seeds = seedsOf(wanted, look);
   const opened = await openLook(look);
   const runtime = await studio.runtime(profile, filesOf(look, opened));
   const settings = settingsOf(look);
   const alike = { ...look, motion: look.motion !== null };
   refuseDetails(look, clip);
   const prompts = await openPrompts(work, look);
-  const controls = await openControls(work, look, asked, runtime);
+  const controls = await openControls(work, look, request.source, runtime);
   const details = await followDetails(work, look).catch(async (error: unknown) => {
     await controls.close();
     throw error;
@@ -78,6 +81,7 @@ export async function openAtelier(
   /** What decides the picture of a key besides the look and the keys before it. */
   async function identityOf(key: number): Promise<readonly string[]> {
     const identities = [await prompts.identity(key, signal), JSON.stringify([settings.details, details.at(key)])];
+    if (seeds.has(key)) identities.push(`seed ${seeds.get(key)!}`);
     if (masks) identities.push(await masks.identity(key, signal));
     for (const maps of controls.maps) identities.push(`${await maps.identity(key, signal)} ${controls.within}`);
     return identities;
@@ -116,7 +120,9 @@ export async function openAtelier(
 
   async function pictures(keys: readonly number[], cuts: readonly number[]): Promise<Pictures> {
     const { width, height } = clip;
-    const painting = { settings, profile, pictures: keys.length, size: { width, height } };
+    // A key that the artist takes over must not change how the others are painted.
+    const count = wanted.kind === 'chosen' ? wanted.keys.length : keys.length;
+    const painting = { settings, profile, pictures: count, size: { width, height } };
     const files = await identityOfLook(look, opened);
     const key = diffusionKey(sourceKey(clip.identity, code), look, files, planOf(opened.model, painting), code);
     const folder = await cache.open('look', key);
@@ -153,7 +159,7 @@ export async function openAtelier(
     const steps = Math.max(painter.steps, 1);
     const meter = stages.stepped('look', keys.length, steps);
     for (const shot of shots) {
-      const brush = openShot(painter, alike, { keys: shot.keys, job: jobOf, motion, result });
+      const brush = openShot(painter, alike, { keys: shot.keys, seeds, job: jobOf, motion, result });
       for (const window of shot.windows) {
         if (window.every(isThere)) meter.found(window.length * steps);
         else {

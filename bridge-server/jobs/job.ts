@@ -1,5 +1,5 @@
 import type { ShotStability } from '../measure/agreement.ts';
-import type { Frame } from '../media/frame.ts';
+import type { Frame, FrameRange } from '../media/frame.ts';
 import type { RenderRequest } from '../protocol/request.ts';
 import type { FrameScore } from '../shot/analyse.ts';
 import type { KeyChoice } from '../shot/keys.ts';
@@ -9,7 +9,20 @@ import type { Progress, Stage } from '../progress.ts';
 export type StageAccount = { readonly seconds: number; readonly computed: number; readonly cached: number };
 
 /** Why a frame is a key; `explanation` is a sentence for the user. */
-export type JobKey = Omit<KeyChoice, 'reason'> & { readonly reason: KeyChoice['reason'] | 'given' };
+export type JobKey = Omit<KeyChoice, 'reason'> & { readonly reason: KeyChoice['reason'] | 'given' | 'chosen' };
+
+/** A stretch [from, to) that the keys are expected to serve worst; `error` in 8-bit levels, highest at `peak`. */
+export type WorstStretch = FrameRange & { readonly peak: number; readonly error: number };
+
+/** Where the keys serve the frames between them badly, as far as their correspondences tell. Errors in 8-bit levels. */
+export type Advice = {
+  /** One a frame of the range; 0 at keys. */
+  readonly expectedErrors: readonly number[];
+  /** The worst first. */
+  readonly worst: readonly WorstStretch[];
+  /** Frames that would help most as keys, the best first; `error`: by how much, summed over the frames. */
+  readonly proposals: readonly { readonly frame: number; readonly error: number }[];
+};
 
 export type RenderResult = {
   /** The finished movie, or the folder of images. */
@@ -26,6 +39,8 @@ export type RenderResult = {
   readonly scores: readonly FrameScore[];
   /** How the keys and the frames of each shot agree; empty unless a model painted the keys. */
   readonly stability: readonly ShotStability[];
+  /** Null where nothing lies between keys. */
+  readonly advice: Advice | null;
   /** What the user should know about how the source was read or the request understood. */
   readonly notes: readonly string[];
 };
@@ -39,6 +54,8 @@ export type JobState =
       readonly error: { readonly code: string; readonly message: string; readonly remedy: string };
     }
   | { readonly state: 'cancelled' }
+  /** Stopped by the user, who means to go on. `progress`: how far it was. */
+  | { readonly state: 'paused'; readonly progress: Progress | null }
   /** The process that ran it ended. */
   | { readonly state: 'interrupted' };
 
@@ -53,6 +70,8 @@ export type JobRecord = {
   /** Counts the jobs of the same source and output, from 1. */
   readonly version: number;
   readonly state: JobState;
+  /** Of a queued job: how many of its process run before it; null for all others. */
+  readonly place: number | null;
 };
 
 /** A job as it is now, whenever it changes. */
@@ -61,5 +80,5 @@ export type JobEvent = { readonly job: JobRecord };
 /** What a key is becoming while it is painted: small and rough. */
 export type PreviewEvent = { readonly job: string; readonly frame: number; readonly picture: Frame };
 
-/** From this state on a job does not change unless it is resumed. */
-export const isSettled = ({ state }: JobState): boolean => state !== 'queued' && state !== 'running';
+/** Nobody means to go on with a job in such a state, unless it is resumed. */
+export const isSettled = ({ state }: JobState): boolean => !['queued', 'running', 'paused'].includes(state);

@@ -3,6 +3,7 @@ import { FrameWindow, openClip } from '../media/clip.ts';
 import type { Frame } from '../media/frame.ts';
 import { numberedImages, readImage } from '../media/image.ts';
 import type { RenderRequest } from '../protocol/request.ts';
+import { chosenImages } from './chosen.ts';
 import type { KeyPlace } from './diffusion.ts';
 import { readFrame } from './frames.ts';
 import { CacheDamage, openStageFolder } from './stage-folder.ts';
@@ -22,6 +23,8 @@ export async function keyPicture(
     const path = (await numberedImages(keys.folder)).get(frame);
     return path === undefined ? null : await readImage(path);
   }
+  const image = chosenImages(keys).get(frame);
+  if (image !== undefined) return await readImage(image);
   if (look.kind !== 'none') {
     const entry = place?.entries.get(frame);
     return place && entry ? await kept(join(cacheRoot, place.folder), entry) : null;

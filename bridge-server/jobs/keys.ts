@@ -10,17 +10,36 @@ import { withAlpha } from './finish.ts';
 import { readFrame, resultName, writeFrame } from './frames.ts';
 import { WatchedImages, type Pictures } from './pictures.ts';
 
-/** The artist's own keys by frame. All are looked at before anything is computed; throws the Failure of the first unusable one. */
-export async function givenKeys(folder: string, clip: Clip, signal: AbortSignal): Promise<Map<number, string>> {
-  const images = await numberedImages(folder);
-  if (images.size === 0) throw new Failure('keys-none', { folder });
-  for (const [frame, path] of images) {
-    const { from, to } = clip.range;
-    if (frame < from || frame >= to) throw new Failure('key-outside', { path, frame, from, to });
+/**
+ * The artist's own keys in a folder by frame, and a note on those outside the range, which are left out: whoever trims a clip keeps his
+ * folder. Failures: keys-none, keys-outside.
+ */
+export async function keysInFolder(
+  folder: string,
+  { range: { from, to } }: Clip,
+): Promise<{ readonly images: Map<number, string>; readonly notes: readonly string[] }> {
+  const all = [...(await numberedImages(folder))];
+  const [first, last] = [all[0]?.[0], all.at(-1)?.[0]];
+  if (first === undefined || last === undefined) throw new Failure('keys-none', { folder });
+  const inside = all.filter(([frame]) => frame >= from && frame < to);
+  if (inside.length === 0) throw new Failure('keys-outside', { folder, first, last, from, to });
+  const outside = all.flatMap(([frame]) => (frame < from || frame >= to ? [frame] : []));
+  const named = outside.slice(0, NAMED).join(', ') + (outside.length > NAMED ? ', …' : '');
+  return {
+    images: new Map(inside),
+    notes: outside.length === 0 ? [] : [`Left out, being outside the range: the keys of frames ${named}.`],
+  };
+}
+
+/** Keys that a note names. */
+const NAMED = 8;
+
+/** Looks at all of the artist's own keys before anything is computed; throws the Failure of the first unusable one. */
+export async function refuseUnfit(images: ReadonlyMap<number, string>, clip: Clip, signal: AbortSignal): Promise<void> {
+  for (const path of images.values()) {
     await refuseOtherSize(path, clip);
     signal.throwIfAborted();
   }
-  return images;
 }
 
 export async function refuseOtherSize(path: string, clip: Clip): Promise<void> {
@@ -50,6 +69,18 @@ export function imagePictures(images: ReadonlyMap<number, string>, clip: Clip, w
         ? withAlpha(picture, await window.get(frame, signal))
         : picture;
     },
+  };
+}
+
+/** Some keys from one maker, the others from another. */
+export function together(some: Pictures, others: Pictures): Pictures {
+  if (others.frames.length === 0) return some;
+  const own = new Set(some.frames);
+  const maker = (frame: number): Pictures => (own.has(frame) ? some : others);
+  return {
+    frames: [...some.frames, ...others.frames].sort((a, b) => a - b),
+    identity: (frame, signal) => maker(frame).identity(frame, signal),
+    get: (frame, signal) => maker(frame).get(frame, signal),
   };
 }
 

@@ -1,6 +1,7 @@
 import { access, constants, realpath, stat } from 'node:fs/promises';
 import { basename, dirname, join, sep } from 'node:path';
 import { Failure } from '../errors.ts';
+import { chosenImages } from './chosen.ts';
 import { writeFailure } from '../media/destination.ts';
 import type { RenderRequest } from '../protocol/request.ts';
 import { outputPath } from './version.ts';
@@ -10,7 +11,7 @@ export async function refuseOutput(request: RenderRequest): Promise<void> {
   const { source, keys, look, mask, output } = request;
   const masks = [mask, ...(look.kind === 'diffusion' ? look.regions.map((region) => region.mask) : [])];
   const folders = [keys, ...masks].flatMap((from) => (from?.kind === 'images' ? [from.folder] : []));
-  const inputs = [source.path, ...folders];
+  const inputs = [source.path, ...folders, ...chosenImages(keys).values()];
   await refuseOutputAmong(inputs, outputPath(request), output.kind);
 }
 
@@ -26,7 +27,10 @@ export async function refuseOutputAmong(
     // Beside the clip is fine; inside a folder of frames it would become one of them. One file can have several names.
     const status = await stat(input).catch(() => null);
     const same = there !== null && status?.ino === there.ino && status.dev === there.dev;
-    if (same || target === input || target.startsWith(input + sep)) throw new Failure('output-is-input', { path });
+    // Frames are moved into their folder one by one, over what has their names.
+    const among = kind === 'images' && status?.isFile() && dirname(input) === target;
+    if (same || among || target === input || target.startsWith(input + sep))
+      throw new Failure('output-is-input', { path });
   }
   if (there && kind === 'images' && !there.isDirectory()) throw new Failure('output-not-folder', { path });
   if (there?.isDirectory() && kind === 'movie') throw new Failure('output-not-file', { path });

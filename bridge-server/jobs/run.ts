@@ -10,10 +10,20 @@ import { chooseKeys } from '../shot/keys.ts';
 import { missingIn, paintBetween, readerOf, stretchesOf, type Work } from './between.ts';
 import { folderName, type Cache } from './cache.ts';
 import { deliver } from './deliver.ts';
+import { chosenImages, givenChoice, paintsKeys, refuseChosen } from './chosen.ts';
 import type { JobKey, RenderResult } from './job.ts';
 import { linksShots, openAtelier, type Atelier, type Studio } from './diffusion.ts';
 import { resultName } from './frames.ts';
-import { channelsOf, givenKeys, imagePictures, lookPictures, paintKeys, sourcePictures } from './keys.ts';
+import {
+  channelsOf,
+  imagePictures,
+  keysInFolder,
+  lookPictures,
+  paintKeys,
+  refuseUnfit,
+  sourcePictures,
+  together,
+} from './keys.ts';
 import { masksOf } from './masks.ts';
 import { refuseOutput } from './output.ts';
 import type { Pictures } from './pictures.ts';
@@ -68,20 +78,26 @@ async function attempt(request: RenderRequest, tools: Tools): Promise<Omit<Rende
   try {
     const code = await codeOf(engine.codeHash);
     const work: Work = { engine, cache, clip, source, code, stages, signal };
-    const images = request.keys.kind === 'images' ? await givenKeys(request.keys.folder, clip, signal) : null;
+    refuseChosen(request, clip.range);
+    const { images, notes: left } =
+      request.keys.kind === 'images'
+        ? await keysInFolder(request.keys.folder, clip)
+        : { images: chosenImages(request.keys), notes: [] };
+    await refuseUnfit(images, clip, signal);
     const masks = request.mask && (await masksOf(request.mask, clip, source, signal));
 
     const { look } = request;
-    if (look.kind === 'diffusion' && !images)
+    if (look.kind === 'diffusion' && paintsKeys(request))
       atelier = await openAtelier(work, look, request, masks && masks.pictures, tools);
 
     const knowsShots = look.kind === 'diffusion' && linksShots(look);
     const { keys, analysis } = await chosenKeys(work, request.keys, images, knowsShots);
-    const numbers = keys.map(({ frame }) => frame);
-    const pictures = images
-      ? imagePictures(images, clip, source)
-      : ((await atelier?.pictures(numbers, analysis.cuts)) ?? (await paintedKeys(work, request.look, numbers, tools)));
-    const channels = images ? await channelsOf(images, clip) : clip.channels;
+    const own = imagePictures(images, clip, source);
+    const toPaint = keys.flatMap(({ frame }) => (images.has(frame) ? [] : [frame]));
+    const painted =
+      (await atelier?.pictures(toPaint, analysis.cuts)) ?? (await paintedKeys(work, request.look, toPaint, tools));
+    const pictures = together(painted, own);
+    const channels = await channelsOf(images, clip);
 
     const stretches = await stretchesOf(work, pictures, analysis.cuts);
     await refuseSmallDisk(request, cache, clip, missingIn(stretches));
@@ -89,9 +105,9 @@ async function attempt(request: RenderRequest, tools: Tools): Promise<Omit<Rende
 
     const frames = clip.range.to - clip.range.from;
     const between = readerOf(stretches);
-    const painted = (n: number): Promise<Frame> => between(n) ?? pictures.get(n, signal);
-    const stability = atelier ? await stabilityOf(work, pictures, stretches, analysis.cuts, painted) : [];
-    const delivery = { request, clip, source, painted, masks: masks && masks.pictures, channels };
+    const frame = (n: number): Promise<Frame> => between(n) ?? pictures.get(n, signal);
+    const stability = atelier ? await stabilityOf(work, pictures, stretches, analysis.cuts, frame) : [];
+    const delivery = { request, clip, source, painted: frame, masks: masks && masks.pictures, channels };
     const notes = await stages
       .fresh('deliver', 'frames', frames)
       .run(frames, (report) => deliver(delivery, report, signal));
@@ -103,7 +119,8 @@ async function attempt(request: RenderRequest, tools: Tools): Promise<Omit<Rende
       cuts: analysis.cuts,
       scores: analysis.scores,
       stability,
-      notes: [...clip.notes, ...(masks?.notes ?? []), ...(atelier?.notes ?? []), ...notes],
+      advice: null,
+      notes: [...clip.notes, ...left, ...(masks?.notes ?? []), ...(atelier?.notes ?? []), ...notes],
     };
   } finally {
     await atelier?.close();
@@ -115,25 +132,27 @@ async function attempt(request: RenderRequest, tools: Tools): Promise<Omit<Rende
 async function chosenKeys(
   { engine, cache, clip, code, stages, signal }: Work,
   asked: RenderRequest['keys'],
-  images: ReadonlyMap<number, string> | null,
+  images: ReadonlyMap<number, string>,
   knowsShots: boolean,
 ): Promise<{ keys: readonly JobKey[]; analysis: ShotAnalysis }> {
   const { range } = clip;
   const frames = range.to - range.from;
-  const all = images ? images.size === frames : asked.kind === 'every' && asked.step === 1 && !knowsShots;
+  const all = asked.kind === 'images' ? images.size === frames : isEveryFrame(asked, frames) && !knowsShots;
   let analysis: ShotAnalysis = { range, cuts: [], scores: [] };
   if (!all) {
     const folder = await cache.open('analyse', analysisKey(sourceKey(clip.identity, code), range, code));
     const meter = stages.cached('analyse', 'frames', frames);
     analysis = await meter.run(frames, (report) => analyse(engine, clip, folder, report, signal));
   }
-  const keys = asked.kind === 'images' ? givenChoice(images!) : chooseKeys(analysis, asked);
+  const isGiven = asked.kind === 'images' || asked.kind === 'chosen';
+  const keys = isGiven ? givenChoice(asked, images.keys()) : chooseKeys(analysis, asked);
   await stages.fresh('keys', 'keys', keys.length).run(keys.length, () => Promise.resolve());
   return { keys, analysis };
 }
 
-const givenChoice = (images: ReadonlyMap<number, string>): JobKey[] =>
-  [...images.keys()].map((frame) => ({ frame, reason: 'given', explanation: 'Your own image.' }));
+/** As far as the request tells. */
+const isEveryFrame = (asked: RenderRequest['keys'], frames: number): boolean =>
+  (asked.kind === 'every' && asked.step === 1) || (asked.kind === 'chosen' && asked.keys.length === frames);
 
 async function paintedKeys(
   { engine, cache, clip, source, code, stages, signal }: Work,
@@ -141,7 +160,7 @@ async function paintedKeys(
   frames: readonly number[],
   { keysIn }: Studio,
 ): Promise<Pictures> {
-  if (kind === 'none' || kind === 'diffusion') return sourcePictures(frames, source);
+  if (kind === 'none' || kind === 'diffusion' || frames.length === 0) return sourcePictures(frames, source);
   const key = lookKey(sourceKey(clip.identity, code), kind, code);
   const folder = await cache.open('look', key);
   keysIn({ folder: folderName('look', key), entries: new Map(frames.map((n) => [n, resultName(n)])) });

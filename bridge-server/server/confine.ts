@@ -3,7 +3,7 @@ import { basename, dirname, isAbsolute, join, relative, resolve, sep } from 'nod
 import { Failure } from '../errors.ts';
 import type { ControlMap } from '../protocol/control-map.ts';
 import type { MaskRequest } from '../protocol/mask.ts';
-import type { DiffusionLook, RenderRequest } from '../protocol/request.ts';
+import type { ChosenKeys, DiffusionLook, RenderRequest } from '../protocol/request.ts';
 
 /** Where a job that came over a socket may read and write. All real paths: absolute, no symbolic link on the way. */
 export type Bounds = {
@@ -39,10 +39,21 @@ export async function confineInputs(request: RenderRequest, bounds: Bounds): Pro
   return {
     ...request,
     source: { ...source, path: await input(source.path) },
-    keys: keys.kind === 'images' ? { ...keys, folder: await input(keys.folder) } : keys,
+    keys: await confineKeys(keys, bounds),
     look: look.kind === 'diffusion' ? await confineLook(look, bounds) : look,
     mask: mask && (await confineMask(mask, bounds)),
   };
+}
+
+async function confineKeys(keys: RenderRequest['keys'], bounds: Bounds): Promise<RenderRequest['keys']> {
+  if (keys.kind === 'images') return { ...keys, folder: await confineInput(keys.folder, bounds) };
+  if (keys.kind !== 'chosen') return keys;
+  const confined: ChosenKeys = [];
+  for (const { frame, picture } of keys.keys) {
+    const path = picture.kind === 'image' ? await confineInput(picture.path, bounds) : null;
+    confined.push({ frame, picture: path === null ? picture : { kind: 'image', path } });
+  }
+  return { ...keys, keys: confined };
 }
 
 async function confineLook(look: DiffusionLook, bounds: Bounds): Promise<DiffusionLook> {

@@ -13,6 +13,8 @@ const STILL = 0;
 export type Shot = {
   /** Their frames, ascending. */
   readonly keys: readonly number[];
+  /** Of keys that have another seed than the settings': their noise is their own, never carried. */
+  readonly seeds: ReadonlyMap<number, number>;
   readonly job: (key: number, signal: AbortSignal) => Promise<Omit<PaintJob, 'noise'>>;
   /** Where the points of one key are found in another. */
   readonly motion: (key: number, other: number, signal: AbortSignal) => Promise<Correspondence>;
@@ -74,13 +76,19 @@ export type ShotPainter = {
 };
 
 export function openShot(painter: Painter, { noise, consistency, motion }: ShotSettings, shot: Shot): ShotPainter {
-  const { keys } = shot;
+  const { keys, seeds } = shot;
   const noiseAt = noise === 'carried' ? carrying(painter, shot) : null;
   let first: PaintedKey | null = null;
 
+  async function noiseOf(key: number, signal: AbortSignal): Promise<PaintJob['noise']> {
+    const seed = seeds.get(key);
+    const frame = noise === 'still' ? STILL : key;
+    if (seed !== undefined) return { seed, frame };
+    return noiseAt ? await noiseAt(key, signal) : frame;
+  }
+
   async function jobOf(key: number, signal: AbortSignal): Promise<PaintJob> {
-    const origin = noiseAt ? await noiseAt(key, signal) : noise === 'still' ? STILL : key;
-    return { ...(await shot.job(key, signal)), noise: origin };
+    return { ...(await shot.job(key, signal)), noise: await noiseOf(key, signal) };
   }
 
   const painted = async (key: number, signal: AbortSignal): Promise<PaintedKey> => ({

@@ -84,6 +84,7 @@ async function paint(
   });
   const motion = modules !== undefined;
   const shot: Shot = {
+    seeds: new Map(),
     keys: frames.map((_, i) => 10 * i),
     job: (key) => {
       const [frame, prompt] = [frames[key / 10]!, prompts[key / 10]!];
