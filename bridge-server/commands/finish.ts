@@ -68,6 +68,7 @@ function tell({ id, version, state }: JobRecord, json: boolean): number {
     case 'interrupted':
     case 'queued':
     case 'running':
+    case 'paused':
       throw new Error(`job ${id} is not settled`);
   }
 }

@@ -37,6 +37,8 @@ function words(state: JobState): string {
       return state.progress ? `${state.progress.stage} ${state.progress.done}/${state.progress.total}` : 'running';
     case 'failed':
       return `failed: ${state.error.code}`;
+    case 'paused':
+      return state.progress ? `paused: ${state.progress.stage} ${state.progress.done}/${state.progress.total}` : 'paused';
     case 'queued':
     case 'done':
     case 'cancelled':

@@ -12,7 +12,7 @@ import { isSettled, type JobEvent, type JobRecord, type JobState, type PreviewEv
 import { keyPicture } from './key-picture.ts';
 import { render } from './run.ts';
 import { SharedRuntime } from './shared-runtime.ts';
-import { STORE_FILE, Store } from './store.ts';
+import { type Asked, STORE_FILE, Store } from './store.ts';
 import { versioned } from './version.ts';
 
 /** How often this process looks what others asked of it, and shows them how far it is. */
@@ -25,7 +25,7 @@ const PREVIEW_MS = 500;
 /** Why a running job is stopped. 'lost': this process was silent for so long that another took the job over. */
 class Stopped extends Error {
   override readonly name = 'AbortError';
-  readonly why: 'cancelled' | 'interrupted' | 'lost';
+  readonly why: Asked | 'interrupted' | 'lost';
 
   constructor(why: Stopped['why']) {
     super(`the job was ${why}`);
@@ -49,7 +49,6 @@ export class Jobs {
   readonly #store: Store;
   readonly #cacheRoot: string;
   readonly #workers: number | undefined;
-  readonly #queue: string[] = [];
   /** States that the store could not take yet, for example because its disk is full. */
   readonly #unsaved = new Map<string, JobState>();
   readonly #ticking: NodeJS.Timeout;
@@ -82,7 +81,7 @@ export class Jobs {
   /** A new job, or, when `key` was given before, the job that was made for it then. */
   submit(request: RenderRequest, key: string | null = null): JobRecord {
     const known = key === null ? null : this.#store.byKey(key);
-    return known ?? this.#enqueue(this.#store.insert(request, key));
+    return known ?? this.#enqueued(this.#store.insert(request, key));
   }
 
   /** Goes on with the job of this very request that was begun and not finished, or is a new one. */
@@ -105,20 +104,45 @@ export class Jobs {
 
   /** Stops a job wherever it runs; a settled one stays as it is. What it made so far is kept. */
   cancel(id: string): JobRecord {
+    return this.#ask(id, 'cancelled');
+  }
+
+  /** The same, of a job that is to be resumed: until then it waits aside. */
+  pause(id: string): JobRecord {
+    return this.#ask(id, 'paused');
+  }
+
+  #ask(id: string, asked: Asked): JobRecord {
     const job = this.get(id);
-    if (isSettled(job.state)) return job;
-    this.#store.requestCancel(id);
-    if (this.#running?.id === id) this.#stop('cancelled');
-    else if (this.#store.ownerOf(id) === this.#store.owner) this.#save(id, { state: 'cancelled' });
+    if (isSettled(job.state) || job.state.state === asked) return job;
+    this.#store.request(id, asked);
+    this.#obey(id, asked);
     return this.get(id);
   }
 
-  /** Goes on, in this process, with a job that failed, was cancelled or interrupted; any other stays as it is. */
+  /** If it is a job of this process. */
+  #obey(id: string, asked: Asked): void {
+    if (this.#running?.id === id) this.#stop(asked);
+    else if (this.#store.ownerOf(id) === this.#store.owner) {
+      this.#save(id, asked === 'paused' ? { state: asked, progress: null } : { state: asked });
+    }
+  }
+
+  /** Puts a queued job before another one, null: to the end of the queue. Failures: job-unknown, job-not-queued. */
+  move(id: string, before: string | null): JobRecord {
+    this.get(id);
+    if (before !== null) this.get(before);
+    if (id !== before && !this.#store.move(id, before)) throw new Failure('job-not-queued', { id });
+    this.#show();
+    return this.get(id);
+  }
+
+  /** Goes on, in this process, with a job that was paused, failed, cancelled or interrupted; any other stays as it is. */
   resume(id: string): JobRecord {
     this.#store.beat();
     const job = this.get(id);
     if (job.state.state === 'done' || !this.#store.requeue(id)) return job;
-    return this.#enqueue(this.get(id));
+    return this.#enqueued(this.get(id));
   }
 
   /** Resolves with the job once it is settled, whichever process runs it. Rejects with the signal's reason. */
@@ -156,20 +180,18 @@ export class Jobs {
     await (await this.#engine)?.close();
   }
 
-  #enqueue(job: JobRecord): JobRecord {
-    this.#queue.push(job.id);
+  #enqueued(job: JobRecord): JobRecord {
     queueMicrotask(() => this.#tick());
     return job;
   }
 
   /** Begins the next job of the queue, if none runs. What the store cannot take now is tried again at the next tick. */
   #next(): void {
-    const [id] = this.#queue;
-    if (id === undefined || this.#running || this.#closing) return;
+    if (this.#running || this.#closing) return;
+    const id = this.#store.nextQueued();
+    if (id === null || this.#unsaved.has(id)) return;
     const job = this.get(id);
-    const begun = !isSettled(job.state) && this.#store.setState(id, { state: 'running', progress: null });
-    this.#queue.shift();
-    if (!begun) return this.#next();
+    if (!this.#store.setState(id, { state: 'running', progress: null })) return;
     const stop = new AbortController();
     this.#progress = this.#progressShown = null;
     const ended = this.#run(job, stop.signal).finally(() => {
@@ -205,7 +227,7 @@ export class Jobs {
       if (signal.aborted) {
         const { why } = signal.reason as Stopped;
         if (why === 'lost') return;
-        state = { state: why };
+        state = why === 'paused' ? { state: why, progress: this.#progress } : { state: why };
       } else {
         const { code, message, remedy } = asFailure(error);
         if (code === 'internal') process.stderr.write(`${(error as Error).stack ?? String(error)}\n`);
@@ -245,7 +267,7 @@ export class Jobs {
       }
       this.#next();
       this.#showProgress();
-      for (const id of this.#store.cancelRequests()) this.cancel(id);
+      for (const { id, asked } of this.#store.requests()) this.#obey(id, asked);
       this.#show();
     } catch {
       // A store that cannot be written now must not end a job that can go on; the next tick tries again.

@@ -6,13 +6,14 @@ import { Failure } from '../errors.ts';
 import { renderRequestSchema, type RenderRequest } from '../protocol/request.ts';
 import { isAlive } from './alive.ts';
 import type { KeyPlace } from './diffusion.ts';
+import type { Progress } from '../progress.ts';
 import type { JobRecord, JobState } from './job.ts';
 import type { SettingName } from './settings.ts';
 
 /** Its name in the data folder. */
 export const STORE_FILE = 'pentimento.sqlite';
 
-const SCHEMA_VERSION = 2;
+const SCHEMA_VERSION = 3;
 const SCHEMA = `
   CREATE TABLE owners (id TEXT PRIMARY KEY, pid INTEGER NOT NULL, beat INTEGER NOT NULL) STRICT;
   CREATE TABLE jobs (
@@ -27,7 +28,8 @@ const SCHEMA = `
     state TEXT NOT NULL,
     owner TEXT,
     key_place TEXT,
-    cancel INTEGER NOT NULL DEFAULT 0,
+    asked TEXT,
+    position INTEGER NOT NULL,
     revision INTEGER NOT NULL,
     UNIQUE (source, output, version)
   ) STRICT;
@@ -38,13 +40,33 @@ const SCHEMA = `
   CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
 `;
 
+/** The steps from each version to the next. */
+const MIGRATIONS: Readonly<Record<number, string>> = {
+  // Where keys lie is told more exactly since; it is only needed for showing them.
+  1: 'ALTER TABLE jobs RENAME look_folder TO key_place; UPDATE jobs SET key_place = NULL',
+  2: `
+    ALTER TABLE jobs ADD COLUMN asked TEXT;
+    UPDATE jobs SET asked = 'cancelled' WHERE cancel;
+    ALTER TABLE jobs DROP COLUMN cancel;
+    ALTER TABLE jobs ADD COLUMN position INTEGER NOT NULL DEFAULT 0;
+    UPDATE jobs SET position = id;
+  `,
+};
+
 /** An owner that has not shown a sign of life for this long has lost its jobs, even if a process with its number runs. */
 const SILENCE_MS = 5000;
 /** The result code of SQLite that says its disk has no room (https://www.sqlite.org/rescode.html#full). */
 const SQLITE_FULL = 13;
 
 /** Thousands of numbers for a long clip, of which lists show nothing. */
-const WITHOUT_SCORES = "json_replace(state, '$.result.scores', json('[]')) AS state";
+const WITHOUT_SCORES = `json_replace(state, '$.result.scores', json('[]'), '$.result.stability', json('[]'),
+  '$.result.advice.expectedErrors', json('[]')) AS state`;
+/** Of a queued job: how many of its owner come before it. */
+const PLACE = `iif(state->>'state' = 'queued', (SELECT count(*) FROM jobs AS other WHERE other.owner = jobs.owner
+  AND other.state->>'state' = 'queued' AND other.position < jobs.position), NULL) AS place`;
+
+/** What a process may be asked to do with a job of its own. */
+export type Asked = 'cancelled' | 'paused';
 
 type Row = Record<string, SQLOutputValue>;
 
@@ -74,9 +96,7 @@ export class Store {
     const version = Number(this.#one('PRAGMA user_version')?.['user_version'] ?? 0);
     if (version > SCHEMA_VERSION) throw new Failure('store-newer', { path: this.#path });
     if (version === 0) this.#db.exec(SCHEMA);
-    // Where keys lie is told more exactly since; it is only needed for showing them.
-    if (version === 1)
-      this.#db.exec('ALTER TABLE jobs RENAME look_folder TO key_place; UPDATE jobs SET key_place = NULL');
+    for (let from = version; from > 0 && from < SCHEMA_VERSION; from++) this.#db.exec(MIGRATIONS[from]!);
     this.#db.exec(`PRAGMA user_version = ${SCHEMA_VERSION}`);
     this.#run('INSERT INTO owners VALUES (?, ?, ?)', this.owner, process.pid, Date.now());
   }
@@ -123,16 +143,23 @@ export class Store {
 
   #disown(owner: string): void {
     const jobs = this.#all(
-      "SELECT id, cancel FROM jobs WHERE owner = ? AND state->>'state' IN ('queued', 'running')",
+      "SELECT id, asked, state FROM jobs WHERE owner = ? AND state->>'state' IN ('queued', 'running')",
       owner,
     );
-    for (const { id, cancel } of jobs) this.#setState(Number(id), { state: cancel ? 'cancelled' : 'interrupted' });
+    for (const { id, asked, state } of jobs) {
+      const { progress } = JSON.parse(String(state)) as { progress?: Progress | null };
+      const paused = { state: 'paused', progress: progress ?? null } as const;
+      this.#setState(
+        Number(id),
+        asked === 'paused' ? paused : { state: (asked as 'cancelled' | null) ?? 'interrupted' },
+      );
+    }
     this.#run('DELETE FROM owners WHERE id = ?', owner);
   }
 
   // Jobs
 
-  /** A new job of this process, queued. */
+  /** A new job of this process, at the end of the queue. */
   insert(request: RenderRequest, key: string | null): JobRecord {
     return this.transaction(() => {
       const output = request.output.kind === 'movie' ? request.output.path : request.output.folder;
@@ -142,8 +169,8 @@ export class Store {
         output,
       );
       const { lastInsertRowid } = this.#run(
-        `INSERT INTO jobs (key, created, request, request_hash, source, output, version, state, owner, revision)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+        `INSERT INTO jobs (key, created, request, request_hash, source, output, version, state, owner, position, revision)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
         key,
         Date.now(),
         JSON.stringify(request),
@@ -153,6 +180,7 @@ export class Store {
         version!['next']!,
         JSON.stringify({ state: 'queued' } satisfies JobState),
         this.owner,
+        this.#lastPosition() + 1,
         this.#nextRevision(),
       );
       return this.get(String(lastInsertRowid))!;
@@ -160,17 +188,17 @@ export class Store {
   }
 
   get(id: string): JobRecord | null {
-    return this.#record('SELECT * FROM jobs WHERE id = ?', /^\d{1,15}$/.test(id) ? Number(id) : -1);
+    return this.#record(`SELECT *, ${PLACE} FROM jobs WHERE id = ?`, /^\d{1,15}$/.test(id) ? Number(id) : -1);
   }
 
   byKey(key: string): JobRecord | null {
-    return this.#record('SELECT * FROM jobs WHERE key = ?', key);
+    return this.#record(`SELECT *, ${PLACE} FROM jobs WHERE key = ?`, key);
   }
 
   /** The newest job of this very request that is not done. */
   unfinished(request: RenderRequest): JobRecord | null {
     return this.#record(
-      "SELECT * FROM jobs WHERE request_hash = ? AND state->>'state' <> 'done' ORDER BY id DESC LIMIT 1",
+      `SELECT *, ${PLACE} FROM jobs WHERE request_hash = ? AND state->>'state' <> 'done' ORDER BY id DESC LIMIT 1`,
       requestHash(request),
     );
   }
@@ -178,7 +206,7 @@ export class Store {
   /** Newest first; those before `before`, if given; without the scores of their frames. */
   list(limit: number, before: string | null): JobRecord[] {
     const rows = this.#all(
-      `SELECT *, ${WITHOUT_SCORES} FROM jobs WHERE id < ? ORDER BY id DESC LIMIT ?`,
+      `SELECT *, ${WITHOUT_SCORES}, ${PLACE} FROM jobs WHERE id < ? ORDER BY id DESC LIMIT ?`,
       before === null ? Number.MAX_SAFE_INTEGER : Number(before),
       limit,
     );
@@ -208,12 +236,18 @@ export class Store {
     );
   }
 
-  /** Takes a settled job over: queued again, for this process. False when it is not settled. */
+  /**
+   * Takes over a job that nobody runs: queued again, for this process, where it was if it was only stopped, else at the end. False when
+   * somebody has it.
+   */
   requeue(id: string): boolean {
     return this.transaction(() => {
       const { changes } = this.#run(
-        `UPDATE jobs SET owner = ?, cancel = 0 WHERE id = ? AND state->>'state' NOT IN ('queued', 'running')`,
+        `UPDATE jobs SET owner = ?, asked = NULL,
+           position = iif(state->>'state' IN ('paused', 'interrupted'), position, ?)
+         WHERE id = ? AND state->>'state' NOT IN ('queued', 'running')`,
         this.owner,
+        this.#lastPosition() + 1,
         Number(id),
       );
       if (changes === 0) return false;
@@ -231,8 +265,39 @@ export class Store {
     });
   }
 
+  /** The job of this process that comes next. */
+  nextQueued(): string | null {
+    const row = this.#one(
+      "SELECT id FROM jobs WHERE owner = ? AND state->>'state' = 'queued' ORDER BY position LIMIT 1",
+      this.owner,
+    );
+    return row ? String(row['id']) : null;
+  }
+
+  /** Puts a queued job before another one; null: after all others. False when one of them does not wait any more. */
+  move(id: string, before: string | null): boolean {
+    return this.transaction(() => {
+      const rows = this.#all("SELECT id, position FROM jobs WHERE state->>'state' = 'queued' ORDER BY position");
+      const others = rows.map((row) => String(row['id'])).filter((one) => one !== id);
+      const at = before === null ? others.length : others.indexOf(before);
+      if (at < 0 || others.length === rows.length) return false;
+      const order = [...others.slice(0, at), id, ...others.slice(at)];
+      for (const [i, { position }] of rows.entries()) {
+        this.#run('UPDATE jobs SET position = ? WHERE id = ?', Number(position), Number(order[i]));
+      }
+      this.#tellQueue();
+      return true;
+    });
+  }
+
+  /** The place of each queued job is news whenever one comes, goes or moves. */
+  #tellQueue(): void {
+    this.#run("UPDATE jobs SET revision = ? WHERE state->>'state' = 'queued'", this.#nextRevision());
+  }
+
   #setState(id: number, state: JobState): void {
     const open = state.state === 'queued' || state.state === 'running';
+    const waited = this.#one("SELECT 1 FROM jobs WHERE id = ? AND state->>'state' = 'queued'", id) !== undefined;
     this.#run(
       `UPDATE jobs SET state = ?, revision = ?, owner = ${open ? 'owner' : 'NULL'} WHERE id = ?`,
       JSON.stringify(state),
@@ -240,16 +305,22 @@ export class Store {
       id,
     );
     if (state.state === 'done') this.#run('DELETE FROM holds WHERE job = ?', id);
+    if (waited !== (state.state === 'queued')) this.#tellQueue();
   }
 
-  /** Asks the owner of a job, whichever process that is, to cancel it. */
-  requestCancel(id: string): void {
-    this.#run('UPDATE jobs SET cancel = 1 WHERE id = ?', Number(id));
+  /** Asks the owner of a job, whichever process that is, to stop it. Who cancels has the last word. Nobody owns a paused one. */
+  request(id: string, asked: Asked): void {
+    this.transaction(() => {
+      this.#run("UPDATE jobs SET asked = ? WHERE id = ? AND asked IS NOT 'cancelled'", asked, Number(id));
+      if (asked === 'cancelled' && this.get(id)?.state.state === 'paused') this.#setState(Number(id), { state: asked });
+    });
   }
 
-  /** Jobs of this process that some process asked to cancel. */
-  cancelRequests(): string[] {
-    return this.#all('SELECT id FROM jobs WHERE owner = ? AND cancel = 1', this.owner).map(({ id }) => String(id));
+  /** Jobs of this process that some process asked to stop. */
+  requests(): { readonly id: string; readonly asked: Asked }[] {
+    return this.#all('SELECT id, asked FROM jobs WHERE owner = ? AND asked IS NOT NULL', this.owner).map(
+      ({ id, asked }) => ({ id: String(id), asked: asked as Asked }),
+    );
   }
 
   /** Changes whenever any job does. */
@@ -259,10 +330,14 @@ export class Store {
 
   /** Without the scores of their frames. */
   changedSince(revision: number): JobRecord[] {
-    return readable(this.#all(`SELECT *, ${WITHOUT_SCORES} FROM jobs WHERE revision > ? ORDER BY revision`, revision));
+    return readable(
+      this.#all(`SELECT *, ${WITHOUT_SCORES}, ${PLACE} FROM jobs WHERE revision > ? ORDER BY revision`, revision),
+    );
   }
 
   #nextRevision = (): number => this.revision() + 1;
+
+  #lastPosition = (): number => Number(this.#one('SELECT max(position) AS last FROM jobs')?.['last'] ?? 0);
 
   // What the cache must keep
 
@@ -274,10 +349,10 @@ export class Store {
     this.#run('DELETE FROM holds WHERE folder = ? AND job = ?', folder, Number(job));
   }
 
-  /** Folders that a queued or running job needs, and those that only a job that could be resumed does. */
+  /** Folders that an open job needs (a paused one is as open as any), and those that only a job that could be resumed does. */
   held(): { open: Set<string>; unfinished: Set<string> } {
     const rows = this.#all(
-      "SELECT folder, max(state->>'state' IN ('queued', 'running')) AS open FROM holds JOIN jobs ON jobs.id = job GROUP BY folder",
+      "SELECT folder, max(state->>'state' IN ('queued', 'running', 'paused')) AS open FROM holds JOIN jobs ON jobs.id = job GROUP BY folder",
     );
     const of = (open: number): Set<string> =>
       new Set(rows.filter((row) => Number(row['open']) === open).map(({ folder }) => String(folder)));
@@ -334,6 +409,7 @@ function record(row: Row): JobRecord | null {
     request: request.data,
     version: Number(row['version']),
     state: JSON.parse(String(row['state'])) as JobState,
+    place: row['place'] === null ? null : Number(row['place']),
   };
 }
 

@@ -115,6 +115,10 @@ export class Session {
           return { type: 'jobs', to, ...desk.list(question.limit, question.before) };
         case 'cancel':
           return { type: 'accepted', to, job: desk.cancel(question.job) };
+        case 'pause':
+          return { type: 'accepted', to, job: desk.pause(question.job) };
+        case 'move':
+          return { type: 'accepted', to, job: desk.move(question.job, question.before) };
         case 'resume':
           return { type: 'accepted', to, job: await desk.resume(question.job) };
         case 'subscribe':

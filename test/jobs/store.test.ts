@@ -61,6 +61,7 @@ describe('the store', () => {
       cuts: [],
       scores: [],
       stability: [],
+      advice: null,
       notes: [],
     };
     store.setState(job.id, { state: 'done', result });
@@ -87,7 +88,7 @@ describe('the store', () => {
   it('calls a job cancelled whose process was killed while it was being cancelled', async () => {
     const { store, path } = await newStore();
     const other = await otherOwner(path);
-    store.requestCancel(other.job);
+    store.request(other.job, 'cancelled');
     await other.kill();
     store.beat();
     expect(store.get(other.job)?.state).toEqual({ state: 'cancelled' });
@@ -128,6 +129,7 @@ describe('the store', () => {
       cuts: [],
       scores: [],
       stability: [],
+      advice: null,
       notes: [],
     };
     store.setState(done, { state: 'done', result });

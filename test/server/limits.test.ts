@@ -168,7 +168,7 @@ test('however often a job changes, a client hears of it now and then, and of its
   const clients = [await Client.hello(bridge.port, TOKEN), await Client.hello(bridge.port, TOKEN)];
   await clients[0]!.ask({ type: 'subscribe' });
   const request = requestFor('/nowhere', '/nowhere/else');
-  const job = { id: '7', key: null, createdAt: new Date(0).toISOString(), request, version: 1 };
+  const job = { id: '7', key: null, createdAt: new Date(0).toISOString(), request, version: 1, place: null };
   const total = 5000;
   for (let done = 1; done <= total; done++) {
     const progress = { stage: 'deliver', done, total, unit: 'frames', etaSeconds: null } as const;
