@@ -85,6 +85,10 @@ export function isNetFor(kind: ControlKind, name: string): boolean {
   return KINDS[kind].net.test(plainly(name));
 }
 
+/** The first kind that a ControlNet of that name is for; null: its name does not tell. */
+export const kindOfNet = (name: string): ControlKind | null =>
+  CONTROL_KINDS.find((kind) => isNetFor(kind, name)) ?? null;
+
 /** The map that is drawn for a kind without a network and with the usual settings; null: an annotator is needed. */
 export const builtInMap = (kind: ControlKind): ControlMap | null => KINDS[kind].builtIn;
 

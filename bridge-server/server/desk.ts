@@ -1,11 +1,14 @@
 import { Failure } from '../errors.ts';
 import type { JobEvent, JobRecord, JobState, PreviewEvent } from '../jobs/job.ts';
 import type { Jobs } from '../jobs/queue.ts';
+import { kindOfNet } from '../control/kinds.ts';
 import { usualSampling } from '../diffusion/usual-sampling.ts';
 import { encodeJpeg } from '../media/image.ts';
 import { withNamedLoras } from '../models/prompt-loras.ts';
-import type { ModelStore } from '../models/store.ts';
-import type { FolderView, InstalledModel } from '../protocol/http.ts';
+import { CATALOGUE } from '../models/catalogue.ts';
+import { HUB } from '../models/hub.ts';
+import type { ModelStore, StoredModel } from '../models/store.ts';
+import type { FolderView, ModelsView } from '../protocol/http.ts';
 import type { JobView } from '../protocol/job.ts';
 import type { PreviewView } from '../protocol/messages.ts';
 import type { RenderRequest } from '../protocol/request.ts';
@@ -55,6 +58,14 @@ export class Desk {
     return view(this.#jobs.cancel(id));
   }
 
+  pause(id: string): JobView {
+    return view(this.#jobs.pause(id));
+  }
+
+  move(id: string, before: string | null): JobView {
+    return view(this.#jobs.move(id, before));
+  }
+
   /** What was allowed when the job was made may no longer be; and jobs of the command line ask nobody. */
   async resume(id: string): Promise<JobView> {
     await this.#confined(this.#jobs.get(id).request);
@@ -91,14 +102,10 @@ export class Desk {
     return await browse(path, await this.#bounds());
   }
 
-  /** The checkpoints that the user keeps. */
-  async models(): Promise<readonly InstalledModel[]> {
+  /** What the user keeps that can be used, and what can be fetched. */
+  async models(): Promise<ModelsView> {
     const models = (await this.#models?.list()) ?? [];
-    return models.flatMap(({ path, name, identity }) =>
-      identity?.kind === 'checkpoint' && identity.family
-        ? [{ path, name, family: FAMILY_NAMES[identity.family], ...usualSampling(identity.variant) }]
-        : [],
-    );
+    return { models: models.flatMap(modelView), offered: OFFERED };
   }
 
   /** With the LoRAs that its prompt names. */
@@ -121,12 +128,32 @@ export class Desk {
   }
 }
 
-function view({ id, createdAt, request, version, state }: JobRecord): JobView {
-  return { id, createdAt, request, version, state: stateView(state) };
+function modelView({ path, name, bytes, identity }: StoredModel): ModelsView['models'] {
+  if (!identity) return [];
+  const { kind, variant } = identity;
+  return [
+    {
+      ...{ path, name, kind, bytes },
+      family: identity.family && FAMILY_NAMES[identity.family],
+      ...(kind === 'checkpoint' ? usualSampling(variant) : { steps: null, guidance: null }),
+      control: kind === 'controlnet' ? kindOfNet(name) : null,
+    },
+  ];
+}
+
+const OFFERED: ModelsView['offered'] = CATALOGUE.map(({ name, what, kind, family, bytes, repository }) => ({
+  ...{ name, what, kind, bytes },
+  family: FAMILY_NAMES[family],
+  source: `${HUB}/${repository}`,
+}));
+
+function view({ id, createdAt, request, version, state, place }: JobRecord): JobView {
+  return { id, createdAt, request, version, state: stateView(state), place };
 }
 
 function stateView(state: JobState): JobView['state'] {
   if (state.state !== 'done') return state;
-  const { output, frames, seconds, keys, notes } = state.result;
-  return { state: 'done', result: { output, frames, seconds, keys: [...keys], notes: [...notes] } };
+  const { output, frames, seconds, keys, notes, advice } = state.result;
+  const weak = advice && { worst: [...advice.worst], proposals: [...advice.proposals] };
+  return { state: 'done', result: { output, frames, seconds, keys: [...keys], notes: [...notes], advice: weak } };
 }

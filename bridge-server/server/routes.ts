@@ -52,7 +52,7 @@ export const ROUTES: readonly Route[] = [
     method: 'GET',
     path: /^\/v1\/models$/,
     example: '/v1/models',
-    answer: async ({ office: { desk } }) => json({ models: await desk.models() }),
+    answer: async ({ office: { desk } }) => json(await desk.models()),
   },
   {
     method: 'GET',

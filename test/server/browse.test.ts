@@ -1,7 +1,7 @@
 import { mkdir, realpath, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import type { FolderView } from '../../bridge-server/protocol/http.ts';
+import { modelsSchema, type FolderView } from '../../bridge-server/protocol/http.ts';
 import { serveForTest } from './bridge.ts';
 
 /** What the panel in a browser chooses from: the allowed folders and nothing else. */
@@ -60,8 +60,13 @@ test('opens nothing outside, by whatever way, and does not tell what is there', 
   expect(await realpath(join(shots, 'way-out'))).toBe(join(outside, 'private'));
 });
 
-test('lists the models that are installed: none here', async () => {
+test('lists the models that are installed, none here, and those that can be fetched', async () => {
   const { port, token } = await opened();
   const response = await fetch(`http://127.0.0.1:${port}/v1/models`, { headers: { authorization: `Bearer ${token}` } });
-  expect(await response.json()).toEqual({ models: [] });
+  const { models, offered } = modelsSchema.parse(await response.json());
+  expect(models).toEqual([]);
+  expect(offered.find(({ name }) => name === 'sd15')).toMatchObject({
+    kind: 'checkpoint',
+    family: 'Stable Diffusion 1.5',
+  });
 });
