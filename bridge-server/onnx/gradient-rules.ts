@@ -105,7 +105,8 @@ export const RULES: Readonly<Partial<Record<OperatorName, Rule>>> = {
     () => {
       const [batch, channels, height, width] = node.inputs[0]!.shape as [Dimension, Dimension, number, number];
       const [tall, wide] = [Number(dy.shape[2]) / height, Number(dy.shape[3]) / width];
-      if (!Number.isInteger(tall) || !Number.isInteger(wide)) throw new RangeError(`${node.name} is by no whole number`);
+      if (!Number.isInteger(tall) || !Number.isInteger(wide))
+        throw new RangeError(`${node.name} is by no whole number`);
       const apart = f.reshape(dy, [batch, channels, height, tall, width, wide]);
       return f.sumOver(apart, [3, 5], { keep: false });
     },

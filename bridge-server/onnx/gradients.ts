@@ -24,7 +24,15 @@ export function gradients(loss: Value, parameters: readonly Value[], options: Gr
   const nodes = [...graph.nodes];
   const trained = dependentOn(nodes, parameters);
   const past = new Past(graph, nodes, options);
-  const found = new Map<string, Value>([[loss.name, graph.floats([1], loss.shape.map(() => 1))]]);
+  const found = new Map<string, Value>([
+    [
+      loss.name,
+      graph.floats(
+        [1],
+        loss.shape.map(() => 1),
+      ),
+    ],
+  ]);
   let fresh = new Set<string>();
   for (let at = nodes.length - 1; at >= 0; at--) {
     const node = nodes[at]!;
