@@ -1,5 +1,4 @@
 import type { RenderRequest } from '../../bridge-server/protocol/request.ts';
-import type { Memory } from '../renders.ts';
 import type { HostProblem } from './problem.ts';
 import type { Rational } from './time.ts';
 
@@ -38,7 +37,7 @@ type HostActions = {
    * does only what is missing. Throws HostProblem; what was imported then stays in the bin.
    */
   place(result: Result, spot: Spot): Promise<Placed>;
-  /** The results for a clip that the project holds, oldest first; `where` null for those that lie in the bin alone. */
+  /** The results for a clip that the project holds, as it lists them; `where` null for those that lie in the bin alone. */
   versions(spot: Spot): Promise<readonly (Version & { readonly where: string | null })[]>;
   /**
    * Puts another version in the place of one that lies on the timeline: same track, same range, same frames of the source, one
@@ -82,6 +81,9 @@ export type Lent = {
   look(path: string, frame: number): Promise<{ readonly bytes: number; readonly readable: boolean } | null>;
 };
 
+/** Where a panel keeps things between sessions: what `localStorage` is. */
+export type Memory = { getItem(name: string): string | null; setItem(name: string, value: string): void };
+
 export type Selection = {
   /** The sequence or composition; null in a browser. */
   readonly timeline: Timeline | null;
@@ -93,8 +95,8 @@ export type Timeline = {
   readonly rate: Rational;
   readonly width: number;
   readonly height: number;
-  /** Width of a pixel by its height. */
-  readonly pixelAspect: number;
+  /** Width of a pixel by its height; null where the editor does not tell. */
+  readonly pixelAspect: number | null;
 };
 
 export type SelectedClip =
@@ -160,9 +162,9 @@ export type PremiereSpot = {
   readonly retimed: boolean;
   /** Painted as the sequence shows it, with its Motion and its effects; else from its file. */
   readonly exported: boolean;
-  /** Of the frames that were painted, and the width of their pixels by the height. */
+  /** Of the frames that were painted, and the width of their pixels by the height; null: not known. */
   readonly rate: Rational;
-  readonly pixelAspect: number;
+  readonly pixelAspect: number | null;
 };
 
 export type AfterEffectsSpot = {

@@ -46,8 +46,17 @@ export async function readLying(api: premierepro, sequence: Sequence): Promise<L
   return lying;
 }
 
-export async function clipsOn(api: premierepro, sequence: Sequence, track: number): Promise<VideoClipTrackItem[]> {
+async function clipsOn(api: premierepro, sequence: Sequence, track: number): Promise<VideoClipTrackItem[]> {
   return (await sequence.getVideoTrack(track)).getTrackItems(api.Constants.TrackItemType.CLIP, false);
+}
+
+/** The object that stands for such a clip; null when it is not there any more. */
+export async function clipAt(api: premierepro, sequence: Sequence, lying: Lying): Promise<VideoClipTrackItem | null> {
+  for (const clip of await clipsOn(api, sequence, lying.track)) {
+    const times = await timesOf(clip);
+    if (times.start === lying.start && times.end === lying.end && times.in === lying.in) return clip;
+  }
+  return null;
 }
 
 /** What a clip shows at a time of the sequence, in the terms of the spot's painted range. */
@@ -75,6 +84,8 @@ export function findClip(spot: PremiereSpot, lying: readonly Lying[]): Lying | n
     null
   );
 }
+
+export const trackName = (index: number): string => `V${index + 1}`;
 
 export const least = (a: bigint, b: bigint): bigint => (a < b ? a : b);
 export const most = (a: bigint, b: bigint): bigint => (a > b ? a : b);

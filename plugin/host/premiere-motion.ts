@@ -1,7 +1,7 @@
 import type { Action, Component, ComponentParam, Keyframe, PointF, VideoClipTrackItem } from '@adobe/premierepro';
 
 type Value = Keyframe['value']['value'];
-type Motion = readonly { readonly param: ComponentParam; readonly value: Value }[];
+export type Motion = readonly { readonly param: ComponentParam; readonly value: Value }[];
 
 /** Position, scale, rotation and so on of a clip; null where the editor tells none. */
 export async function motionOf(clip: VideoClipTrackItem): Promise<Motion | 'animated' | null> {
@@ -25,19 +25,21 @@ async function motionComponent(clip: VideoClipTrackItem): Promise<Component | nu
   return null;
 }
 
-/** What gives `to` the Motion of `from`, for a transaction; null when nothing differs or it cannot be done. */
-export async function copyingMotion(
-  from: VideoClipTrackItem,
-  to: VideoClipTrackItem,
+/** What gives a clip that Motion, for a transaction; null when it has it, or cannot have it. */
+export async function settingMotion(
+  clip: VideoClipTrackItem,
+  wanted: Motion | 'animated' | null,
 ): Promise<(() => readonly Action[]) | null> {
-  const [wanted, present] = [await motionOf(from), await motionOf(to)];
-  if (!Array.isArray(wanted) || !Array.isArray(present) || wanted.length !== present.length) return null;
-  const different = (present as Motion)
-    .map(({ param, value }, n) => ({ param, value, goal: (wanted as Motion)[n]!.value }))
+  const present = await motionOf(clip);
+  if (!isStill(wanted) || !isStill(present) || wanted.length !== present.length) return null;
+  const different = present
+    .map(({ param, value }, n) => ({ param, value, goal: wanted[n]!.value }))
     .filter(({ value, goal }) => !alike(value, goal));
   if (different.length === 0) return null;
   return () => different.map(({ param, goal }) => param.createSetValueAction(param.createKeyframe(goal), true));
 }
+
+const isStill = (motion: Motion | 'animated' | null): motion is Motion => motion !== null && motion !== 'animated';
 
 function alike(a: Value, b: Value): boolean {
   if (typeof a !== 'object' || typeof b !== 'object') return a === b;

@@ -1,12 +1,13 @@
 import type { Action, premierepro, Project, ProjectItem, Sequence } from '@adobe/premierepro';
 import type { Lent, Placed, PremiereSpot, Result } from './host.ts';
 import { BIN, conform, importOnce, projectOf, remembering, sequenceOf, transact } from './premiere-project.ts';
-import { findClip, least, most, readLying, shownAt, type Lying } from './premiere-clips.ts';
+import { clipAt, findClip, least, most, readLying, shownAt, trackName, type Lying } from './premiere-clips.ts';
+import { motionOf, settingMotion } from './premiere-motion.ts';
 import { HostProblem } from './problem.ts';
 
-/** Where the result goes: `start` to `end` on the sequence showing `from` to `to` of the result's own time, above `track`. */
+/** Where the result goes: `start` to `end` on the sequence showing `from` to `to` of the result's own time, above `below`. */
 type Aim = {
-  readonly track: number;
+  readonly below: Lying;
   readonly start: bigint;
   readonly end: bigint;
   readonly from: bigint;
@@ -42,14 +43,32 @@ export async function placeResult(api: premierepro, result: Result, spot: Premie
     transact(project, `${BIN}: trim`, () => [clip.createSetInOutPointsAction(from!, to!)]);
   }
   try {
-    const track = await layDown({ api, project, sequence, item, aim, pause, remember });
-    return { where: trackName(track), already: false };
+    const laid = await layDown({ api, project, sequence, item, aim, pause, remember });
+    const below = spot.exported ? null : await clipAt(api, sequence, aim.below);
+    if (below) await giveMotion(api, { project, sequence, laid, motion: await motionOf(below) });
+    return { where: trackName(laid.track), already: false };
   } finally {
     if (part) transact(project, `${BIN}: trim`, () => [clip.createClearInOutPointsAction()]);
   }
 }
 
-const trackName = (index: number): string => `V${index + 1}`;
+/** Its own step, since the clip must be there; only where it differs. A result that lies is worth more than how it is scaled. */
+export async function giveMotion(api: premierepro, given: Given): Promise<void> {
+  try {
+    const clip = await clipAt(api, given.sequence, given.laid);
+    const actions = clip && (await settingMotion(clip, given.motion));
+    if (actions) transact(given.project, `${BIN}: same Motion`, actions);
+  } catch {
+    // Somebody took it away meanwhile, or this editor tells another Motion than it takes.
+  }
+}
+
+type Given = {
+  readonly project: Project;
+  readonly sequence: Sequence;
+  readonly laid: Lying;
+  readonly motion: Awaited<ReturnType<typeof motionOf>>;
+};
 
 /** The clip that was selected, as it is now, and what part of the result belongs above it; null when it is gone or retimed. */
 function aimAt(spot: PremiereSpot, lying: readonly Lying[], ticksPerFrame: bigint): Aim | null {
@@ -64,7 +83,7 @@ function aimAt(spot: PremiereSpot, lying: readonly Lying[], ticksPerFrame: bigin
   const end = start + ((until - start) / ticksPerFrame) * ticksPerFrame;
   if (end <= start) return null;
   const from = shownAt(spot, clip, start) - paintedFrom;
-  return { track: clip.track, start, end, from, to: from + (end - start) };
+  return { below: clip, start, end, from, to: from + (end - start) };
 }
 
 /** Whether the result already lies there, from an earlier call. */
@@ -83,11 +102,11 @@ type Laying = {
   readonly remember: () => readonly Action[];
 };
 
-/** On the first track above that is free for the whole range, else on a new one. Returns the track on which it is seen to lie. */
-async function layDown({ api, project, sequence, item, aim, pause, remember }: Laying): Promise<number> {
+/** On the first track above that is free for the whole range, else on a new one. Returns how it is seen to lie. */
+async function layDown({ api, project, sequence, item, aim, pause, remember }: Laying): Promise<Lying> {
   const time = api.TickTime.createWithTicks(String(aim.start));
   const editor = api.SequenceEditor.getEditor(sequence);
-  for (let attempt = 0, above = aim.track + 1; attempt < 8; attempt++) {
+  for (let attempt = 0, above = aim.below.track + 1; attempt < 8; attempt++) {
     const lying = await readLying(api, sequence);
     const count = await sequence.getVideoTrackCount();
     const occupied = (track: number): boolean =>
@@ -110,7 +129,7 @@ async function layDown({ api, project, sequence, item, aim, pause, remember }: L
     if (disturbed) continue;
     const lies = await seen(api, sequence, item, aim, pause);
     if (lies && (lies.start !== aim.start || lies.end !== aim.end)) throw new HostProblem('placed-wrongly');
-    if (lies) return lies.track;
+    if (lies) return lies;
     // Claimed and not there: a locked track, for one. The next one up.
     above = track < count ? track + 1 : count;
   }

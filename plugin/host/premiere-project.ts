@@ -1,7 +1,6 @@
 import type {
   Action,
   ClipProjectItem,
-  FolderItem,
   premierepro,
   Project,
   ProjectItem,
@@ -45,62 +44,64 @@ export function transact(project: Project, label: string, actions: () => readonl
 }
 
 /** The item that shows that file in our bin; imported when it is not there. `importFiles` returns no items, and may lie. */
-export async function importOnce(
-  api: premierepro,
-  project: Project,
-  path: string,
-  pause: Pause,
-): Promise<{ item: ProjectItem; clip: ClipProjectItem }> {
+export async function importOnce(api: premierepro, project: Project, path: string, pause: Pause): Promise<OwnItem> {
   const bin = await ourBin(api, project, pause);
-  const present = await itemOf(api, bin, path);
+  const present = await ownItem(api, project, path);
   if (present) return present;
-  await project.importFiles([path], true, bin.item, false);
+  await project.importFiles([path], true, bin, false);
   for (let tries = 0; tries < 40; tries++) {
-    const found = await itemOf(api, bin, path);
+    const found = await ownItem(api, project, path);
     if (found) return found;
     await pause(250);
   }
   throw new HostProblem('import-failed');
 }
 
-/** Gives a result the rate and the pixels that the user gave its clip, where its file says otherwise. */
-export async function conform(project: Project, clip: ClipProjectItem, spot: PremiereSpot): Promise<void> {
-  const interpretation = await clip.getFootageInterpretation();
-  const rate = spot.rate.num / spot.rate.den;
-  const sameRates = sameRate(rateOfNumber(interpretation.getFrameRate()), spot.rate);
-  const samePixels = Math.abs(interpretation.getPixelAspectRatio() - spot.pixelAspect) < 1e-3;
-  if (sameRates && samePixels) return;
-  if (!sameRates) interpretation.setFrameRate(rate);
-  if (!samePixels) interpretation.setPixelAspectRatio(spot.pixelAspect);
-  transact(project, `${BIN}: interpret`, () => [clip.createSetFootageInterpretationAction(interpretation)]);
+export type OwnItem = { readonly item: ProjectItem; readonly clip: ClipProjectItem };
+
+/** What our bin holds, as it lists them; nothing when there is no such bin. */
+export async function ownItems(api: premierepro, project: Project): Promise<OwnItem[]> {
+  const bin = await findBin(api, project);
+  const items = bin ? await api.FolderItem.cast(bin).getItems() : [];
+  return items.flatMap((item) => {
+    const clip = api.ClipProjectItem.cast(item) as ClipProjectItem | null;
+    return clip ? [{ item, clip }] : [];
+  });
 }
 
-type Bin = { readonly item: ProjectItem; readonly folder: FolderItem };
+export async function ownItem(api: premierepro, project: Project, path: string): Promise<OwnItem | null> {
+  for (const own of await ownItems(api, project)) if (samePath(await own.clip.getMediaFilePath(), path)) return own;
+  return null;
+}
 
-async function ourBin(api: premierepro, project: Project, pause: Pause): Promise<Bin> {
-  const root = await project.getRootItem();
-  const find = async (): Promise<Bin | null> => {
-    const items = await root.getItems();
-    const item = items.find(({ type, name }) => type === api.ProjectItem.TYPE_BIN && name === BIN);
-    return item ? { item, folder: api.FolderItem.cast(item) } : null;
-  };
-  const present = await find();
+async function findBin(api: premierepro, project: Project): Promise<ProjectItem | null> {
+  const items = await (await project.getRootItem()).getItems();
+  return items.find(({ type, name }) => type === api.ProjectItem.TYPE_BIN && name === BIN) ?? null;
+}
+
+async function ourBin(api: premierepro, project: Project, pause: Pause): Promise<ProjectItem> {
+  const present = await findBin(api, project);
   if (present) return present;
+  const root = await project.getRootItem();
   transact(project, `${BIN}: make bin`, () => [root.createBinAction(BIN, false)]);
   for (let tries = 0; tries < 20; tries++) {
-    const made = await find();
+    const made = await findBin(api, project);
     if (made) return made;
     await pause(100);
   }
   throw new HostProblem('bin-failed');
 }
 
-async function itemOf(api: premierepro, { folder }: Bin, path: string) {
-  for (const item of await folder.getItems()) {
-    const clip = api.ClipProjectItem.cast(item) as ClipProjectItem | null;
-    if (clip && samePath(await clip.getMediaFilePath(), path)) return { item, clip };
-  }
-  return null;
+/** Gives a result the rate and the pixels that the user gave its clip, where its file says otherwise. */
+export async function conform(project: Project, clip: ClipProjectItem, spot: PremiereSpot): Promise<void> {
+  const interpretation = await clip.getFootageInterpretation();
+  const sameRates = sameRate(rateOfNumber(interpretation.getFrameRate()), spot.rate);
+  const pixelAspect = spot.pixelAspect ?? interpretation.getPixelAspectRatio();
+  const samePixels = Math.abs(interpretation.getPixelAspectRatio() - pixelAspect) < 1e-3;
+  if (sameRates && samePixels) return;
+  if (!sameRates) interpretation.setFrameRate(spot.rate.num / spot.rate.den);
+  if (!samePixels) interpretation.setPixelAspectRatio(pixelAspect);
+  transact(project, `${BIN}: interpret`, () => [clip.createSetFootageInterpretationAction(interpretation)]);
 }
 
 /** Editors hand paths back with their own slashes, case (Windows) and composition of accents (macOS). */

@@ -19,7 +19,7 @@ type Place = {
   readonly project: Project;
   readonly sequence: Sequence;
   readonly ticksPerFrame: bigint;
-  readonly pixelAspect: number;
+  readonly pixelAspect: number | null;
 };
 
 /** The selected clips of the active sequence, each as a shot or with the reason why it cannot be one. */
@@ -51,11 +51,11 @@ export async function readSelection(api: premierepro, withEffects: boolean): Pro
 const isVideo = (item: VideoClipTrackItem | AudioClipTrackItem): item is VideoClipTrackItem =>
   'createAddVideoTransitionAction' in item;
 
-/** How the text of a sequence's pixel aspect reads is not documented: a number, or two of them. 1 when it is neither. */
-function ratioOf(text: string): number {
+/** How the text of a sequence's pixel aspect reads is not documented: a number, or two of them. Null when it is neither. */
+function ratioOf(text: string): number | null {
   const [, above, below = '1'] = /(\d+(?:\.\d+)?)(?:\s*[:/]\s*(\d+(?:\.\d+)?))?/.exec(text) ?? [];
   const ratio = Number(above) / Number(below);
-  return ratio > 0 && Number.isFinite(ratio) ? ratio : 1;
+  return ratio > 0 && Number.isFinite(ratio) ? ratio : null;
 }
 
 async function readShot(api: premierepro, item: VideoClipTrackItem, place: Place, withEffects: boolean): Promise<Shot> {

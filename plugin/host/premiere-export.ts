@@ -1,0 +1,166 @@
+import type { Action, premierepro, Project, Sequence, TickTime } from '@adobe/premierepro';
+import type { Lent, Preparing, Preset, Shot } from './host.ts';
+import { clipAt, findClip, readLying, trackName, type Lying } from './premiere-clips.ts';
+import { BIN, projectOf, sequenceOf, transact } from './premiere-project.ts';
+import { HostProblem } from './problem.ts';
+
+const PRESET = 'pentimento.preset';
+/** How often the movie is looked at, and after how many looks without a change it is given up. */
+const LOOK_MS = 500;
+const PATIENCE = 60;
+
+/** Premiere exports with preset files only: the user's own, chosen once. */
+export function exportPreset({ choose, memory }: Lent): Preset {
+  return {
+    current: () => memory.getItem(PRESET) || null,
+    choose: async () => {
+      const path = await choose.file(['epr']);
+      if (path !== null) memory.setItem(PRESET, path);
+      return path;
+    },
+  };
+}
+
+/**
+ * Has Premiere write what the clip of a shot shows, as a movie beside the project. It exports sequences, not clips: so it exports
+ * the clip's range of a copy of the sequence in which nothing else is visible, and the user's own sequence is never touched.
+ */
+export async function exportShot(api: premierepro, shot: Shot, lent: Lent, preparing: Preparing): Promise<Shot> {
+  const { spot, source } = shot;
+  if (spot?.host !== 'premiere') throw new HostProblem('other-editor');
+  const project = projectOf(api, spot);
+  const sequence = sequenceOf(api, spot);
+  if (!sequence) throw new HostProblem('clip-changed');
+  const clip = findClip(spot, await readLying(api, sequence));
+  if (!clip || clip.end - clip.start !== BigInt(spot.paintedTo) - BigInt(spot.paintedFrom)) {
+    throw new HostProblem('clip-changed');
+  }
+  const [, folder] = /^(.*[\\/])[^\\/]+$/.exec(project.path) ?? [];
+  if (folder === undefined) throw new HostProblem('project-unsaved');
+  const preset = await presetFor(api, sequence, lent);
+  const path = `${folder}${fileName(sequence.name, clip)}.${preset.ending}`;
+  // Refused where the bridge may not look, before anything is done.
+  await lent.look(path, 0);
+
+  const copy = await copySequence(api, project, sequence, lent);
+  try {
+    await showOnly(api, project, copy, clip);
+    const exporting = startExport(api, copy, path, preset.path);
+    try {
+      await written(path, source.to! - 1, exporting, lent, preparing);
+    } finally {
+      await exporting.settled;
+    }
+  } finally {
+    await project.deleteSequence(copy).catch(() => false);
+    const active = (await project.getActiveSequence()) as Sequence | null;
+    if (active?.guid.toString() !== spot.sequence) await project.setActiveSequence(sequence).catch(() => false);
+  }
+  return { ...shot, source: { ...source, path }, export: null };
+}
+
+/** The remembered one if Premiere can still use it, else one that the user chooses now. */
+async function presetFor(api: premierepro, sequence: Sequence, lent: Lent): Promise<{ path: string; ending: string }> {
+  const preset = exportPreset(lent);
+  const endingOf = async (path: string): Promise<string | null> => {
+    const told = await api.EncoderManager.getExportFileExtension(sequence, path).catch(() => '');
+    const ending = told.replace(/^\./, '').toLowerCase();
+    return ['mov', 'mp4', 'm4v', 'mxf', 'avi'].includes(ending) ? ending : null;
+  };
+  const present = preset.current();
+  const ending = present && (await endingOf(present));
+  if (present && ending) return { path: present, ending };
+  const path = await preset.choose();
+  if (path === null) throw new HostProblem('no-preset');
+  const chosen = await endingOf(path);
+  if (chosen === null) throw new HostProblem('preset-unfit');
+  return { path, ending: chosen };
+}
+
+/** A new name each time: what a movie of the same name shows is not known. */
+function fileName(sequence: string, { track, start }: Lying): string {
+  const plain = sequence.normalize('NFC').replaceAll(/[^\p{L}\p{N}._-]+/gu, '-');
+  return `${plain.slice(0, 60)}_${trackName(track)}_${start}_${crypto.randomUUID().slice(0, 8)}`;
+}
+
+async function copySequence(
+  api: premierepro,
+  project: Project,
+  sequence: Sequence,
+  { pause }: Lent,
+): Promise<Sequence> {
+  const guids = async (): Promise<string[]> => (await project.getSequences()).map(({ guid }) => guid.toString());
+  const before = await guids();
+  transact(project, `${BIN}: copy the sequence for an export`, () => [sequence.createCloneAction()]);
+  for (let tries = 0; tries < 40; tries++) {
+    const added = (await guids()).filter((guid) => !before.includes(guid));
+    // Two: one of them is somebody else's, and which one cannot be told.
+    if (added.length > 1) break;
+    if (added[0] !== undefined) return project.getSequence(api.Guid.fromString(added[0]));
+    await pause(100);
+  }
+  throw new HostProblem('export-failed');
+}
+
+/** Hides every track but the clip's own, and marks its range: that is what is exported. */
+async function showOnly(api: premierepro, project: Project, copy: Sequence, clip: Lying): Promise<void> {
+  for (let n = 0; n < (await copy.getVideoTrackCount()); n++) {
+    const track = await copy.getVideoTrack(n);
+    if ((await track.isMuted()) === (n !== clip.track)) continue;
+    await track.setMute(n !== clip.track);
+    if ((await track.isMuted()) !== (n !== clip.track)) throw new HostProblem('export-failed');
+  }
+  const copied = await clipAt(api, copy, clip);
+  if (!copied) throw new HostProblem('export-failed');
+  const disabled = await copied.isDisabled();
+  const item = await copy.getProjectItem();
+  const [from, to] = [clip.start, clip.end].map((ticks) => api.TickTime.createWithTicks(String(ticks)));
+  transact(project, `${BIN}: mark what is exported`, (): Action[] => [
+    item.createSetNameAction(`${BIN} export of ${copy.name}`),
+    copy.createSetInPointAction(from!),
+    copy.createSetOutPointAction(to!),
+    ...(disabled ? [copied.createSetDisabledAction(false)] : []),
+  ]);
+  const same = ({ ticks }: TickTime, goal: bigint): boolean => BigInt(ticks) === goal;
+  if (!same(await copy.getInPoint(), clip.start) || !same(await copy.getOutPoint(), clip.end)) {
+    throw new HostProblem('export-failed');
+  }
+}
+
+type Exporting = { readonly settled: Promise<void>; readonly isSettled: () => boolean };
+
+/** Its answer proves nothing, and there is an event for success only: what counts is the movie. */
+function startExport(api: premierepro, copy: Sequence, path: string, preset: string): Exporting {
+  let isSettled = false;
+  // `false`: from the in point to the out point, not the whole sequence.
+  const settled = api.EncoderManager.getManager()
+    .exportSequence(copy, api.Constants.ExportType.IMMEDIATELY, path, preset, false)
+    .catch(() => false)
+    .then(() => {
+      isSettled = true;
+    });
+  return { settled, isSettled: () => isSettled };
+}
+
+/** Until the last frame can be read, which a movie allows when it is finished. */
+async function written(
+  path: string,
+  lastFrame: number,
+  { isSettled }: Exporting,
+  { look, pause }: Lent,
+  { signal, onProgress }: Preparing,
+): Promise<void> {
+  for (let quiet = 0, bytes = 0; quiet < PATIENCE; quiet++) {
+    signal.throwIfAborted();
+    const seen = await look(path, lastFrame);
+    if (seen?.readable) return;
+    // As long as Premiere has not answered, it may be preparing.
+    if (!isSettled()) quiet = 0;
+    if (seen && seen.bytes !== bytes) {
+      [quiet, bytes] = [0, seen.bytes];
+      onProgress(bytes);
+    }
+    await pause(LOOK_MS);
+  }
+  throw new HostProblem('export-failed');
+}
