@@ -3,14 +3,13 @@ import { readFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { INITIAL_PAGES, MAXIMUM_PAGES, kernelsPath } from './build.ts';
+import { Heap, type Block } from './heap.ts';
+
+export type { Block } from './heap.ts';
 
 /** Bytes at the bottom of the memory that belong to the module's own constants and to the team's barrier. */
 const RESERVED_BYTES = INITIAL_PAGES * 65536;
 const SYNC_POINTER = RESERVED_BYTES - 64;
-const ALIGNMENT = 64;
-
-/** A piece of the team's shared memory. `pointer` is what kernels take. Valid until freed. */
-export type Block = { readonly pointer: number; readonly bytes: number };
 
 export type WorkerStart = {
   readonly module: WebAssembly.Module;
@@ -35,8 +34,7 @@ export class Engine {
   readonly workers: number;
   readonly #memory: WebAssembly.Memory;
   readonly #team: readonly Worker[];
-  #free: Block[] = [];
-  #top = RESERVED_BYTES;
+  readonly #heap: Heap;
   #last: Promise<unknown> = Promise.resolve();
   #ended: Error | null = null;
   #running: {
@@ -50,6 +48,7 @@ export class Engine {
     this.codeHash = codeHash;
     this.workers = workers;
     this.#memory = new WebAssembly.Memory({ initial: INITIAL_PAGES, maximum: MAXIMUM_PAGES, shared: true });
+    this.#heap = new Heap(RESERVED_BYTES, (bytes) => this.#growTo(bytes));
     this.#team = Array.from({ length: workers }, (_, worker) => {
       const workerData: WorkerStart = { module, memory: this.#memory, worker, workers, sync: SYNC_POINTER };
       const thread = new Worker(new URL('./worker.ts', import.meta.url), { workerData });
@@ -117,42 +116,21 @@ export class Engine {
 
   /** Memory is not cleared. Throws RangeError when 4 GiB are spent. */
   alloc(bytes: number): Block {
-    const size = Math.max(1, Math.ceil(bytes / ALIGNMENT)) * ALIGNMENT;
-    const index = this.#free.findIndex((block) => block.bytes >= size);
-    const hole = this.#free[index];
-    if (hole) {
-      if (hole.bytes === size) this.#free.splice(index, 1);
-      else this.#free[index] = { pointer: hole.pointer + size, bytes: hole.bytes - size };
-      return { pointer: hole.pointer, bytes: size };
-    }
-    const pointer = this.#top;
-    const missing = pointer + size - this.#memory.buffer.byteLength;
-    if (missing > 0) this.#memory.grow(Math.ceil(missing / 65536));
-    this.#top = pointer + size;
-    return { pointer, bytes: size };
+    return this.#heap.alloc(bytes);
   }
 
   free(...blocks: readonly Block[]): void {
-    const all = [...this.#free, ...blocks].sort((a, b) => a.pointer - b.pointer);
-    const merged: Block[] = [];
-    for (const block of all) {
-      const before = merged.at(-1);
-      if (before && before.pointer + before.bytes > block.pointer) throw new RangeError('a block was freed twice');
-      if (before && before.pointer + before.bytes === block.pointer) {
-        merged[merged.length - 1] = { pointer: before.pointer, bytes: before.bytes + block.bytes };
-      } else merged.push(block);
-    }
-    const end = merged.at(-1);
-    if (end && end.pointer + end.bytes === this.#top) {
-      this.#top = end.pointer;
-      merged.pop();
-    }
-    this.#free = merged;
+    this.#heap.free(...blocks);
   }
 
-  /** Bytes of the memory that lie below the highest block in use: 0 when everything was freed. */
+  /** Bytes of blocks in use: 0 when everything was freed. */
   get bytesInUse(): number {
-    return this.#top - RESERVED_BYTES - this.#free.reduce((sum, block) => sum + block.bytes, 0);
+    return this.#heap.bytesInUse;
+  }
+
+  #growTo(bytes: number): void {
+    const missing = bytes - this.#memory.buffer.byteLength;
+    if (missing > 0) this.#memory.grow(Math.ceil(missing / 65536));
   }
 
   /** Views of a block. Take them again after an `alloc`: growing the memory does not lengthen older views. */
