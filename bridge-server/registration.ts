@@ -1,9 +1,10 @@
 import { join } from 'node:path';
+import { START_SCHEME } from './protocol/wire.ts';
 
-/** The addresses that start the bridge: what comes after the colon is never looked at, since any web page can ask for it. */
-export const SCHEME = 'pentimento';
-
-/** What makes the system start the bridge when somebody opens a `pentimento:` address; all of it the user's own, none of it the machine's. */
+/**
+ * What makes the system start the bridge when somebody opens a `pentimento:` address; all of it the user's own, none of it the
+ * machine's. Any web page can open such an address, so nothing of it reaches the bridge.
+ */
 export type Registration = {
   readonly files: readonly { readonly path: string; readonly text: string; readonly mode: number }[];
   /** Run once the files are there: programs of the system, with their arguments. */
@@ -46,7 +47,7 @@ export function registration(
 }
 
 const ENTRY = 'pentimento.desktop';
-const TYPE = `x-scheme-handler/${SCHEME}`;
+const TYPE = `x-scheme-handler/${START_SCHEME}`;
 
 function desktopEntry({ command, env }: Starting, home: string, environment: NodeJS.ProcessEnv): Registration {
   const data = environment.XDG_DATA_HOME || join(home, '.local', 'share');
@@ -91,7 +92,7 @@ function starter({ command, env }: Starting, log: string): string {
 const shellWord = (word: string): string => `'${word.replaceAll("'", `'\\''`)}'`;
 
 function registryKey({ command, env }: Starting): Registration {
-  const key = `HKCU\\Software\\Classes\\${SCHEME}`;
+  const key = `HKCU\\Software\\Classes\\${START_SCHEME}`;
   const settings = Object.entries(env).map(([name, value]) => `set "${name}=${value}"`);
   // Its window shows that it runs, and closing the window ends it.
   const line = command.map(windowsWord).join(' ');
@@ -134,7 +135,7 @@ function smallApp({ command, env }: Starting, home: string): Registration {
     '  <key>LSBackgroundOnly</key>\n  <true/>\n' +
     '  <key>CFBundleURLTypes</key>\n  <array>\n    <dict>\n' +
     '      <key>CFBundleURLName</key>\n      <string>app.pentimento.bridge</string>\n' +
-    `      <key>CFBundleURLSchemes</key>\n      <array>\n        <string>${SCHEME}</string>\n      </array>\n` +
+    `      <key>CFBundleURLSchemes</key>\n      <array>\n        <string>${START_SCHEME}</string>\n      </array>\n` +
     '    </dict>\n  </array>\n</dict>\n</plist>\n';
   return {
     files: [

@@ -1,3 +1,4 @@
+import { START_ADDRESS } from '../bridge-server/protocol/wire.ts';
 import { Connection } from './bridge/connection.ts';
 import { filesHost } from './host/files.ts';
 import { mount, type Theme } from './panel/mount.tsx';
@@ -29,5 +30,10 @@ if (code !== undefined) {
 const renders = new Renders(connection, host, localStorage);
 const dark = matchMedia('(prefers-color-scheme: dark)');
 const theme = (): Theme => (dark.matches ? 'dark' : 'light');
-const setTheme = mount(document.body, { host, connection, renders, memory: localStorage }, theme());
+/** The system's own question follows, and no answer. */
+const startBridge = (): Promise<boolean> => {
+  location.assign(START_ADDRESS);
+  return Promise.resolve(true);
+};
+const setTheme = mount(document.body, { host, connection, renders, memory: localStorage, startBridge }, theme());
 dark.addEventListener('change', () => setTheme(theme()));

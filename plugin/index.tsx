@@ -1,6 +1,6 @@
 import type { premierepro } from '@adobe/premierepro';
 import type * as uxp from 'uxp';
-import { BRIDGE_PORTS } from '../bridge-server/protocol/wire.ts';
+import { BRIDGE_PORTS, START_ADDRESS } from '../bridge-server/protocol/wire.ts';
 import { Connection } from './bridge/connection.ts';
 import { secureTokenStore } from './bridge/token.ts';
 import { afterEffectsHost, type AfterEffectsModule } from './host/after-effects.ts';
@@ -8,6 +8,7 @@ import type { EditorHost, Lent } from './host/host.ts';
 import { premiereHost } from './host/premiere.ts';
 import { mount, type Theme } from './panel/mount.tsx';
 import { Renders } from './renders.ts';
+import { words } from './words.ts';
 import { lookingThrough } from './written.ts';
 
 /** The panel inside an editor: modules of the editor come by `require`, the one of the other editor must not be asked for. */
@@ -19,7 +20,7 @@ type EditorDocument = Document & {
   };
 };
 
-const { entrypoints, storage, host: editor } = require('uxp') as typeof uxp;
+const { entrypoints, storage, shell, host: editor } = require('uxp') as typeof uxp;
 const pause = (milliseconds: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
 // At once: an editor that waits for this longer than some twenty milliseconds gives up on the panel.
@@ -30,8 +31,14 @@ function create(root: HTMLElement): void {
   const host = editorHost(connection);
   const renders = new Renders(connection, host, localStorage);
   const { theme } = document as EditorDocument;
-  const setTheme = mount(root, { host, connection, renders, memory: localStorage }, theme?.getCurrent() ?? 'dark');
+  const desk = { host, connection, renders, memory: localStorage, startBridge };
+  const setTheme = mount(root, desk, theme?.getCurrent() ?? 'dark');
   theme?.onUpdated.addListener(setTheme);
+}
+
+/** The editor asks the user first, and answers with what went wrong. */
+async function startBridge(): Promise<boolean> {
+  return (await shell.openExternal(START_ADDRESS, words.connection.startReason)) === '';
 }
 
 function editorHost(connection: Connection): EditorHost {

@@ -2,8 +2,10 @@ import type { JobView } from '../bridge-server/protocol/job.ts';
 import type { RenderRequest } from '../bridge-server/protocol/request.ts';
 import type { Connection } from './bridge/connection.ts';
 import { Disconnected } from './bridge/problem.ts';
-import type { Host, Spot } from './host/host.ts';
-import { words } from './words.ts';
+import type { Host, Memory, Spot, Version } from './host/host.ts';
+import { troubleOf, type Trouble } from './trouble.ts';
+
+export type { Memory } from './host/host.ts';
 
 /** What was asked for from this panel, from the click to the clip on the timeline. */
 export type Render = {
@@ -17,11 +19,10 @@ export type Render = {
   readonly end:
     | { readonly kind: 'open' }
     | { readonly kind: 'placed'; readonly where: string }
-    | { readonly kind: 'stopped'; readonly sentence: string; readonly remedy: string };
+    /** Another version took its place. */
+    | { readonly kind: 'replaced' }
+    | ({ readonly kind: 'stopped' } & Trouble);
 };
-
-/** Where a panel keeps things between sessions: what `localStorage` is. */
-export type Memory = { getItem(name: string): string | null; setItem(name: string, value: string): void };
 
 const MEMORY = 'pentimento.renders';
 const KEPT = 50;
@@ -64,6 +65,31 @@ export class Renders {
     const render: Render = { key: crypto.randomUUID(), name, request, spot, job: null, end: { kind: 'open' } };
     this.#become([render, ...this.#all].slice(0, KEPT));
     void this.#submit(render);
+  }
+
+  /** The clip that a job was painted for; null when this panel did not ask for it, or where there is no timeline. */
+  spotOf(job: string): Spot | null {
+    return this.#all.find((render) => render.job === job)?.spot ?? null;
+  }
+
+  /** Puts a version in the place of another one on the timeline. Resolves with what went wrong, or null. */
+  swap(there: Version, by: Version): Promise<Trouble | null> {
+    const swapped = this.#placing.then(async () => {
+      try {
+        const { where } = await this.#host.swap(there, by);
+        this.#become(
+          this.#all.map((render) => {
+            if (render.job === by.job) return { ...render, end: { kind: 'placed', where } };
+            return render.job === there.job ? { ...render, end: { kind: 'replaced' } } : render;
+          }),
+        );
+        return null;
+      } catch (error) {
+        return troubleOf(error);
+      }
+    });
+    this.#placing = swapped.then(() => undefined);
+    return swapped;
   }
 
   /** Once more, after it did not work or the user took it away. */
@@ -111,9 +137,7 @@ export class Renders {
 
   #stop(key: string, error: unknown): void {
     if (error instanceof Disconnected) return;
-    const sentence = error instanceof Error ? error.message : String(error);
-    const remedy = error instanceof Error && 'remedy' in error ? String(error.remedy) : words.unexpected;
-    this.#change(key, { end: { kind: 'stopped', sentence, remedy } });
+    this.#change(key, { end: { kind: 'stopped', ...troubleOf(error) } });
   }
 
   #change(key: string, changes: Partial<Render>): void {

@@ -58,5 +58,14 @@ export function withKey({ request, state }: DoneJob, frame: number): RenderReque
   const there =
     keys.kind === 'chosen' ? keys.keys : state.result.keys.map((key) => ({ frame: key.frame, picture: painted }));
   const all = [...there, { frame, picture: painted }].sort((a, b) => a.frame - b.frame);
-  return { ...request, keys: { kind: 'chosen', keys: all } };
+  return { ...request, keys: { kind: 'chosen', keys: all }, output: numbered(request.output) };
+}
+
+/** Beside the version that there is, never in its place. */
+function numbered(output: RenderRequest['output']): RenderRequest['output'] {
+  const name = output.kind === 'movie' ? output.path : output.folder;
+  if (name.includes('{version}')) return output;
+  return output.kind === 'movie'
+    ? { ...output, path: name.replace(/(\.\w+)$/, '_{version}$1') }
+    : { ...output, folder: `${name.replace(/[\\/]+$/, '')}_{version}` };
 }

@@ -5,7 +5,8 @@ import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { Failure } from '../errors.ts';
-import { registration, SCHEME, type Registration } from '../registration.ts';
+import { START_SCHEME } from '../protocol/wire.ts';
+import { registration, type Registration } from '../registration.ts';
 
 const run = promisify(execFile);
 const MAIN = fileURLToPath(new URL('../main.ts', import.meta.url));
@@ -23,7 +24,7 @@ export async function register({ remove }: { readonly remove: boolean }): Promis
   process.stdout.write(remove ? REMOVED : REGISTERED);
 }
 
-const REGISTERED = `Panels can start Pentimento now, and so can every ${SCHEME}: address. \`pentimento register --remove\` takes that back.\n`;
+const REGISTERED = `Panels can start Pentimento now, and so can every ${START_SCHEME}: address. \`pentimento register --remove\` takes that back.\n`;
 const REMOVED = 'Panels can no longer start Pentimento.\n';
 
 /** An install that is not the user's usual one is started as what it is. */

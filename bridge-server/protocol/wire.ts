@@ -22,3 +22,7 @@ export const CLOSE_CODES = {
 } as const;
 
 export type CloseReason = keyof typeof CLOSE_CODES;
+
+/** What starts the bridge where `pentimento register` has told the system so. What follows the colon is never looked at. */
+export const START_SCHEME = 'pentimento';
+export const START_ADDRESS = `${START_SCHEME}:start`;

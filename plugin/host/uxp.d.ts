@@ -13,6 +13,10 @@ declare module 'uxp' {
       getFolder(): Promise<Entry | null>;
     };
   };
+  export const shell: {
+    /** Asks the user first. Resolves with '' or with what went wrong. */
+    openExternal(address: string, reason: string): Promise<string>;
+  };
   export const entrypoints: {
     setup(entries: {
       readonly panels: Readonly<Record<string, { readonly create: (root: HTMLElement) => void }>>;

@@ -1,28 +1,36 @@
 import { Component, useState, type ReactNode } from 'react';
 import { words } from '../words.ts';
+import { Compare } from './compare.tsx';
 import { ConnectionLine, ConnectionView } from './connection.tsx';
+import { InstalledModels } from './installed-models.tsx';
 import { Paint } from './paint.tsx';
 import { Queue } from './queue.tsx';
 import { useConnection, useRenders, type Desk } from './state.ts';
 import { Button, Pressable } from './widgets.tsx';
 
+/** The views with a tab; Compare is reached from a job of the queue. */
+const TABS = ['paint', 'queue', 'models'] as const;
+type View = { readonly tab: (typeof TABS)[number]; readonly compared: string | null };
+
 export function App({ desk }: { readonly desk: Desk }) {
   const { state, jobs } = useConnection(desk.connection);
   const renders = useRenders(desk.renders);
-  const [view, setView] = useState<'paint' | 'queue'>('paint');
+  const [{ tab, compared }, setView] = useState<View>({ tab: 'paint', compared: null });
+  const show = (tab: View['tab'], compared: string | null = null): void => setView({ tab, compared });
   const active = jobs.filter((job) => job.state.state === 'queued' || job.state.state === 'running').length;
   // Once it was there, what is known stays on screen, with a line above it.
   const known = state.kind === 'connected' || jobs.length > 0;
+  const job = jobs.find(({ id }) => id === compared);
   return (
     <div className="panel">
       <div className="head">
         <div className="tabs">
-          {(['paint', 'queue'] as const).map((name) => (
+          {TABS.map((name) => (
             <Pressable
               key={name}
-              className={view === name ? 'tab chosen' : 'tab'}
-              pressed={view === name}
-              onPress={() => setView(name)}
+              className={tab === name ? 'tab chosen' : 'tab'}
+              pressed={tab === name}
+              onPress={() => show(name)}
             >
               <span>{words.views[name]}</span>
               {name === 'queue' && active > 0 ? <span className="count">{active}</span> : null}
@@ -34,15 +42,22 @@ export function App({ desk }: { readonly desk: Desk }) {
           title={state.kind === 'connected' ? words.connection.connected(state.version) : ''}
         />
       </div>
-      {known && state.kind === 'problem' ? <ConnectionLine problem={state.problem} /> : null}
-      {known ? (
-        view === 'paint' ? (
-          <Paint desk={desk} onPainted={() => setView('queue')} />
-        ) : (
-          <Queue desk={desk} jobs={jobs} renders={renders} />
-        )
+      {known && state.kind === 'problem' ? <ConnectionLine desk={desk} problem={state.problem} /> : null}
+      {!known ? (
+        <ConnectionView desk={desk} state={state} />
+      ) : tab === 'paint' ? (
+        <Paint desk={desk} onPainted={() => show('queue')} />
+      ) : tab === 'models' ? (
+        <InstalledModels connection={desk.connection} host={desk.host} />
+      ) : job ? (
+        <Compare
+          key={job.request.source.path}
+          {...{ desk, job, jobs, renders }}
+          onBack={() => show('queue')}
+          onJob={(id) => show('queue', id)}
+        />
       ) : (
-        <ConnectionView connection={desk.connection} state={state} />
+        <Queue {...{ desk, jobs, renders }} onCompare={({ id }) => show('queue', id)} />
       )}
     </div>
   );

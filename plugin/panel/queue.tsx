@@ -1,20 +1,33 @@
-import { useEffect, useState } from 'react';
+import { useState } from 'react';
 import type { JobView } from '../../bridge-server/protocol/job.ts';
 import type { Connection } from '../bridge/connection.ts';
 import type { Render, Renders } from '../renders.ts';
 import { words } from '../words.ts';
-import { usePreview, type Desk } from './state.ts';
-import { durationText, nameOf } from './text.ts';
-import { Button, Pressable, ProgressBar, QuietButton } from './widgets.tsx';
+import { JobCard, useAsked } from './job-card.tsx';
+import { useHidden, type Desk } from './state.ts';
+import { nameOf, styleText, versionText } from './text.ts';
+import { TroubleView } from './trouble.tsx';
+import { QuietButton } from './widgets.tsx';
 
-type Props = { readonly desk: Desk; readonly jobs: readonly JobView[]; readonly renders: readonly Render[] };
+type Props = {
+  readonly desk: Desk;
+  readonly jobs: readonly JobView[];
+  readonly renders: readonly Render[];
+  readonly onCompare: (job: JobView) => void;
+};
 
-/** Every job of the install, newest first, and what this panel still owes the timeline. */
-export function Queue({ desk, jobs, renders }: Props) {
-  const sending = renders.filter(({ job, end }) => job === null || (end.kind === 'stopped' && !known(jobs, job)));
+/** How many finished jobs are shown at once. */
+const SHOWN = 20;
+
+/** Every job of the install, whoever asked for it: what is done now, what comes next, what is finished. */
+export function Queue({ desk, jobs, renders, onCompare }: Props) {
+  const [hidden, hide] = useHidden(desk.memory);
   const [open, setOpen] = useState<string | null>(null);
-  const shown = open ?? jobs.find(({ state }) => state.state === 'done')?.id ?? null;
-  if (jobs.length === 0 && sending.length === 0) {
+  const [shown, setShown] = useState(SHOWN);
+  const { now, next, finished } = sorted(jobs.filter(({ id }) => !hidden.includes(id)));
+  const sending = renders.filter(({ job, end }) => job === null || (end.kind === 'stopped' && !known(jobs, job)));
+  const opened = open ?? finished.find(({ state }) => state.state === 'done')?.id ?? null;
+  if (now.length + next.length + finished.length + sending.length === 0) {
     return (
       <div className="empty">
         <div className="strong">{words.queue.empty}</div>
@@ -22,26 +35,109 @@ export function Queue({ desk, jobs, renders }: Props) {
       </div>
     );
   }
+  const card = (job: JobView) => (
+    <JobCard
+      key={job.id}
+      desk={desk}
+      job={job}
+      render={renders.find((render) => render.job === job.id) ?? null}
+      open={opened === job.id}
+      onToggle={() => setOpen(opened === job.id ? '' : job.id)}
+      onCompare={() => onCompare(job)}
+      onForget={() => hide([job.id])}
+    />
+  );
   return (
     <div className="scroll">
       {sending.map((render) => (
         <Unsent key={render.key} render={render} renders={desk.renders} />
       ))}
-      {jobs.map((job) => (
-        <JobCard
-          key={job.id}
-          desk={desk}
-          job={job}
-          render={renders.find((render) => render.job === job.id) ?? null}
-          open={shown === job.id}
-          onToggle={() => setOpen(shown === job.id ? '' : job.id)}
-        />
-      ))}
+      {now.length > 0 ? (
+        <div className="section">
+          <div className="title">{words.queue.sections.now}</div>
+          {now.map(card)}
+        </div>
+      ) : null}
+      {next.length > 0 ? <Waiting connection={desk.connection} jobs={next} renders={renders} /> : null}
+      {finished.length > 0 ? (
+        <div className="section">
+          <div className="row between">
+            <div className="title">{words.queue.sections.finished}</div>
+            <QuietButton title={words.queue.forgetHint} onPress={() => hide(finished.map(({ id }) => id))}>
+              {words.queue.clear}
+            </QuietButton>
+          </div>
+          {finished.slice(0, shown).map(card)}
+          {finished.length > shown ? (
+            <QuietButton onPress={() => setShown(shown + SHOWN)}>
+              {words.queue.more(Math.min(SHOWN, finished.length - shown))}
+            </QuietButton>
+          ) : null}
+        </div>
+      ) : null}
     </div>
   );
 }
 
 const known = (jobs: readonly JobView[], id: string | null): boolean => jobs.some((job) => job.id === id);
+
+function sorted(jobs: readonly JobView[]) {
+  const inStates = (...states: readonly JobView['state']['state'][]) =>
+    jobs.filter(({ state }) => states.includes(state.state));
+  return {
+    now: inStates('running', 'paused', 'interrupted'),
+    next: inStates('queued').sort((a, b) => (a.place ?? 0) - (b.place ?? 0)),
+    finished: inStates('done', 'failed', 'cancelled'),
+  };
+}
+
+/** What waits, in the order in which it will be painted; the order can be changed. */
+function Waiting(props: {
+  readonly connection: Connection;
+  readonly jobs: readonly JobView[];
+  readonly renders: readonly Render[];
+}) {
+  const { connection, jobs, renders } = props;
+  const [refused, ask] = useAsked();
+  return (
+    <div className="section">
+      <div className="title">{`${words.queue.sections.next}  ·  ${jobs.length}`}</div>
+      <div className="card list waiting">
+        {jobs.map(({ id, request, version }, n) => (
+          <div className="row between wait" key={id}>
+            <div className="about">
+              <div className="name">{renders.find(({ job }) => job === id)?.name ?? nameOf(request.source.path)}</div>
+              <div className="dim name">{`${styleText(request)}  ·  ${versionText(version)}`}</div>
+            </div>
+            <div className="row signs">
+              <QuietButton
+                title={words.queue.earlier}
+                disabled={n === 0}
+                onPress={() => ask(connection.move(id, jobs[n - 1]?.id ?? null))}
+              >
+                ↑
+              </QuietButton>
+              <QuietButton
+                title={words.queue.later}
+                disabled={n === jobs.length - 1}
+                onPress={() => ask(connection.move(id, jobs[n + 2]?.id ?? null))}
+              >
+                ↓
+              </QuietButton>
+              <QuietButton title={words.queue.pause} onPress={() => ask(connection.pause(id))}>
+                ‖
+              </QuietButton>
+              <QuietButton title={words.queue.cancel} onPress={() => ask(connection.cancel(id))}>
+                ×
+              </QuietButton>
+            </div>
+          </div>
+        ))}
+      </div>
+      {refused ? <TroubleView sentence={refused.message} remedy={refused.remedy} /> : null}
+    </div>
+  );
+}
 
 /** Not in the bridge's list: still on its way there, or refused. */
 function Unsent({ render, renders }: { readonly render: Render; readonly renders: Renders }) {
@@ -54,7 +150,7 @@ function Unsent({ render, renders }: { readonly render: Render; readonly renders
       </div>
       {end.kind === 'stopped' ? (
         <>
-          <Trouble sentence={end.sentence} remedy={end.remedy} />
+          <TroubleView sentence={end.sentence} remedy={end.remedy} />
           <div className="row actions">
             <QuietButton onPress={() => renders.forget(key)}>{words.queue.forget}</QuietButton>
           </div>
@@ -62,152 +158,4 @@ function Unsent({ render, renders }: { readonly render: Render; readonly renders
       ) : null}
     </div>
   );
-}
-
-function JobCard(props: {
-  readonly desk: Desk;
-  readonly job: JobView;
-  readonly render: Render | null;
-  readonly open: boolean;
-  readonly onToggle: () => void;
-}) {
-  const { desk, job, render, open, onToggle } = props;
-  const { connection, renders } = desk;
-  const { state } = job;
-  return (
-    <div className="card job">
-      <div className="row between">
-        <div className="strong name">{render?.name ?? nameOf(job.request.source.path)}</div>
-        <div className={`tag ${state.state}`}>{stateText(job)}</div>
-      </div>
-      <div className="dim">{`${styleText(job)}  ·  v${String(job.version).padStart(3, '0')}`}</div>
-      {state.state === 'running' ? <Running connection={connection} job={job} /> : null}
-      {state.state === 'failed' ? <Trouble sentence={state.error.message} remedy={state.error.remedy} /> : null}
-      {state.state === 'done' ? (
-        <div className="dim">{words.queue.result(state.result.frames, durationText(state.result.seconds))}</div>
-      ) : null}
-      {render && state.state === 'done' ? <Placing render={render} renders={renders} /> : null}
-      {state.state === 'done' && open ? <Keys connection={connection} job={job.id} result={state.result} /> : null}
-      <div className="row actions">
-        {state.state === 'queued' || state.state === 'running' ? (
-          <QuietButton onPress={() => quietly(connection.cancel(job.id))}>{words.queue.cancel}</QuietButton>
-        ) : null}
-        {state.state === 'failed' || state.state === 'cancelled' || state.state === 'interrupted' ? (
-          <QuietButton onPress={() => quietly(connection.resume(job.id))}>{words.queue.resume}</QuietButton>
-        ) : null}
-        {state.state === 'done' ? (
-          <QuietButton onPress={onToggle}>{open ? words.queue.hide : words.queue.details}</QuietButton>
-        ) : null}
-      </div>
-    </div>
-  );
-}
-
-/** When the bridge does not take it, the job's own state tells. */
-const quietly = (asked: Promise<void>): void => void asked.catch(() => undefined);
-
-function stateText({ state }: JobView): string {
-  return state.state === 'running' && state.progress
-    ? words.queue.stages[state.progress.stage]
-    : words.queue.states[state.state];
-}
-
-function styleText({ request: { look, keys } }: JobView): string {
-  if (look.kind === 'diffusion') return look.prompt === '' ? words.style.names.prompt : look.prompt;
-  if (look.kind === 'none' || keys.kind === 'images') return words.style.names.own;
-  return words.style.names[look.kind];
-}
-
-/** How far it is, and, while a model paints, what the key is becoming. */
-function Running({ connection, job: { id, state } }: { readonly connection: Connection; readonly job: JobView }) {
-  const preview = usePreview(connection, id);
-  if (state.state !== 'running') return null;
-  const { done, total, etaSeconds } = state.progress ?? { done: 0, total: 0, etaSeconds: null };
-  return (
-    <div>
-      {preview === undefined ? null : <img className="preview" src={preview} alt="" />}
-      <ProgressBar done={done} total={total} />
-      <div className="row between dim">
-        <div>{total > 0 ? words.queue.of(done, total) : ''}</div>
-        <div>{etaSeconds === null ? '' : words.queue.left(durationText(etaSeconds))}</div>
-      </div>
-    </div>
-  );
-}
-
-function Placing({ render, renders }: { readonly render: Render; readonly renders: Renders }) {
-  const { end, key, spot } = render;
-  if (spot === null) return null;
-  switch (end.kind) {
-    case 'open':
-      return <div className="dim">{words.queue.placing}</div>;
-    case 'placed':
-      return <div className="good">{words.queue.placed(end.where)}</div>;
-    case 'stopped':
-      return (
-        <>
-          <Trouble sentence={end.sentence} remedy={end.remedy} />
-          <Button onPress={() => renders.placeAgain(key)}>{words.queue.placeAgain}</Button>
-        </>
-      );
-  }
-}
-
-function Trouble({ sentence, remedy }: { readonly sentence: string; readonly remedy: string }) {
-  return (
-    <>
-      <div className="warning">{sentence}</div>
-      <div className="dim">{remedy}</div>
-    </>
-  );
-}
-
-type Result = Extract<JobView['state'], { state: 'done' }>['result'];
-
-/** The painted keys as a strip; the chosen one says why it is a key. */
-function Keys(props: { readonly connection: Connection; readonly job: string; readonly result: Result }) {
-  const { connection, job, result } = props;
-  const [chosen, setChosen] = useState(0);
-  const key = result.keys[Math.min(chosen, result.keys.length - 1)];
-  return (
-    <div>
-      <div className="label">{words.queue.keyCount(result.keys.length)}</div>
-      <div className="strip">
-        {result.keys.map(({ frame }, n) => (
-          <Pressable
-            key={frame}
-            className={n === chosen ? 'key chosen' : 'key'}
-            title={words.queue.frame(frame)}
-            pressed={n === chosen}
-            onPress={() => setChosen(n)}
-          >
-            <KeyPicture connection={connection} job={job} frame={frame} />
-            <div className="caption">{frame}</div>
-          </Pressable>
-        ))}
-      </div>
-      {key ? <div className="dim">{key.explanation}</div> : null}
-      {result.notes.map((note) => (
-        <div className="dim" key={note}>
-          {note}
-        </div>
-      ))}
-      <div className="path">{result.output}</div>
-    </div>
-  );
-}
-
-const KEY_WIDTH = 144;
-
-function KeyPicture(props: { readonly connection: Connection; readonly job: string; readonly frame: number }) {
-  const { connection, job, frame } = props;
-  const [source, setSource] = useState<string | null>(null);
-  useEffect(() => {
-    let gone = false;
-    void connection.keyPicture(job, frame, KEY_WIDTH).then((address) => gone || setSource(address));
-    return () => {
-      gone = true;
-    };
-  }, [connection, job, frame]);
-  return source === null ? <div className="picture blank" /> : <img className="picture" src={source} alt="" />;
 }

@@ -1,9 +1,15 @@
 import { useCallback, useEffect, useRef, useState, useSyncExternalStore } from 'react';
 import type { Connection, ConnectionState } from '../bridge/connection.ts';
+import type { SourceFacts } from '../../bridge-server/protocol/http.ts';
+import { Refused } from '../bridge/problem.ts';
 import type { JobView } from '../../bridge-server/protocol/job.ts';
-import type { Host, Selection } from '../host/host.ts';
-import type { Memory, Render, Renders } from '../renders.ts';
-import { choicesFrom, type Choices } from '../request.ts';
+import type { AddingView } from '../../bridge-server/protocol/messages.ts';
+import type { Host, Memory, Selection, Shot } from '../host/host.ts';
+import type { Installed } from '../installed.ts';
+import type { Render, Renders } from '../renders.ts';
+import { choicesFrom, NO_SHOT_CHOICES, sourceOf, type Choices, type ShotChoices } from '../request.ts';
+import { choicesWithin, shotChoicesFrom, withChoices } from '../shots.ts';
+import { troubleOf, type Trouble } from '../trouble.ts';
 
 /** Everything that the views stand on. */
 export type Desk = {
@@ -11,6 +17,8 @@ export type Desk = {
   readonly connection: Connection;
   readonly renders: Renders;
   readonly memory: Memory;
+  /** Asks the system to start the bridge; false: it would not. Null where it cannot be asked. */
+  readonly startBridge: (() => Promise<boolean>) | null;
 };
 
 export function useConnection(connection: Connection): { state: ConnectionState; jobs: readonly JobView[] } {
@@ -24,6 +32,12 @@ export function useConnection(connection: Connection): { state: ConnectionState;
 export function usePreview(connection: Connection, job: string): string | undefined {
   const subscribe = useCallback((listener: () => void) => connection.onChange(listener), [connection]);
   return useSyncExternalStore(subscribe, () => connection.previews.get(job));
+}
+
+/** The models that are on their way, and those that did not come. */
+export function useAdding(connection: Connection): readonly AddingView[] {
+  const subscribe = useCallback((listener: () => void) => connection.onChange(listener), [connection]);
+  return useSyncExternalStore(subscribe, () => connection.adding);
 }
 
 export function useRenders(renders: Renders): readonly Render[] {
@@ -53,14 +67,118 @@ export function useSelection(host: Host): {
   return { selection, refresh };
 }
 
-const MEMORY = 'pentimento.choices';
+const MEMORY = { choices: 'pentimento.choices', shots: 'pentimento.shots' };
 
 export function useChoices(memory: Memory): [Choices, (changes: Partial<Choices>) => void] {
-  const [choices, setChoices] = useState(() => choicesFrom(memory.getItem(MEMORY)));
+  const [choices, setChoices] = useState(() => choicesFrom(memory.getItem(MEMORY.choices)));
   const change = (changes: Partial<Choices>): void => {
     const next = { ...choices, ...changes };
-    memory.setItem(MEMORY, JSON.stringify(next));
+    memory.setItem(MEMORY.choices, JSON.stringify(next));
     setChoices(next);
   };
   return [choices, change];
+}
+
+/** What was chosen for single shots. They are known by their source, so that another clip of it finds what was said of its frames. */
+export function useShotChoices(memory: Memory): {
+  readonly of: (shot: Shot | null) => ShotChoices;
+  readonly change: (shot: Shot, changes: Partial<ShotChoices>) => void;
+} {
+  const [all, setAll] = useState(() => shotChoicesFrom(memory.getItem(MEMORY.shots)));
+  return {
+    of: (shot) => (shot ? choicesWithin(all, shot.source) : NO_SHOT_CHOICES),
+    change: (shot, changes) => {
+      const next = withChoices(all, shot.source, changes);
+      memory.setItem(MEMORY.shots, JSON.stringify(next));
+      setAll(next);
+    },
+  };
+}
+
+/**
+ * The answer to a question that is asked anew when one of `on` changes; null until there is one, and when the last one failed.
+ * One is asked at a time, then the latest: who drags a slider asks faster than anybody answers.
+ */
+export function useAnswer<T>(ask: () => Promise<T | null>, on: readonly unknown[]): T | null {
+  const [answer, setAnswer] = useState<T | null>(null);
+  const { current: line } = useRef({ wanted: ask, asking: false, gone: false });
+  useEffect(() => {
+    const next = async (): Promise<void> => {
+      const { wanted } = line;
+      line.asking = true;
+      const found = await wanted().catch(() => null);
+      line.asking = false;
+      if (line.gone) return;
+      setAnswer(found);
+      if (line.wanted !== wanted) void next();
+    };
+    line.wanted = ask;
+    if (!line.asking) void next();
+  }, on);
+  useEffect(() => {
+    line.gone = false;
+    return () => {
+      line.gone = true;
+    };
+  }, [line]);
+  return answer;
+}
+
+export type Facts =
+  { readonly kind: 'known'; readonly facts: SourceFacts } | { readonly kind: 'refused'; readonly trouble: Trouble };
+
+/** What the bridge sees of a shot's source; null until it has said, and for what an editor must write first. */
+export function useFacts(connection: Connection, shot: Shot | null): Facts | null {
+  const { state } = useConnection(connection);
+  const source = shot && shot.source.path !== '' ? sourceOf(shot) : null;
+  const question = JSON.stringify(source);
+  const answer = useAnswer<{ readonly question: string; readonly facts: Facts }>(async () => {
+    if (!source) return null;
+    try {
+      return { question, facts: { kind: 'known', facts: await connection.sourceFacts(source) } };
+    } catch (error) {
+      if (!(error instanceof Refused)) return null;
+      return { question, facts: { kind: 'refused', trouble: troubleOf(error) } };
+    }
+  }, [connection, state.kind, question]);
+  return answer?.question === question ? answer.facts : null;
+}
+
+/** Every model file that the bridge knows, asked again when it is back and when one was added; null until it has answered. */
+export function useInstalled(connection: Connection): Installed | null {
+  const { state } = useConnection(connection);
+  const adding = useAdding(connection).length;
+  const [installed, setInstalled] = useState<Installed | null>(null);
+  useEffect(() => {
+    let gone = false;
+    if (state.kind === 'connected') void connection.models().then(({ models }) => gone || setInstalled(models));
+    return () => {
+      gone = true;
+    };
+  }, [connection, state.kind, adding]);
+  return installed;
+}
+
+const HIDDEN = 'pentimento.hidden';
+/** More than the panel ever knows of jobs. */
+const KEPT = 1000;
+
+/** The finished jobs that the user took off the list, and how to take more off. */
+export function useHidden(memory: Memory): [readonly string[], (jobs: readonly string[]) => void] {
+  const [hidden, setHidden] = useState(() => idsFrom(memory.getItem(HIDDEN)));
+  const hide = (jobs: readonly string[]): void => {
+    const all = [...jobs, ...hidden].slice(0, KEPT);
+    memory.setItem(HIDDEN, JSON.stringify(all));
+    setHidden(all);
+  };
+  return [hidden, hide];
+}
+
+function idsFrom(stored: string | null): readonly string[] {
+  try {
+    const ids: unknown = JSON.parse(stored ?? '[]');
+    return Array.isArray(ids) ? ids.filter((id) => typeof id === 'string') : [];
+  } catch {
+    return [];
+  }
 }

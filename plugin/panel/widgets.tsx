@@ -46,10 +46,17 @@ export function Button(props: {
   return createElement('sp-button', attributes, children);
 }
 
-/** A button without a frame, for what is said in passing. */
-export function QuietButton(props: { readonly onPress: () => void; readonly children: ReactNode }) {
-  const ref = useWidget({ click: props.onPress });
-  return createElement('sp-action-button', { ref, quiet: true, class: 'quiet' }, props.children);
+/** A button without a frame, for what is said in passing. `title` says what a sign on it means. */
+export function QuietButton(props: {
+  readonly title?: string;
+  readonly disabled?: boolean;
+  readonly onPress: () => void;
+  readonly children: ReactNode;
+}) {
+  const { title, disabled, onPress, children } = props;
+  const ref = useWidget({ click: () => disabled || onPress() });
+  const attributes = { ref, quiet: true, class: 'quiet', title, 'aria-label': title, disabled: flag(disabled) };
+  return createElement('sp-action-button', attributes, children);
 }
 
 type TextProps = {
@@ -103,21 +110,23 @@ export function NumberField(props: {
   );
 }
 
+/** A whole number, by dragging. */
 export function Slider(props: {
   readonly label: string;
   readonly value: number;
   readonly least: number;
   readonly most: number;
-  readonly unit: string;
+  /** How the value reads. */
+  readonly show: (value: number) => string;
   readonly onChange: (value: number) => void;
 }) {
-  const { label, value, least, most, unit, onChange } = props;
+  const { label, value, least, most, show, onChange } = props;
   const ref = useWidget({ input: (target) => onChange(Number(target.value)) }, { value: String(value) });
   return (
     <div className="field">
       <div className="row between">
         <div className="label">{label}</div>
-        <div className="label">{`${value}${unit}`}</div>
+        <div className="label">{show(value)}</div>
       </div>
       {createElement('sp-slider', { ref, min: least, max: most, 'aria-label': label, class: 'wide' })}
     </div>
@@ -160,6 +169,37 @@ export function Choice<T extends string>(props: {
   );
 }
 
+/** Something that is so or not. */
+export function Toggle(props: {
+  readonly label: string;
+  readonly on: boolean;
+  readonly onChange: (on: boolean) => void;
+}) {
+  const { label, on, onChange } = props;
+  const ref = useWidget({ change: (target) => onChange(target.checked) }, { checked: on });
+  return createElement('sp-checkbox', { ref, checked: flag(on), class: 'toggle' }, label);
+}
+
+/** A heading that opens what is below it; `summary` tells what is there while it is closed. */
+export function Disclosure(props: {
+  readonly title: string;
+  readonly summary?: string;
+  readonly open: boolean;
+  readonly onToggle: () => void;
+  readonly children: ReactNode;
+}) {
+  const { title, summary = '', open, onToggle, children } = props;
+  return (
+    <div className="disclosure">
+      <Pressable className="row between heading" expanded={open} onPress={onToggle}>
+        <div>{`${open ? '▾' : '▸'} ${title}`}</div>
+        <div className="dim name">{open ? '' : summary}</div>
+      </Pressable>
+      {open ? <div className="disclosed">{children}</div> : null}
+    </div>
+  );
+}
+
 /** `done` of `total`; both 0 while nothing can be told. */
 export function ProgressBar({ done, total }: { readonly done: number; readonly total: number }) {
   const part = total > 0 ? Math.round((1000 * done) / total) / 10 : 0;
@@ -172,16 +212,18 @@ export function Pressable(props: {
   readonly className: string;
   readonly title?: string;
   readonly pressed?: boolean;
+  readonly expanded?: boolean;
   readonly onPress: () => void;
   readonly children: ReactNode;
 }) {
-  const { className, title, pressed, onPress, children } = props;
+  const { className, title, pressed, expanded, onPress, children } = props;
   return (
     <div
       className={className}
       title={title}
       role="button"
       aria-pressed={pressed}
+      aria-expanded={expanded}
       tabIndex={0}
       onClick={onPress}
       onKeyDown={(event) => {

@@ -86,6 +86,13 @@ test('one more key: a request that the bridge can read, with all other keys as t
   expect(again).toMatchObject({ keys: [chosen.keys[0], { frame: 12 }, chosen.keys[1]] });
 });
 
+test.each([
+  [{ kind: 'movie', path: '/a.b/c.mov', codec: 'h264', sound: true } as const, { path: '/a.b/c_{version}.mov' }],
+  [{ kind: 'images', folder: '/a.b/c/' } as const, { folder: '/a.b/c_{version}' }],
+])('the result of %s does not lie where the first one lies', (output, expected) => {
+  expect(withKey(done('a', [10], { output }), 12)!.output).toMatchObject(expected);
+});
+
 test('own images stay the artist’s, and a key is added once', () => {
   expect(withKey(done('a', [10], { keys: { kind: 'images', folder: '/k' } }), 12)).toBeNull();
   expect(withKey(done('a', [10, 39]), 39)).toBeNull();
