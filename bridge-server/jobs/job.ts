@@ -27,6 +27,8 @@ export type Advice = {
 export type RenderResult = {
   /** The finished movie, or the folder of images. */
   readonly output: string;
+  /** The source's frames that were repainted, and how many they are. */
+  readonly range: FrameRange;
   readonly frames: number;
   /** Wall time of the run that finished the job. */
   readonly seconds: number;

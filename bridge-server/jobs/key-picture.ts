@@ -5,7 +5,8 @@ import { numberedImages, readImage } from '../media/image.ts';
 import type { RenderRequest } from '../protocol/request.ts';
 import { chosenImages } from './chosen.ts';
 import type { KeyPlace } from './diffusion.ts';
-import { readFrame } from './frames.ts';
+import { readFrame, resultName } from './frames.ts';
+import type { FramePlace } from './run.ts';
 import { CacheDamage, openStageFolder } from './stage-folder.ts';
 
 /**
@@ -37,6 +38,29 @@ export async function keyPicture(
   } finally {
     await window.close();
   }
+}
+
+/** A frame of a request that is not done, as far as anything is made of it. */
+export async function madeFrame(
+  { keys }: RenderRequest,
+  frame: number,
+  keyPlace: KeyPlace | null,
+  places: readonly FramePlace[],
+  cacheRoot: string,
+): Promise<Frame | null> {
+  const own = keys.kind === 'images' ? await numberedImages(keys.folder) : chosenImages(keys);
+  const image = own.get(frame);
+  if (image !== undefined) return await readImage(image);
+  const entry = keyPlace?.entries.get(frame);
+  const lies = places.filter(({ from, to }) => frame >= from && frame < to);
+  for (const { folder, name } of [
+    ...(keyPlace && entry ? [{ folder: keyPlace.folder, name: entry }] : []),
+    ...lies.map(({ folder }) => ({ folder, name: resultName(frame) })),
+  ]) {
+    const found = await kept(join(cacheRoot, folder), name);
+    if (found) return found;
+  }
+  return null;
 }
 
 async function kept(folder: string, entry: string): Promise<Frame | null> {

@@ -9,7 +9,7 @@ import { Cache } from './cache.ts';
 import { checkRequest } from './check.ts';
 import { evict, evictable } from './eviction.ts';
 import { isSettled, type JobEvent, type JobRecord, type JobState, type PreviewEvent } from './job.ts';
-import { keyPicture } from './key-picture.ts';
+import { keyPicture, madeFrame } from './key-picture.ts';
 import { render } from './run.ts';
 import { SharedRuntime } from './shared-runtime.ts';
 import { type Asked, STORE_FILE, Store } from './store.ts';
@@ -160,6 +160,25 @@ export class Jobs {
     return await keyPicture(request, frame, this.#store.keyPlace(id), this.#cacheRoot, signal);
   }
 
+  /** A frame of a job that is not done as far as it is made, without its mask; null while there is none. */
+  async madeFrame(id: string, frame: number): Promise<Frame | null> {
+    const { request } = this.get(id);
+    return await madeFrame(request, frame, this.#store.keyPlace(id), this.#store.framePlaces(id), this.#cacheRoot);
+  }
+
+  /** The cache as it is used for no job: nothing is kept from eviction. */
+  cacheAside(): Cache {
+    return new Cache(this.#cacheRoot, {
+      ...{ hold: () => undefined, release: () => undefined },
+      makeRoom: (atLeast) => evict(this.#cacheRoot, this.#store, atLeast),
+      evictable: () => evictable(this.#cacheRoot, this.#store),
+    });
+  }
+
+  isOffline(): boolean {
+    return this.#store.setting('offline') === 'on';
+  }
+
   /** Refuses what could not be done; see checkRequest. */
   async check(request: RenderRequest): Promise<void> {
     await checkRequest(request, this.#runtime.heldBytes);
@@ -220,6 +239,7 @@ export class Jobs {
         show: (progress) => this.#take(progress),
         runtime: (profile, files) => this.#runtime.for(profile, files),
         keysIn: (place) => this.#store.setKeyPlace(job.id, place),
+        framesIn: (places) => this.#store.setFramePlaces(job.id, places),
         showPreview: (frame, picture) => this.#showPreview(job.id, frame, picture),
       });
       state = { state: 'done', result };

@@ -1,8 +1,9 @@
 import { rm } from 'node:fs/promises';
+import { relative } from 'node:path';
 import { Failure } from '../errors.ts';
 import type { Engine } from '../kernels/engine.ts';
 import { FrameWindow, openClip } from '../media/clip.ts';
-import type { Frame } from '../media/frame.ts';
+import type { Frame, FrameRange } from '../media/frame.ts';
 import type { Progress } from '../progress.ts';
 import type { RenderRequest } from '../protocol/request.ts';
 import { analyse, type ShotAnalysis } from '../shot/analyse.ts';
@@ -34,10 +35,15 @@ import { CacheDamage } from './stage-folder.ts';
 import { Stages } from './stages.ts';
 import { outputPath } from './version.ts';
 
+/** Where the frames [from, to) of a job that is not done lie: a folder, relative to the cache, with entries named by frame. */
+export type FramePlace = FrameRange & { readonly folder: string };
+
 export type Tools = Studio & {
   readonly engine: Engine;
   readonly cache: Cache;
   readonly show: (progress: Progress) => void;
+  /** Told where frames between keys lie as soon as they are made; for a frame in several places the first that has it counts. */
+  readonly framesIn: (places: readonly FramePlace[]) => void;
   readonly signal: AbortSignal;
 };
 
@@ -101,6 +107,9 @@ async function attempt(request: RenderRequest, tools: Tools): Promise<Omit<Rende
 
     const stretches = await stretchesOf(work, pictures, analysis.cuts);
     await refuseSmallDisk(request, cache, clip, missingIn(stretches));
+    tools.framesIn(
+      stretches.map(({ span: { from, to }, results }) => ({ folder: relative(cache.root, results.path), from, to })),
+    );
     await paintBetween(work, pictures, stretches);
 
     const frames = clip.range.to - clip.range.from;
@@ -113,6 +122,7 @@ async function attempt(request: RenderRequest, tools: Tools): Promise<Omit<Rende
       .run(frames, (report) => deliver(delivery, report, signal));
     return {
       output: outputPath(request),
+      range: clip.range,
       frames,
       stages: stages.accounts,
       keys,

@@ -8,6 +8,7 @@ import { isAlive } from './alive.ts';
 import type { KeyPlace } from './diffusion.ts';
 import type { Progress } from '../progress.ts';
 import type { JobRecord, JobState } from './job.ts';
+import type { FramePlace } from './run.ts';
 import type { SettingName } from './settings.ts';
 
 /** Its name in the data folder. */
@@ -28,6 +29,7 @@ const SCHEMA = `
     state TEXT NOT NULL,
     owner TEXT,
     key_place TEXT,
+    frame_places TEXT,
     asked TEXT,
     position INTEGER NOT NULL,
     revision INTEGER NOT NULL,
@@ -50,6 +52,11 @@ const MIGRATIONS: Readonly<Record<number, string>> = {
     ALTER TABLE jobs DROP COLUMN cancel;
     ALTER TABLE jobs ADD COLUMN position INTEGER NOT NULL DEFAULT 0;
     UPDATE jobs SET position = id;
+    ALTER TABLE jobs ADD COLUMN frame_places TEXT;
+    UPDATE jobs SET state = json_set(state, '$.result.advice', json('null'), '$.result.stability', json('[]'),
+      '$.result.range', json_object('from', request->>'$.source.from',
+        'to', (request->>'$.source.from') + (state->>'$.result.frames')))
+      WHERE state->>'state' = 'done';
   `,
 };
 
@@ -229,6 +236,16 @@ export class Store {
     );
   }
 
+  /** Where frames of a job that is not done lie; none where nothing is made yet. */
+  framePlaces(id: string): readonly FramePlace[] {
+    const text = this.#one('SELECT frame_places FROM jobs WHERE id = ?', Number(id))?.['frame_places'];
+    return typeof text === 'string' ? (JSON.parse(text) as FramePlace[]) : [];
+  }
+
+  setFramePlaces(id: string, places: readonly FramePlace[]): void {
+    this.#run('UPDATE jobs SET frame_places = ? WHERE id = ?', JSON.stringify(places), Number(id));
+  }
+
   /** The owner of a queued or running job. */
   ownerOf(id: string): string | null {
     return (
@@ -304,7 +321,10 @@ export class Store {
       this.#nextRevision(),
       id,
     );
-    if (state.state === 'done') this.#run('DELETE FROM holds WHERE job = ?', id);
+    if (state.state === 'done') {
+      this.#run('DELETE FROM holds WHERE job = ?', id);
+      this.#run('UPDATE jobs SET frame_places = NULL WHERE id = ?', id);
+    }
     if (waited !== (state.state === 'queued')) this.#tellQueue();
   }
 

@@ -19,6 +19,8 @@ export type Agreement = {
   readonly worst: number | null;
   /** How far a picture's mean colour is from the first one's at most, mean over the three colours. */
   readonly colourDrift: Beside;
+  /** The warp error of each picture against the one before it, where any of it could be followed. */
+  readonly series: readonly (Beside & { readonly frame: number })[];
 };
 
 /** How a repainted shot holds together: its keys, and the finished clip frame by frame. */
@@ -41,7 +43,7 @@ export async function agreement(
   report: Report,
   signal: AbortSignal,
 ): Promise<Agreement> {
-  const errors: { readonly frame: number; readonly result: number; readonly source: number }[] = [];
+  const errors: (Beside & { readonly frame: number })[] = [];
   let drift: Beside = { result: 0, source: 0 };
   let first: Means | null = null;
   let before: Looked | null = null;
@@ -73,6 +75,7 @@ export async function agreement(
     warpError: errors.length === 0 ? null : { result: mean('result'), source: mean('source') },
     worst: errors.length === 0 ? null : errors.reduce((a, b) => (b.result > a.result ? b : a)).frame,
     colourDrift: drift,
+    series: errors,
   };
 }
 

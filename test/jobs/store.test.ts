@@ -53,6 +53,7 @@ describe('the store', () => {
     store.requeue(job.id);
     const result = {
       output: '/out/a.mov',
+      range: { from: 0, to: 1 },
       frames: 1,
       seconds: 1,
       stages: {},
@@ -121,6 +122,7 @@ describe('the store', () => {
     store.setState(halted, { state: 'cancelled' });
     const result = {
       output: '/out/a.mov',
+      range: { from: 0, to: 1 },
       frames: 1,
       seconds: 1,
       stages: {},

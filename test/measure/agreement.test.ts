@@ -90,6 +90,7 @@ describe('the agreement of keys', () => {
       warpError: { result: 6.14, source: 4 },
       worst: 8,
       colourDrift: { result: 2, source: 1.5 },
+      series: [],
     };
     const shots = [0, 10].map((from) => ({ from, to: from + 10, keys: figures, frames: { ...figures, count: 10 } }));
     const [line, ...others] = stabilityInWords(shots);
