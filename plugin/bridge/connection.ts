@@ -1,5 +1,5 @@
 import type { ControlMap } from '../../bridge-server/protocol/control-map.ts';
-import type { FolderView, InstalledModel, KeysAnswer, OfferedModel } from '../../bridge-server/protocol/http.ts';
+import type { FolderView, InstalledModel, KeysAnswer, OfferedModel, SourceFacts } from '../../bridge-server/protocol/http.ts';
 import type { FailureView, JobView, ReportView } from '../../bridge-server/protocol/job.ts';
 import type { AddingView } from '../../bridge-server/protocol/messages.ts';
 import type { PlannedKeys, RenderRequest } from '../../bridge-server/protocol/request.ts';
@@ -146,6 +146,11 @@ export class Connection {
   /** A frame of a job, counted as its source's are, as an address for an image; null when there is none (yet). */
   async framePicture(job: string, of: 'source' | 'result', frame: number, width: number): Promise<string | null> {
     return await this.#picture(`/v1/jobs/${job}/frames/${frame}.jpg?of=${of}&width=${width}`);
+  }
+
+  /** What a source is, as the bridge reads it. Throws Refused or Disconnected. */
+  async sourceFacts(source: RenderRequest['source']): Promise<SourceFacts> {
+    return (await this.#post('/v1/source', { source })) as SourceFacts;
   }
 
   /** A frame of a source that has no job yet, as an address for an image. Throws Refused or Disconnected. */

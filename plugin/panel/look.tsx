@@ -1,158 +1,194 @@
 import { useState } from 'react';
 import type { InstalledModel } from '../../bridge-server/protocol/http.ts';
+import { ALIKE, alikeOf, tiesOf } from '../alike.ts';
 import type { Connection } from '../bridge/connection.ts';
-import type { Host } from '../host/host.ts';
-import { CODECS, KEYS, PROFILES, STYLES, type Choices, type Style } from '../request.ts';
+import type { Host, Memory, Shot } from '../host/host.ts';
+import { findModel } from '../installed.ts';
+import { PROFILES, STYLES, type Choices, type Manner, type ShotChoices, type Style } from '../request.ts';
 import { words } from '../words.ts';
-import { FolderField } from './folder-field.tsx';
+import type { Here } from './here.tsx';
+import { Identity } from './identity.tsx';
+import { ModelChoice } from './model-choice.tsx';
+import { Output } from './output.tsx';
+import { FolderField } from './path-field.tsx';
+import { Presets } from './presets.tsx';
+import { Sampling } from './sampling.tsx';
+import { useInstalled } from './state.ts';
+import { Structure } from './structure.tsx';
 import ink from './styles/ink.jpg';
 import oil from './styles/oil.jpg';
-import { ModelChoice } from './models.tsx';
 import poster from './styles/poster.jpg';
-import { Choice, NumberField, Pressable, QuietButton, Slider, TextArea } from './widgets.tsx';
+import { Choice, Disclosure, Pressable, QuietButton, Slider, TextArea } from './widgets.tsx';
 
 const PICTURES: Partial<Record<Style, string>> = { ink, oil, poster };
 
 type Props = {
   readonly host: Host;
   readonly connection: Connection;
+  readonly memory: Memory;
+  /** The single shot that is selected; null when it is none or several. */
+  readonly shot: Shot | null;
+  readonly here: Here;
   readonly choices: Choices;
   readonly change: (changes: Partial<Choices>) => void;
+  readonly own: ShotChoices;
+  readonly changeOwn: (changes: Partial<ShotChoices>) => void;
 };
 
-/** Style, key frames, quality; the rest only when asked for. */
-export function Look({ host, connection, choices, change }: Props) {
-  const [more, setMore] = useState(false);
+/** The style, and what belongs to it. */
+export function StyleView(props: Omit<Props, 'own' | 'changeOwn' | 'here' | 'shot'>) {
+  const { host, connection, memory, choices, change } = props;
   const { style } = choices;
   return (
-    <>
-      <div className="section">
-        <div className="title">{words.style.title}</div>
-        <div className="tiles">
-          {STYLES.map((name) => (
-            <Pressable
-              key={name}
-              className={name === style ? 'tile chosen' : 'tile'}
-              title={words.style.hints[name]}
-              pressed={name === style}
-              onPress={() => change({ style: name })}
-            >
-              {PICTURES[name] ? (
-                <img className="picture" src={PICTURES[name]} alt="" />
-              ) : (
-                <div className="picture blank">{name === 'prompt' ? 'Aa' : '+'}</div>
-              )}
-              <div className="caption">{words.style.names[name]}</div>
-            </Pressable>
-          ))}
-        </div>
-        <div className="dim hint">{words.style.hints[style]}</div>
-        {style === 'prompt' ? <Prompt connection={connection} choices={choices} change={change} /> : null}
-        {style === 'own' ? (
-          <FolderField
-            host={host}
-            label={words.style.ownKeys}
-            placeholder={words.style.ownKeysHint}
-            value={choices.ownKeys}
-            onChange={(ownKeys) => change({ ownKeys })}
-          />
-        ) : null}
+    <div className="section">
+      <div className="title">{words.style.title}</div>
+      <div className="tiles">
+        {STYLES.map((name) => (
+          <Pressable
+            key={name}
+            className={name === style ? 'tile chosen' : 'tile'}
+            title={words.style.hints[name]}
+            pressed={name === style}
+            onPress={() => change({ style: name })}
+          >
+            {PICTURES[name] ? (
+              <img className="picture" src={PICTURES[name]} alt="" />
+            ) : (
+              <div className="picture blank">{name === 'prompt' ? 'Aa' : '+'}</div>
+            )}
+            <div className="caption">{words.style.names[name]}</div>
+          </Pressable>
+        ))}
       </div>
-      <div className="section">
-        {style === 'own' ? null : (
-          <Choice
-            label={words.keys.title}
-            value={choices.keys}
-            options={KEYS.map((value) => ({
-              value,
-              name: words.keys[value],
-            }))}
-            onChange={(keys) => change({ keys })}
-          />
-        )}
-        <Choice
-          label={words.quality.title}
-          value={choices.profile}
-          options={PROFILES.map((value) => ({ value, name: words.quality[value] }))}
-          onChange={(profile) => change({ profile })}
+      <div className="dim hint">{words.style.hints[style]}</div>
+      {style === 'prompt' ? <Prompt connection={connection} memory={memory} choices={choices} change={change} /> : null}
+      {style === 'own' ? (
+        <FolderField
+          host={host}
+          label={words.style.ownKeys}
+          placeholder={words.style.ownKeysHint}
+          value={choices.ownKeys}
+          onChange={(ownKeys) => change({ ownKeys })}
         />
-        <QuietButton
-          onPress={() => setMore(!more)}
-        >{`${more ? '▾' : '▸'} ${more ? words.more.close : words.more.open}`}</QuietButton>
-        {more ? <More choices={choices} change={change} /> : null}
-      </div>
+      ) : null}
+    </div>
+  );
+}
+
+function Prompt({ connection, memory, choices, change }: Pick<Props, 'connection' | 'memory' | 'choices' | 'change'>) {
+  const installed = useInstalled(connection);
+  const { look } = choices;
+  // A distilled model takes few steps and hardly any guidance.
+  const take = ({ path, steps, guidance }: InstalledModel): void =>
+    change({ look: { ...look, model: path, steps: steps ?? look.steps, guidance: guidance ?? look.guidance } });
+  return (
+    <>
+      {installed ? <Presets memory={memory} installed={installed} choices={choices} change={change} /> : null}
+      <TextArea
+        label={words.style.prompt}
+        value={look.prompt}
+        placeholder={words.style.promptHint}
+        onChange={(prompt) => change({ look: { ...look, prompt } })}
+      />
+      {installed ? <ModelChoice installed={installed} value={look.model} onChange={take} /> : null}
+      <Slider
+        label={words.style.strength}
+        value={Math.round(look.strength * 100)}
+        least={5}
+        most={100}
+        show={(value) => `${value} %`}
+        onChange={(value) => change({ look: { ...look, strength: value / 100 } })}
+      />
     </>
   );
 }
 
-function Prompt({ connection, choices, change }: Omit<Props, 'host'>) {
-  const take = (model: InstalledModel | null): void =>
-    change(model ? { model: model.path, steps: model.steps, guidance: model.guidance } : { model: '' });
+type Part = 'structure' | 'identity' | 'sampling' | 'output';
+
+/** Quality; the rest only when asked for. */
+export function Finer(props: Props) {
+  const { host, choices, change, shot, own, changeOwn } = props;
+  const [more, setMore] = useState(false);
+  const [open, setOpen] = useState<Part | null>(null);
+  const part = (name: Part) => ({ open: open === name, onToggle: () => setOpen(open === name ? null : name) });
+  return (
+    <div className="section">
+      <Choice
+        label={words.quality.title}
+        value={choices.profile}
+        options={PROFILES.map((value) => ({ value, name: words.quality[value] }))}
+        onChange={(profile) => change({ profile })}
+      />
+      <QuietButton onPress={() => setMore(!more)}>
+        {more ? `▾ ${words.more.close}` : `▸ ${words.more.open}`}
+      </QuietButton>
+      {more ? (
+        <>
+          {choices.style === 'prompt' ? <FinerPrompt {...props} part={part} /> : null}
+          <Disclosure title={words.output.title} summary={outputSummary(choices, own)} {...part('output')}>
+            <Output
+              host={host}
+              choices={choices}
+              change={change}
+              mask={own.mask}
+              onMask={shot ? (mask) => changeOwn({ mask }) : null}
+            />
+          </Disclosure>
+        </>
+      ) : null}
+    </div>
+  );
+}
+
+const outputSummary = ({ codec }: Choices, { mask }: ShotChoices): string =>
+  [words.output[codec], ...(mask ? [words.output.masked] : [])].join(', ');
+
+function FinerPrompt(
+  props: Props & { readonly part: (name: Part) => { readonly open: boolean; readonly onToggle: () => void } },
+) {
+  const { host, connection, shot, here, choices, change, part } = props;
+  const installed = useInstalled(connection) ?? [];
+  const { look } = choices;
+  const changeLook = (changes: Partial<Manner>): void => change({ look: { ...look, ...changes } });
+  const checkpoint = findModel(installed, look.model);
+  const shown = { installed, checkpoint };
+  const alike = alikeOf(look);
+  const { structure, identity, sampling } = words;
   return (
     <>
       <TextArea
-        label={words.style.prompt}
-        value={choices.prompt}
-        placeholder={words.style.promptHint}
-        onChange={(prompt) => change({ prompt })}
+        label={words.more.negative}
+        value={look.negative}
+        placeholder={words.more.negativeHint}
+        onChange={(negative) => changeLook({ negative })}
       />
-      <ModelChoice connection={connection} value={choices.model} onChange={take} />
-      <Slider
-        label={words.style.strength}
-        value={choices.strength}
-        least={5}
-        most={100}
-        unit=" %"
-        onChange={(strength) => change({ strength })}
-      />
-    </>
-  );
-}
-
-function More({ choices, change }: Pick<Props, 'choices' | 'change'>) {
-  return (
-    <>
-      {choices.style === 'prompt' ? (
-        <>
-          <TextArea
-            label={words.more.negative}
-            value={choices.negative}
-            placeholder={words.more.negativeHint}
-            onChange={(negative) => change({ negative })}
-          />
-          <div className="row">
-            <NumberField
-              label={words.more.steps}
-              value={choices.steps}
-              least={1}
-              most={200}
-              whole
-              onChange={(steps) => change({ steps })}
-            />
-            <NumberField
-              label={words.more.guidance}
-              value={choices.guidance}
-              least={0}
-              most={50}
-              onChange={(guidance) => change({ guidance })}
-            />
-            <NumberField
-              label={words.more.seed}
-              value={choices.seed}
-              least={0}
-              most={2 ** 32 - 1}
-              whole
-              onChange={(seed) => change({ seed })}
-            />
-          </div>
-        </>
-      ) : null}
       <Choice
-        label={words.more.codec}
-        value={choices.codec}
-        options={CODECS.map((value) => ({ value, name: words.more[value] }))}
-        onChange={(codec) => change({ codec })}
+        label={words.alike.title}
+        value={alike ?? 'own'}
+        options={[...ALIKE, ...(alike ? [] : (['own'] as const))].map((value) => ({ value, name: words.alike[value] }))}
+        onChange={(value) => value !== 'own' && changeLook(tiesOf(value))}
       />
+      {alike ? <div className="dim hint">{words.alike.hints[alike]}</div> : null}
+      <Disclosure
+        title={structure.title}
+        summary={look.controls.length === 0 ? structure.none : structure.count(look.controls.length)}
+        {...part('structure')}
+      >
+        <Structure
+          {...{ ...shown, host, connection, shot, here, manner: look }}
+          onChange={(controls) => changeLook({ controls })}
+        />
+      </Disclosure>
+      <Disclosure
+        title={identity.title}
+        summary={look.loras.length === 0 ? identity.none : identity.count(look.loras.length)}
+        {...part('identity')}
+      >
+        <Identity {...shown} manner={look} onChange={changeLook} />
+      </Disclosure>
+      <Disclosure title={sampling.title} summary={sampling.summary(look.steps, look.seed)} {...part('sampling')}>
+        <Sampling {...shown} choices={choices} change={change} onChange={changeLook} />
+      </Disclosure>
     </>
   );
 }

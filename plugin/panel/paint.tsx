@@ -1,50 +1,117 @@
-import { useState } from 'react';
+import { useEffect, useRef, useState } from 'react';
 import type { Selection, Shot } from '../host/host.ts';
-import { missing, requestOf } from '../request.ts';
+import { choicesOf, missing, randomSeed, requestOf, type Choices, type ShotChoices } from '../request.ts';
+import { troubleOf, type Trouble } from '../trouble.ts';
 import { words } from '../words.ts';
-import { Look } from './look.tsx';
+import { useHere } from './here.tsx';
+import { KeyFrames } from './key-frames.tsx';
+import { Finer, StyleView } from './look.tsx';
 import { ShotView } from './shot.tsx';
-import { useChoices, useConnection, useSelection, type Desk } from './state.ts';
-import { Button } from './widgets.tsx';
+import { useChoices, useConnection, useFacts, useSelection, useShotChoices, type Desk } from './state.ts';
+import { sizeText } from './text.ts';
+import { TroubleView } from './trouble.tsx';
+import { Button, QuietButton } from './widgets.tsx';
 
 /** Select, choose, paint. */
 export function Paint({ desk, onPainted }: { readonly desk: Desk; readonly onPainted: () => void }) {
   const { host, connection, renders, memory } = desk;
-  const { state } = useConnection(connection);
+  const { state, jobs } = useConnection(connection);
   const { selection, refresh } = useSelection(host);
   const [choices, change] = useChoices(memory);
-  const [sending, setSending] = useState(false);
+  const shotChoices = useShotChoices(memory);
+  const [busy, setBusy] = useState<Busy | null>(null);
+  const [trouble, setTrouble] = useState<Trouble | null>(null);
+
   const shots = shotsIn(selection);
-  const lacking = missing(choices);
+  const shot = shots.length === 1 ? shots[0]!.shot : null;
+  const facts = useFacts(connection, shot);
+  const known = facts?.kind === 'known' ? facts.facts : null;
+  const here = useHere(host, shot);
+  const own = shotChoices.of(shot);
+  const changeOwn = (changes: Partial<ShotChoices>): void => {
+    if (shot) shotChoices.change(shot, changes);
+  };
+  const back = useMade(shot, { choices, own }, (settings) => {
+    change(settings.choices);
+    changeOwn(settings.own);
+  });
+  const lacking = shots.map((one) => missing(choices, shotChoices.of(one.shot))).find(Boolean) ?? missing(choices);
 
   const paint = async (): Promise<void> => {
-    setSending(true);
+    const abort = new AbortController();
+    setBusy({ name: '', bytes: null, abort });
+    setTrouble(null);
     // What is selected now, which need not be what was shown.
     const now = shotsIn(await refresh());
-    for (const { name, shot } of now) renders.start(name, requestOf(shot, choices), shot.spot);
-    setSending(false);
-    if (now.length > 0) onPainted();
+    const { look } = choices;
+    const next = choices.seedKept ? choices : { ...choices, look: { ...look, seed: randomSeed() } };
+    if (next !== choices) change(next);
+    try {
+      for (const { name, shot } of now) {
+        const onProgress = (bytes: number): void => setBusy({ name, bytes, abort });
+        const prepared = await host.prepare(shot, { signal: abort.signal, onProgress });
+        renders.start(name, requestOf(prepared, next, shotChoices.of(shot)), prepared.spot);
+      }
+      if (now.length > 0) onPainted();
+    } catch (error) {
+      if (!abort.signal.aborted) setTrouble(troubleOf(error));
+    }
+    setBusy(null);
   };
 
+  const single = { host, connection, shot, here, choices, change, own, changeOwn };
+  const path = shot?.source.path ?? '';
   return (
     <>
       <div className="scroll" onMouseEnter={() => void refresh()}>
-        <ShotView host={host} connection={connection} selection={selection} onSettings={change} />
-        <Look host={host} connection={connection} choices={choices} change={change} />
+        <ShotView {...{ host, connection, selection, facts, own, changeOwn }} onBack={back} />
+        <StyleView {...{ host, connection, memory, choices, change }} />
+        {choices.style === 'own' ? null : <KeyFrames key={`keys ${path}`} {...single} facts={known} jobs={jobs} />}
+        <Finer {...single} memory={memory} />
       </div>
       <div className="foot">
         {lacking && shots.length > 0 ? <div className="dim hint">{words.paint.missing[lacking]}</div> : null}
+        {trouble ? <TroubleView {...trouble} /> : null}
+        {busy?.bytes != null ? (
+          <div className="row between">
+            <div className="dim">{words.paint.preparing(busy.name, sizeText(busy.bytes))}</div>
+            <QuietButton onPress={() => busy.abort.abort()}>{words.paint.cancel}</QuietButton>
+          </div>
+        ) : null}
         <Button
           kind="cta"
           wide
-          disabled={shots.length === 0 || lacking !== null || sending || state.kind !== 'connected'}
+          disabled={shots.length === 0 || lacking !== null || busy !== null || state.kind !== 'connected'}
           onPress={() => void paint()}
         >
-          {words.paint.button(shots.length, framesOf(shots))}
+          {words.paint.button(shots.length, framesOf(shots, known?.to ?? null))}
         </Button>
       </div>
     </>
   );
+}
+
+/** While shots are made ready; `bytes`: written so far by the editor, null while it need not write any. */
+type Busy = { readonly name: string; readonly bytes: number | null; readonly abort: AbortController };
+
+type Settings = { readonly choices: Partial<Choices>; readonly own: ShotChoices };
+
+/** Selecting a painted version brings back what made it. Returns how to go back to what was there before; null when nothing was. */
+function useMade(shot: Shot | null, now: Settings, become: (settings: Settings) => void): (() => void) | null {
+  const job = shot?.made?.job ?? null;
+  const [before, setBefore] = useState<Settings | null>(null);
+  const latest = useRef({ now, become });
+  latest.current = { now, become };
+  useEffect(() => {
+    const { now, become } = latest.current;
+    setBefore(shot?.made ? now : null);
+    if (shot?.made) become(choicesOf(shot.made.request));
+  }, [job]);
+  if (!before) return null;
+  return () => {
+    setBefore(null);
+    become(before);
+  };
 }
 
 type Named = { readonly name: string; readonly shot: Shot };
@@ -54,7 +121,11 @@ function shotsIn(selection: Selection | 'unreadable' | null): readonly Named[] {
   return clips.flatMap((clip) => (clip.usable ? [{ name: clip.name, shot: clip.shot }] : []));
 }
 
-function framesOf(shots: readonly Named[]): number | null {
-  const { from, to } = shots[0]?.shot.source ?? { from: 0, to: null };
-  return shots.length === 1 && to !== null ? to - from : null;
+/** How many there are in all; null where somebody does not tell. `end`: of the only shot, where only the bridge tells. */
+function framesOf(shots: readonly Named[], end: number | null): number | null {
+  const counts = shots.map(({ shot: { source } }) => {
+    const to = source.to ?? (shots.length === 1 ? end : null);
+    return to === null ? null : to - source.from;
+  });
+  return counts.reduce((sum, count) => (sum === null || count === null ? null : sum + count), 0) || null;
 }

@@ -1,10 +1,12 @@
 import type { Connection } from '../bridge/connection.ts';
-import type { Host, Notice, SelectedClip, Selection } from '../host/host.ts';
-import { choicesOf, type Choices } from '../request.ts';
+import type { Host, Notice, SelectedClip, Selection, Shot } from '../host/host.ts';
+import type { ShotChoices } from '../request.ts';
 import { words } from '../words.ts';
-import { QuietButton } from './widgets.tsx';
-import { rateText } from './text.ts';
 import { FilesView } from './files.tsx';
+import type { Facts } from './state.ts';
+import { rateText, timecodeText } from './text.ts';
+import { TroubleView } from './trouble.tsx';
+import { QuietButton } from './widgets.tsx';
 
 const SHOWN = 4;
 
@@ -13,13 +15,18 @@ export function ShotView(props: {
   readonly host: Host;
   readonly connection: Connection;
   readonly selection: Selection | 'unreadable' | null;
-  readonly onSettings: (settings: Partial<Choices>) => void;
+  /** Of the single shot that is selected. */
+  readonly facts: Facts | null;
+  readonly own: ShotChoices;
+  readonly changeOwn: (changes: Partial<ShotChoices>) => void;
+  /** Undoes that the selected version brought its settings; null when there is nothing to undo. */
+  readonly onBack: (() => void) | null;
 }) {
-  const { host, connection, selection, onSettings } = props;
+  const { host, connection, selection, facts, own, changeOwn, onBack } = props;
   const clips = selection === null || selection === 'unreadable' ? [] : selection.clips;
   return (
     <div className="section">
-      <div className="title">{words.shot.title}</div>
+      <div className="title">{clips.length > 1 ? words.shot.titles(clips.length) : words.shot.title}</div>
       {selection === 'unreadable' ? (
         <div className="card refused">
           <div className="strong">{words.shot.unreadable}</div>
@@ -34,7 +41,11 @@ export function ShotView(props: {
         </div>
       ) : null}
       {clips.slice(0, SHOWN).map((clip, n) => (
-        <ClipCard key={n} clip={clip} onSettings={onSettings} />
+        <ClipCard
+          key={n}
+          clip={clip}
+          {...(clips.length === 1 ? { facts, own, changeOwn, onBack } : { facts: null, onBack: null })}
+        />
       ))}
       {clips.length > SHOWN ? <div className="dim hint">{words.shot.more(clips.length - SHOWN)}</div> : null}
       {host.kind === 'files' ? <FilesView host={host} connection={connection} chosen={clips.length > 0} /> : null}
@@ -42,44 +53,86 @@ export function ShotView(props: {
   );
 }
 
-function ClipCard(props: { readonly clip: SelectedClip; readonly onSettings: (settings: Partial<Choices>) => void }) {
-  const { clip, onSettings } = props;
+type CardProps = {
+  readonly clip: SelectedClip;
+  readonly facts: Facts | null;
+  readonly own?: ShotChoices;
+  readonly changeOwn?: (changes: Partial<ShotChoices>) => void;
+  readonly onBack: (() => void) | null;
+};
+
+function ClipCard({ clip, facts, own, changeOwn, onBack }: CardProps) {
   if (!clip.usable) {
     return (
       <div className="card refused">
         <div className="strong name">{clip.name}</div>
-        <div className="warning">{clip.reason.message}</div>
-        <div className="dim">{clip.reason.remedy}</div>
+        <TroubleView sentence={clip.reason.message} remedy={clip.reason.remedy} />
       </div>
     );
   }
-  const { source, rate, notices, made } = clip.shot;
-  const { from, to } = source;
-  const facts = [
-    to === null ? words.shot.whole : words.shot.frames(to - from),
-    ...(to === null ? [] : [words.shot.range(from, to - 1)]),
-    ...(rate ? [words.shot.rate(rateText(rate))] : []),
-  ];
+  const { notices, made } = clip.shot;
+  const known = facts?.kind === 'known' ? facts.facts : null;
+  const rest = own ? restOf(own) : [];
   return (
-    <div className="card">
+    <div className={facts?.kind === 'refused' ? 'card refused' : 'card'}>
       <div className="strong name">{clip.name}</div>
-      <div className="dim">{facts.join('  ·  ')}</div>
-      {made ? (
-        <>
-          <div className="dim">{words.shot.version}</div>
-          <div className="row actions">
-            <QuietButton onPress={() => onSettings(choicesOf(made.request))}>{words.shot.useSettings}</QuietButton>
-          </div>
-        </>
+      {factsOf(clip.shot, facts).map((line) => (
+        <div className="dim" key={line}>
+          {line}
+        </div>
+      ))}
+      {made ? <div className="dim version">{words.shot.version}</div> : null}
+      {rest.length > 0 ? <div className="dim version">{words.shot.also(rest.join(', '))}</div> : null}
+      {onBack || rest.length > 0 ? (
+        <div className="row wrap actions">
+          {onBack ? <QuietButton onPress={onBack}>{words.shot.back}</QuietButton> : null}
+          {changeOwn && rest.length > 0 ? (
+            <QuietButton onPress={() => changeOwn({ prompts: [], regions: [], details: [] })}>
+              {words.shot.leaveOut}
+            </QuietButton>
+          ) : null}
+        </div>
       ) : null}
       {notices.map((notice) => (
         <div className="warning" key={notice.code}>
           {noticeText(notice)}
         </div>
       ))}
+      {known?.notes.map((note) => (
+        <div className="warning" key={note}>
+          {note}
+        </div>
+      ))}
+      {facts?.kind === 'refused' ? <TroubleView {...facts.trouble} /> : null}
     </div>
   );
 }
+
+/** What will be painted, as one line or two: frames and length, then which they are and how they look. */
+function factsOf({ source, rate: hosts }: Shot, facts: Facts | null): readonly string[] {
+  const known = facts?.kind === 'known' ? facts.facts : null;
+  const { from } = source;
+  const to = source.to ?? known?.to ?? null;
+  const rate = hosts ?? known?.rate ?? null;
+  const length = to === null ? [words.shot.whole] : [words.shot.frames(to - from)];
+  const first = [
+    ...length,
+    ...(to !== null && rate ? [timecodeText(to - from, rate)] : []),
+    ...(to !== null ? [words.shot.range(from, to - 1)] : []),
+  ];
+  const second = [
+    ...(known ? [words.shot.size(known.width, known.height)] : []),
+    ...(rate ? [words.shot.rate(rateText(rate))] : []),
+  ];
+  return [first, second].filter((line) => line.length > 0).map((line) => line.join('  ·  '));
+}
+
+/** What of a version's settings no control of the panel shows. */
+const restOf = ({ prompts, regions, details }: ShotChoices): readonly string[] => [
+  ...(prompts.length > 0 ? [words.shot.prompts(prompts.length)] : []),
+  ...(regions.length > 0 ? [words.shot.regions(regions.length)] : []),
+  ...(details.length > 0 ? [words.shot.details(details.length)] : []),
+];
 
 function noticeText(notice: Notice): string {
   switch (notice.code) {
@@ -89,6 +142,7 @@ function noticeText(notice: Notice): string {
       return words.notices['rate-differs'](rateText(notice.rate));
     case 'proxy':
     case 'disabled':
+    case 'motion':
       return words.notices[notice.code];
   }
 }

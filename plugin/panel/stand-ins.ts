@@ -32,6 +32,8 @@ const CSS = {
     input::-moz-range-progress { height: 2px; border-radius: 1px; background: var(--accent); }
     input::-moz-range-thumb { width: 10px; height: 10px; border-radius: 7px; border: 2px solid var(--accent);
       background: var(--back); }`,
+  check: `label { display: flex; align-items: center; min-height: 24px; cursor: pointer; }
+    input { width: 14px; height: 14px; margin: 0 8px 0 1px; flex-shrink: 0; accent-color: var(--accent); cursor: pointer; }`,
   bar: `div { height: 6px; border-radius: 3px; background: var(--track); overflow: hidden; }
     i { display: block; height: 100%; border-radius: 3px; background: var(--accent); }`,
 };
@@ -77,6 +79,21 @@ class Input extends Widget<HTMLInputElement> {
 
   set value(value: string) {
     this.inner.value = value;
+  }
+}
+
+class Checkbox extends Widget<HTMLInputElement> {
+  constructor() {
+    super(CSS.check, '<label><input part="box" type="checkbox"><slot></slot></label>');
+    this.forwardChange();
+  }
+
+  get checked(): boolean {
+    return this.inner.checked;
+  }
+
+  set checked(checked: boolean) {
+    this.inner.checked = checked;
   }
 }
 
@@ -177,6 +194,7 @@ export function defineStandIns(): void {
       }
     },
   );
+  define('sp-checkbox', Checkbox);
   define('sp-slider', Slider);
   define('sp-dropdown', Dropdown);
   define('sp-progressbar', ProgressBar);

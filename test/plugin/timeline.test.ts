@@ -82,7 +82,7 @@ async function paint(host: EditorHost, renders: Renders, choices: Partial<Choice
     if (!clip.usable) throw clip.reason;
     renders.start(
       clip.name,
-      requestOf(clip.shot, { ...USUAL, keys: 'all', profile: 'fast', ...choices }),
+      requestOf(clip.shot, { ...USUAL, keys: { kind: 'every', step: 1 }, profile: 'fast', ...choices }),
       clip.shot.spot,
     );
   }
@@ -219,7 +219,8 @@ test('what a prompt describes is painted by an installed model, and shown while 
     if (failed?.state.state === 'failed') throw new Error(failed.state.error.message);
   });
   const prompt = 'a lighthouse at dusk';
-  await paint(host, renders, { style: 'prompt', model: models[0]!.path, prompt, steps: 4, keys: 'every-12' });
+  const look = { ...USUAL.look, model: models[0]!.path, prompt, steps: 4 };
+  await paint(host, renders, { style: 'prompt', look, keys: { kind: 'every', step: 12 } });
   expect((await ended(renders))[0]!.end).toEqual({ kind: 'placed', where: 'V2' });
   expect(previews[0]).toMatch(/^data:image\/jpeg;base64,\/9j\//);
   // Nothing of them is kept once the job is done.
