@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { INITIAL_PAGES, MAXIMUM_PAGES, kernelsPath } from './build.ts';
+import type { Device } from './device.ts';
 import { Heap, type Block } from './heap.ts';
 
 export type { Block } from './heap.ts';
@@ -28,7 +29,7 @@ export type WorkerReply = { readonly value: number } | { readonly error: string 
  * A kernel that traps leaves the others waiting at a barrier, and the memory in an unknown state: the whole team is ended,
  * and that run and every later one reject with what happened. The process lives on, and may start another engine.
  */
-export class Engine {
+export class Engine implements Device {
   /** Hash of the compiled kernels: part of the cache key of every stage that runs them. */
   readonly codeHash: string;
   readonly workers: number;
@@ -69,7 +70,20 @@ export class Engine {
 
   /** Runs one kernel on the whole team, after whatever was asked before. Resolves to what the kernel returns, 0 if nothing. */
   run(kernel: string, ...args: number[]): Promise<number> {
-    const result = this.#last.then(() => this.#call({ kernel, args }));
+    return this.#inTurn(() => this.#call({ kernel, args }));
+  }
+
+  write(block: Block, data: ArrayBufferView): Promise<void> {
+    const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+    return this.#inTurn(() => this.u8(block).set(bytes));
+  }
+
+  read(block: Block, bytes: number): Promise<ArrayBuffer> {
+    return this.#inTurn(() => new Uint8Array(this.u8(block, bytes)).buffer);
+  }
+
+  #inTurn<T>(act: () => T | Promise<T>): Promise<T> {
+    const result = this.#last.then(act);
     this.#last = result.catch(() => undefined);
     return result;
   }

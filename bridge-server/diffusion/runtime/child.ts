@@ -1,5 +1,6 @@
 import { openSession, type Session } from '../../onnx/session.ts';
-import type { Answer, Ask, Placement } from './messages.ts';
+import type { Answer } from '../../side-process.ts';
+import type { Ask, Placement } from './messages.ts';
 
 /**
  * The process that the inference runtime lives in: it loads and runs what it is told, one thing after the other, and ends with its

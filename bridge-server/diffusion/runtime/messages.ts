@@ -19,7 +19,3 @@ export type Placement = {
   readonly provider: Provider;
   readonly passedOver: readonly { readonly provider: Provider; readonly reason: string }[];
 };
-
-export type Answer =
-  | { readonly id: number; readonly ok: true; readonly value: Placement | Tensors | null }
-  | { readonly id: number; readonly ok: false; readonly reason: string };

@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto';
 import { Failure } from '../../errors.ts';
 import type { Recording } from '../../onnx/model.ts';
 import type { Provider, Tensors } from '../../onnx/session.ts';
-import type { Placement } from './messages.ts';
-import { Crash, Refusal, RuntimeProcess } from './process.ts';
+import { Crash, Refusal, SideProcess } from '../../side-process.ts';
+import type { Ask, Placement } from './messages.ts';
 
 /** A network as the runtime knows it: its graph, and what it takes in memory while it is loaded. */
 export type NetworkSource = {
@@ -42,7 +42,7 @@ export class Runtime {
   readonly #loaded = new Set<Entry>();
   /** Providers that failed while they ran something, and how. */
   readonly #failed = new Map<Provider, string>();
-  #process: RuntimeProcess | null = null;
+  #process: SideProcess<Ask> | null = null;
   #turn: Promise<unknown> = Promise.resolve();
 
   constructor(options: RuntimeOptions) {
@@ -158,8 +158,8 @@ export class Runtime {
     }
   }
 
-  #ask(request: Parameters<RuntimeProcess['ask']>[0], signal: AbortSignal): Promise<unknown> {
-    this.#process ??= new RuntimeProcess();
+  #ask(request: Parameters<SideProcess<Ask>['ask']>[0], signal: AbortSignal): Promise<unknown> {
+    this.#process ??= new SideProcess(new URL('./child.ts', import.meta.url));
     return this.#process.ask(request, signal);
   }
 

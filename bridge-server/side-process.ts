@@ -1,6 +1,10 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import type { Answer, Ask } from './messages.ts';
+
+/** What a side process sends back: the answer to the ask of this id, or why it refuses. */
+export type Answer =
+  | { readonly id: number; readonly ok: true; readonly value: unknown }
+  | { readonly id: number; readonly ok: false; readonly reason: string };
 
 /** After this long in which a cancelled call has not come back, its process is killed. */
 const GRACE_MS = 600;
@@ -13,24 +17,30 @@ export class Crash extends Error {
   override readonly name = 'Crash';
 }
 
-/** The provider refused: the runtime's own words. */
+/** The process would not do it: its own words. */
 export class Refusal extends Error {
   override readonly name = 'Refusal';
 }
 
+/** An ask without its number. */
 type Request<A> = A extends unknown ? Omit<A, 'id'> : never;
 type Waiting = { readonly resolve: (value: unknown) => void; readonly reject: (reason: unknown) => void };
 
-/** The child process of the inference runtime, from the outside. It does not come back once it has ended. */
-export class RuntimeProcess {
+/**
+ * A child process for native code that may crash, from the outside. It is told and asked things, of type Ask, which it does one after
+ * the other; it answers what has an `id`. It does not come back once it has ended.
+ */
+export class SideProcess<Ask extends object> {
   readonly #child: ChildProcess;
   readonly #waiting = new Map<number, Waiting>();
   #asked = 0;
   #complaints = '';
   #ended = false;
+  #how = '';
 
-  constructor() {
-    this.#child = fork(fileURLToPath(new URL('./child.ts', import.meta.url)), [], {
+  /** `module`: what the process runs. */
+  constructor(module: URL) {
+    this.#child = fork(fileURLToPath(module), [], {
       serialization: 'advanced',
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
       execArgv: [],
@@ -45,7 +55,8 @@ export class RuntimeProcess {
       else waiting?.reject(new Refusal(answer.reason));
     });
     this.#child.on('error', (error) => this.#end(error.message));
-    this.#child.on('exit', (code, signal) => this.#end(signal ?? `exit code ${code}`));
+    // Not 'exit': what it last complained about is read first.
+    this.#child.on('close', (code, signal) => this.#end(signal ?? `exit code ${code}`));
   }
 
   get ended(): boolean {
@@ -56,13 +67,19 @@ export class RuntimeProcess {
     return this.#child.pid ?? null;
   }
 
+  /** Has something done that has no answer. Throws Crash once the process has ended. */
+  tell(request: Ask): void {
+    if (this.#ended) throw new Crash(this.#how);
+    this.#child.send(request, (error) => error && this.#end(error.message));
+  }
+
   /**
    * One call. Rejects with Refusal, with Crash when the process ends first, or with the signal's reason: then the process has either
    * finished the call or was killed.
    */
   async ask(request: Request<Ask>, signal: AbortSignal): Promise<unknown> {
     signal.throwIfAborted();
-    if (this.#ended) throw new Crash('it had ended');
+    if (this.#ended) throw new Crash(this.#how);
     const id = this.#asked++;
     const answer = new Promise<unknown>((resolve, reject) => {
       this.#waiting.set(id, { resolve, reject });
@@ -96,7 +113,8 @@ export class RuntimeProcess {
     if (this.#ended) return;
     this.#ended = true;
     const complaint = this.#complaints.trim().split('\n').at(-1);
-    const crash = new Crash(complaint ? `${how}: ${complaint}` : how);
+    this.#how = complaint ? `${how}: ${complaint}` : how;
+    const crash = new Crash(this.#how);
     for (const { reject } of this.#waiting.values()) reject(crash);
     this.#waiting.clear();
   }

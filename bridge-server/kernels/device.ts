@@ -1,0 +1,19 @@
+import type { Block } from './heap.ts';
+
+/**
+ * A memory and kernels that work on it: the processor (engine.ts) or a graphics card (propagate/gpu). What is asked is done in the order
+ * in which it was asked, without waiting for the answers in between. Everything rejects once the device has failed.
+ */
+export type Device = {
+  /** Part of the cache key of every stage that runs here: names whatever decides the bits of a result. */
+  readonly codeHash: string;
+  /** Memory is not cleared. Throws RangeError when there is no more. */
+  alloc(bytes: number): Block;
+  free(...blocks: readonly Block[]): void;
+  /** Resolves to what the kernel returns, 0 if nothing; on a graphics card this may be before it has run. */
+  run(kernel: string, ...args: number[]): Promise<number>;
+  /** Copies `data` to the beginning of the block. `data` may be used again once this resolves. */
+  write(block: Block, data: ArrayBufferView): Promise<void>;
+  /** A copy of the first `bytes` bytes of the block, in a buffer of its own. */
+  read(block: Block, bytes: number): Promise<ArrayBuffer>;
+};

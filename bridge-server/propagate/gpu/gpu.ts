@@ -1,0 +1,112 @@
+import { createHash } from 'node:crypto';
+import { readFile, readdir } from 'node:fs/promises';
+import type { Device } from '../../kernels/device.ts';
+import { Heap, type Block } from '../../kernels/heap.ts';
+import { SideProcess } from '../../side-process.ts';
+import type { Ask, Card } from './messages.ts';
+import { answerOf } from './passes.ts';
+
+/** The memory grows by at least this share, so that it is seldom moved. */
+const GROWTH = 1.25;
+/** The beginning of the memory is not given out: 0 means that something is not there. */
+const BOTTOM = 256;
+
+/**
+ * The graphics card, from the bridge's side. Its driver lives in a process of its own. When that crashes, runs out of memory, or loses
+ * the card, all that is asked from then on rejects with Crash.
+ */
+export class Gpu {
+  readonly name: string;
+  /** Hash of the kernels, the card and its driver: another card's last bits differ. */
+  readonly codeHash: string;
+  readonly #process: SideProcess<Ask>;
+  readonly #heap: Heap;
+
+  private constructor(process: SideProcess<Ask>, card: Card, codeHash: string) {
+    this.#process = process;
+    this.name = card.name;
+    this.codeHash = codeHash;
+    let size = 0;
+    this.#heap = new Heap(BOTTOM, (bytes) => {
+      if (bytes > card.limit) throw new RangeError(`${card.name} takes ${card.limit} bytes in one piece`);
+      if (bytes <= size) return;
+      size = Math.min(card.limit, Math.ceil((bytes * GROWTH) / 4) * 4);
+      process.tell({ act: 'grow', bytes: size });
+    });
+  }
+
+  /**
+   * Opens the machine's graphics card. `software`: also one that only pretends, on the processor. Rejects with Refusal where there is none,
+   * with Crash where its driver crashes.
+   */
+  static async open({ software }: { readonly software: boolean }, signal: AbortSignal): Promise<Gpu> {
+    const process = new SideProcess<Ask>(new URL('./child.ts', import.meta.url));
+    try {
+      const card = (await process.ask({ act: 'open', software }, signal)) as Card;
+      return new Gpu(process, card, await codeHashOf(card));
+    } catch (error) {
+      process.close();
+      throw error;
+    }
+  }
+
+  get ended(): boolean {
+    return this.#process.ended;
+  }
+
+  /** The process, for tests that end it. */
+  get pid(): number | null {
+    return this.#process.pid;
+  }
+
+  get bytesInUse(): number {
+    return this.#heap.bytesInUse;
+  }
+
+  /** The card as a device that obeys a signal: what is waited for when it is aborted comes within a second, or the process is killed. */
+  under(signal: AbortSignal): Device {
+    const { codeHash } = this;
+    return {
+      codeHash,
+      alloc: (bytes) => this.#heap.alloc(bytes),
+      free: (...blocks) => this.#heap.free(...blocks),
+      run: (kernel, ...args) => this.#run(kernel, args),
+      write: (block, data) => this.#write(block, data),
+      read: async (block, bytes) => {
+        const { pointer } = within(block, bytes);
+        const data = (await this.#process.ask({ act: 'read', pointer, bytes }, signal)) as Uint8Array;
+        return data.buffer.slice(data.byteOffset, data.byteOffset + bytes) as ArrayBuffer;
+      },
+    };
+  }
+
+  // Async, so that what the process throws is a rejection.
+  async #run(kernel: string, args: number[]): Promise<number> {
+    const answer = answerOf(kernel, args);
+    if (answer === null) this.#process.tell({ act: 'run', kernel, args });
+    return Promise.resolve(answer ?? 0);
+  }
+
+  async #write(block: Block, data: ArrayBufferView): Promise<void> {
+    const { pointer } = within(block, data.byteLength);
+    const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+    this.#process.tell({ act: 'write', pointer, data: bytes });
+    return Promise.resolve();
+  }
+
+  close(): void {
+    this.#process.close();
+  }
+}
+
+function within(block: Block, bytes: number): Block {
+  if (bytes > block.bytes) throw new RangeError(`${bytes} bytes do not fit a block of ${block.bytes}`);
+  return block;
+}
+
+async function codeHashOf({ identity }: Card): Promise<string> {
+  const hash = createHash('sha256').update(identity);
+  const folder = new URL('./wgsl/', import.meta.url);
+  for (const name of (await readdir(folder)).sort()) hash.update(await readFile(new URL(name, folder)));
+  return hash.digest('hex');
+}

@@ -1,0 +1,348 @@
+// A frame from its keys (kernels/assembly/blend.ts says what and why).
+
+const FLOOR: f32 = 4.0;
+const HOLD: f32 = 10.0;
+const RESIDUAL: f32 = 8.0;
+const SAMPLE: f32 = 64.0;
+
+/** Both keys moved, and what they miss of the frame and differ by. */
+// frame, key A, map A, key B, map B, width, height, residual, samples, error A, error B, cross, square
+@compute @workgroup_size(16, 8)
+fn mixErrors(@builtin(global_invocation_id) id: vec3<u32>) {
+  let width = argI(5u);
+  let height = argI(6u);
+  if (i32(id.x) >= width || i32(id.y) >= height) {
+    return;
+  }
+  let p = id.y * u32(width) + id.x;
+  let own = loadPixel(arg(0u) + (p << 2u));
+  let a = samplePixels(arg(1u), width, height, vec2<f32>(id.xy) + loadVector(arg(2u) + (p << 3u)));
+  let b = samplePixels(arg(3u), width, height, vec2<f32>(id.xy) + loadVector(arg(4u) + (p << 3u)));
+  storeSigned(arg(7u) + (p << 3u), a * SAMPLE);
+  storeSigned(arg(8u) + (p << 3u), b * SAMPLE);
+  let offA = a - own;
+  let offB = b - own;
+  let apart = a - b;
+  storeF(arg(9u) + (p << 2u), colour3(offA * offA) * (1.0 / 3.0));
+  storeF(arg(10u) + (p << 2u), colour3(offB * offB) * (1.0 / 3.0));
+  storeF(arg(11u) + (p << 2u), colour3(offB * apart) * (-1.0 / 3.0));
+  storeF(arg(12u) + (p << 2u), colour3(apart * apart) * (1.0 / 3.0));
+}
+
+/** The share of A, in place of its error, and the residual. */
+// frame, width, height, nearness (f32), residual, samples, share, error B, cross, square
+@compute @workgroup_size(16, 8)
+fn mixShares(@builtin(global_invocation_id) id: vec3<u32>) {
+  if (id.x >= arg(1u) || id.y >= arg(2u)) {
+    return;
+  }
+  let p = id.y * arg(1u) + id.x;
+  let nearness = argF(3u);
+  let a = loadF(arg(6u) + (p << 2u)) + FLOOR;
+  let b = loadF(arg(7u) + (p << 2u)) + FLOOR;
+  let forA = nearness * b * sqrt(b);
+  let forB = (1.0 - nearness) * a * sqrt(a);
+  let byError = forA / (forA + forB);
+  let best = (loadF(arg(8u) + (p << 2u)) + HOLD * byError) / (loadF(arg(9u) + (p << 2u)) + HOLD);
+  let weight = clamp(best, 0.0, 1.0);
+  storeF(arg(6u) + (p << 2u), weight);
+  let mixed = loadSigned(arg(4u) + (p << 3u)) * (weight / SAMPLE) +
+    loadSigned(arg(5u) + (p << 3u)) * ((1.0 - weight) / SAMPLE);
+  storeSigned(arg(4u) + (p << 3u), (loadPixel(arg(0u) + (p << 2u)) - mixed) * RESIDUAL);
+}
+
+/** The residual where there is one key only. */
+// frame, key, map, width, height, residual
+@compute @workgroup_size(16, 8)
+fn miss(@builtin(global_invocation_id) id: vec3<u32>) {
+  let width = argI(3u);
+  let height = argI(4u);
+  if (i32(id.x) >= width || i32(id.y) >= height) {
+    return;
+  }
+  let p = id.y * u32(width) + id.x;
+  let there = samplePixels(arg(1u), width, height, vec2<f32>(id.xy) + loadVector(arg(2u) + (p << 3u)));
+  storeSigned(arg(5u) + (p << 3u), (loadPixel(arg(0u) + (p << 2u)) - there) * RESIDUAL);
+}
+
+const CELL: i32 = 4;
+
+fn signedInts(at: u32) -> vec4<i32> {
+  return vec4<i32>(loadSigned(at));
+}
+
+fn blur5(a: vec4<i32>, b: vec4<i32>, c: vec4<i32>, d: vec4<i32>, e: vec4<i32>) -> vec4<i32> {
+  return ((a + e) + 4 * (b + d) + 6 * c + 8) >> vec4<u32>(4u);
+}
+
+fn storeInts(at: u32, value: vec4<i32>) {
+  let bits = vec4<u32>(value) & vec4<u32>(65535u);
+  storeU(at, bits.x | (bits.y << 16u));
+  storeU(at + 4u, bits.z | (bits.w << 16u));
+}
+
+// residual, width, height, between
+@compute @workgroup_size(16, 8)
+fn bandAcross(@builtin(global_invocation_id) id: vec3<u32>) {
+  let width = argI(1u);
+  let x = i32(id.x);
+  if (x >= width || id.y >= arg(2u)) {
+    return;
+  }
+  let row = arg(0u) + ((id.y * arg(1u)) << 3u);
+  let value = blur5(
+    signedInts(row + (u32(max(0, x - 2)) << 3u)),
+    signedInts(row + (u32(max(0, x - 1)) << 3u)),
+    signedInts(row + (id.x << 3u)),
+    signedInts(row + (u32(min(width - 1, x + 1)) << 3u)),
+    signedInts(row + (u32(min(width - 1, x + 2)) << 3u)),
+  );
+  storeInts(arg(3u) + ((id.y * arg(1u) + id.x) << 3u), value);
+}
+
+// between, width, height, soft
+@compute @workgroup_size(16, 8)
+fn bandDown(@builtin(global_invocation_id) id: vec3<u32>) {
+  let height = argI(2u);
+  let y = i32(id.y);
+  if (id.x >= arg(1u) || y >= height) {
+    return;
+  }
+  let stride = arg(1u) << 3u;
+  let column = arg(0u) + (id.x << 3u);
+  let value = blur5(
+    signedInts(column + u32(max(0, y - 2)) * stride),
+    signedInts(column + u32(max(0, y - 1)) * stride),
+    signedInts(column + id.y * stride),
+    signedInts(column + u32(min(height - 1, y + 1)) * stride),
+    signedInts(column + u32(min(height - 1, y + 2)) * stride),
+  );
+  storeInts(arg(3u) + id.y * stride + (id.x << 3u), value);
+}
+
+fn storeFour(at: u32, value: vec4<f32>) {
+  storeF(at, value.x);
+  storeF(at + 4u, value.y);
+  storeF(at + 8u, value.z);
+  storeF(at + 12u, value.w);
+}
+
+fn loadFour(at: u32) -> vec4<f32> {
+  return vec4<f32>(loadF(at), loadF(at + 4u), loadF(at + 8u), loadF(at + 12u));
+}
+
+/** Means of cells of 4x4 pixels. */
+// residual, width, height, cells across, cells down, raw
+@compute @workgroup_size(8, 8)
+fn bandCells(@builtin(global_invocation_id) id: vec3<u32>) {
+  if (id.x >= arg(3u) || id.y >= arg(4u)) {
+    return;
+  }
+  let right = min(arg(1u), 4u * id.x + 4u);
+  let below = min(arg(2u), 4u * id.y + 4u);
+  var sum = vec4<f32>(0.0);
+  for (var y = 4u * id.y; y < below; y++) {
+    for (var x = 4u * id.x; x < right; x++) {
+      sum += loadSigned(arg(0u) + ((y * arg(1u) + x) << 3u));
+    }
+  }
+  let count = (right - 4u * id.x) * (below - 4u * id.y);
+  storeFour(arg(5u) + ((id.y * arg(3u) + id.x) << 4u), sum * (1.0 / f32(count)));
+}
+
+// raw, cells across, cells down, coarse
+@compute @workgroup_size(8, 8)
+fn bandCoarse(@builtin(global_invocation_id) id: vec3<u32>) {
+  let cellsX = argI(1u);
+  let cellsY = argI(2u);
+  let cx = i32(id.x);
+  let cy = i32(id.y);
+  if (cx >= cellsX || cy >= cellsY) {
+    return;
+  }
+  var sum = vec4<f32>(0.0);
+  for (var j = -1; j <= 1; j++) {
+    let row = arg(0u) + (u32(clamp(cy + j, 0, cellsY - 1) * cellsX) << 4u);
+    let left = loadFour(row + (u32(max(0, cx - 1)) << 4u));
+    let right = loadFour(row + (u32(min(cellsX - 1, cx + 1)) << 4u));
+    let own = loadFour(row + (id.x << 4u));
+    sum += ((left + right) + own * 2.0) * select(0.0625, 0.125, j == 0);
+  }
+  storeFour(arg(3u) + (u32(cy * cellsX + cx) << 4u), sum);
+}
+
+fn coarseAt(coarse: u32, width: i32, height: i32, x: u32, y: u32) -> vec4<f32> {
+  let cells = vec2<i32>((width + CELL - 1) / CELL, (height + CELL - 1) / CELL);
+  let centre = (vec2<f32>(f32(x), f32(y)) + 0.5) / f32(CELL) - 0.5;
+  let p = clamp(centre, vec2<f32>(0.0), vec2<f32>(cells - 1));
+  let i = vec2<i32>(p);
+  let t = p - vec2<f32>(i);
+  let upper = coarse + (u32(i.y * cells.x + i.x) << 4u);
+  let lower = select(upper, upper + (u32(cells.x) << 4u), i.y + 1 < cells.y);
+  let right = select(0u, 16u, i.x + 1 < cells.x);
+  return (loadFour(upper) * ((1.0 - t.x) * (1.0 - t.y)) + loadFour(upper + right) * (t.x * (1.0 - t.y))) +
+    (loadFour(lower) * ((1.0 - t.x) * t.y) + loadFour(lower + right) * (t.x * t.y));
+}
+
+const OUTLIER: f32 = 400.0;
+const RELATION_NUMBERS: u32 = 72u;
+
+var<workgroup> features: array<array<f32, 13>, 64>;
+
+/** An f32 as the f64 that the sums of a row are. */
+fn storeDouble(at: u32, value: f32) {
+  let bits = bitcast<u32>(value);
+  let magnitude = bits & 0x7fffffffu;
+  if (magnitude < 0x00800000u) {
+    storeU(at, 0u);
+    storeU(at + 4u, 0u);
+    return;
+  }
+  storeU(at, magnitude << 29u);
+  storeU(at + 4u, (bits & 0x80000000u) | ((magnitude >> 3u) + (896u << 20u)));
+}
+
+/** Sums for the relation, of every other row. A workgroup has a row; its threads take pixels, then numbers, in turn. */
+// residual, soft, coarse, painted, other, map, width, height, rows
+@compute @workgroup_size(64)
+fn relate(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+  let width = argI(6u);
+  let height = argI(7u);
+  let y = 2u * group.x;
+  // The two sums of this thread: number `local`, and 64 + local where that is one.
+  var own = vec2<f32>(0.0);
+  // What is lost of them in rounding (Kahan).
+  var lost = vec2<f32>(0.0);
+  for (var begin = 0u; begin < u32(width); begin += 128u) {
+    let x = begin + 2u * local;
+    var weight = 0.0;
+    if (x < u32(width)) {
+      let p = y * u32(width) + x;
+      let fine = loadSigned(arg(0u) + (p << 3u)) * (1.0 / RESIDUAL);
+      let mild = loadSigned(arg(1u) + (p << 3u)) * (1.0 / RESIDUAL);
+      let wide = coarseAt(arg(2u), width, height, x, y) * (1.0 / RESIDUAL);
+      let place = vec2<f32>(f32(x), f32(y)) + loadVector(arg(5u) + (p << 3u));
+      let there = sampleWords(arg(4u), width, height, place);
+      let missed = (loadWords(arg(3u) + (p << 3u)) - there) * (1.0 / 257.0);
+      weight = OUTLIER / (OUTLIER + colour3(fine * fine));
+      for (var c = 0u; c < 3u; c++) {
+        features[local][c] = fine[c];
+        features[local][3u + c] = mild[c];
+        features[local][6u + c] = wide[c];
+        features[local][9u + c] = missed[c];
+      }
+    }
+    features[local][12u] = weight;
+    workgroupBarrier();
+    for (var half = 0u; half < 2u; half++) {
+      let number = local + 64u * half;
+      if (number >= RELATION_NUMBERS) {
+        continue;
+      }
+      // Row i of the sums: i + 1 products with features, three with colours.
+      var i = 0u;
+      var first = 0u;
+      while (first + i + 4u <= number) {
+        first += i + 4u;
+        i++;
+      }
+      let j = number - first;
+      let other = select(9u + j - i - 1u, j, j <= i);
+      for (var k = 0u; k < 64u; k++) {
+        let w = features[k][12u];
+        if (w > 0.0) {
+          let value = w * features[k][i] * features[k][other] - lost[half];
+          let next = own[half] + value;
+          lost[half] = (next - own[half]) - value;
+          own[half] = next;
+        }
+      }
+    }
+    workgroupBarrier();
+  }
+  let to = arg(8u) + group.x * RELATION_NUMBERS * 8u;
+  storeDouble(to + local * 8u, own.x);
+  if (local + 64u < RELATION_NUMBERS) {
+    storeDouble(to + (local + 64u) * 8u, own.y);
+  }
+}
+
+fn carried(band: vec4<f32>, rows: u32) -> vec4<f32> {
+  return (band.x * loadFour(rows) + band.y * loadFour(rows + 16u)) + band.z * loadFour(rows + 32u);
+}
+
+/** A finished pixel: premultiplied colours with alpha, 16-bit levels. */
+// key A, map A, key B, map B, width, height, share, residual, soft, coarse, relation, filled, votes, channels, out
+fn composed(p: u32) -> vec4<f32> {
+  let width = argI(4u);
+  let height = argI(5u);
+  let x = p % arg(4u);
+  let y = p / arg(4u);
+  var weight = 1.0;
+  if (arg(2u) != 0u) {
+    weight = loadF(arg(6u) + (p << 2u));
+  }
+  var value = vec4<f32>(0.0);
+  let own = vec2<f32>(f32(x), f32(y));
+  if (weight > 0.0) {
+    value = sampleWords(arg(0u), width, height, own + loadVector(arg(1u) + (p << 3u))) * weight;
+  }
+  if (weight < 1.0) {
+    value += sampleWords(arg(2u), width, height, own + loadVector(arg(3u) + (p << 3u))) * (1.0 - weight);
+  }
+  if (arg(11u) != 0u) {
+    let patched = loadF(arg(11u) + (p << 2u));
+    if (patched > 0.0) {
+      value = value * (1.0 - patched) + loadWords(arg(12u) + (p << 3u)) * patched;
+    }
+  }
+  let alpha = clamp(value.w, 0.0, 65535.0);
+  let more = carried(loadSigned(arg(7u) + (p << 3u)), arg(10u)) +
+    carried(loadSigned(arg(8u) + (p << 3u)), arg(10u) + 48u) +
+    carried(coarseAt(arg(9u), width, height, x, y), arg(10u) + 96u);
+  value += more * (alpha * (1.0 / 65535.0 / RESIDUAL));
+  return vec4<f32>(clamp(value, vec4<f32>(0.0), vec4<f32>(alpha)).xyz, alpha);
+}
+
+/** Two pixels a thread of straight RGB, u16. */
+@compute @workgroup_size(256)
+fn composeRgb(
+  @builtin(workgroup_id) group: vec3<u32>,
+  @builtin(num_workgroups) groups: vec3<u32>,
+  @builtin(local_invocation_index) local: u32,
+) {
+  let i = linear(group, groups, local);
+  let count = arg(4u) * arg(5u);
+  if (2u * i >= count) {
+    return;
+  }
+  let one = vec3<u32>(composed(2u * i).xyz + 0.5);
+  let to = arg(14u) + 12u * i;
+  storeU(to, one.x | (one.y << 16u));
+  if (2u * i + 1u < count) {
+    let two = vec3<u32>(composed(2u * i + 1u).xyz + 0.5);
+    storeU(to + 4u, one.z | (two.x << 16u));
+    storeU(to + 8u, two.y | (two.z << 16u));
+  } else {
+    storeU(to + 4u, one.z);
+  }
+}
+
+/** A pixel a thread of straight RGBA, u16. */
+@compute @workgroup_size(256)
+fn composeRgba(
+  @builtin(workgroup_id) group: vec3<u32>,
+  @builtin(num_workgroups) groups: vec3<u32>,
+  @builtin(local_invocation_index) local: u32,
+) {
+  let p = linear(group, groups, local);
+  if (p >= arg(4u) * arg(5u)) {
+    return;
+  }
+  let value = composed(p);
+  var colours = value.xyz;
+  if (value.w > 0.0) {
+    colours *= 65535.0 / value.w;
+  }
+  storeWords(arg(14u) + (p << 3u), vec4<f32>(colours, value.w));
+}
