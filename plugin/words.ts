@@ -525,9 +525,17 @@ export const words = {
       sentence: 'The editor cannot use that preset, or it writes no movie.',
       remedy: 'Paint again and choose another .epr file: one for QuickTime, MXF or H.264.',
     },
+    'template-unfit': {
+      sentence: 'The output module of After Effects writes no movie.',
+      remedy: 'Make an output module template “High Quality with Alpha” that writes QuickTime, then paint again.',
+    },
+    'queue-busy': {
+      sentence: 'The render queue is running.',
+      remedy: 'Wait until it is done, then paint again.',
+    },
     'export-failed': {
       sentence: 'The editor did not export the clip.',
-      remedy: 'Export it by hand with the same preset to see what is wrong, or use Render and Replace.',
+      remedy: 'Export it by hand to see what is wrong, or render and replace it, then select the result.',
     },
     'version-gone': {
       sentence: 'The version that was to be replaced is no longer on the timeline.',

@@ -17,6 +17,9 @@ export type Application = {
 };
 
 export type Project = {
+  /** Path; empty before it is saved. */
+  readonly file: string;
+  readonly renderQueue: RenderQueue;
   /** Null when several are selected. */
   readonly activeItem: Item | null;
   readonly rootFolder: Folder;
@@ -55,7 +58,7 @@ export type Footage = {
 
 export type Composition = {
   readonly id: number;
-  readonly name: string;
+  name: string;
   readonly width: number;
   readonly height: number;
   readonly pixelAspect: number;
@@ -68,15 +71,25 @@ export type Composition = {
   /** From 1. */
   layer(index: number): Layer;
   readonly layers: { add(item: Footage): Layer };
+  /** Of the playhead. */
+  readonly time: number;
+  readonly markerProperty: Property;
+  duplicate(): Composition;
+  remove(): void;
 };
 
 export type Layer = {
   readonly id: number;
   readonly index: number;
   name: string;
-  readonly enabled: boolean;
+  enabled: boolean;
+  /** When any layer of a composition is, only those are seen. */
+  solo: boolean;
   readonly hasVideo: boolean;
+  readonly nullLayer: boolean;
   readonly adjustmentLayer: boolean;
+  readonly threeDLayer: boolean;
+  readonly parent: Layer | null;
   readonly timeRemapEnabled: boolean;
   /** Per cent; negative plays backwards. */
   readonly stretch: number;
@@ -85,6 +98,54 @@ export type Layer = {
   inPoint: number;
   outPoint: number;
   moveBefore(layer: Layer): void;
+  replaceSource(item: Footage, fixExpressions: boolean): void;
+  /** By match name, which no language changes; null when there is none. */
+  property(matchName: string): Property | null;
+};
+
+/** A property, or a group of them. */
+export type Property = {
+  readonly name: string;
+  readonly numProperties?: number;
+  /** From 1, or by match name. */
+  property?(which: number | string): Property | null;
+  readonly isTimeVarying?: boolean;
+  readonly dimensionsSeparated?: boolean;
+  readonly value?: unknown;
+  setValue?(value: unknown): void;
+  /** Of markers: their times in the composition, from 1. */
+  readonly numKeys?: number;
+  keyTime?(index: number): number;
+  keyValue?(index: number): { readonly comment: string };
+};
+
+export type RenderQueue = {
+  readonly numItems: number;
+  readonly rendering: boolean;
+  readonly items: { add(comp: Composition): RenderQueueItem };
+  /** From 1. */
+  item(index: number): RenderQueueItem;
+  /** Begins to render whatever is queued. */
+  renderAsync(): boolean;
+  stopRendering(): boolean;
+};
+
+export type RenderQueueItem = {
+  /** Whether it is queued. */
+  render: boolean;
+  timeSpanStart: number;
+  timeSpanDuration: number;
+  /** From 1. */
+  outputModule(index: number): OutputModule;
+  remove(): boolean;
+};
+
+export type OutputModule = {
+  /** The editor replaces an ending that does not fit the format. */
+  file: string;
+  /** Their names, in the user's language. */
+  readonly templates: readonly string[];
+  applyTemplate(name: string): boolean;
 };
 
 export const isComposition = (item: Item | null): item is Composition => item !== null && 'selectedLayers' in item;

@@ -1,14 +1,11 @@
 import type { Action, premierepro, Project, Sequence, TickTime } from '@adobe/premierepro';
 import type { Lent, Preparing, Preset, Shot } from './host.ts';
 import { clipAt, findClip, readLying, trackName, type Lying } from './premiere-clips.ts';
+import { exportPath, isMovieEnding, written } from './exporting.ts';
 import { BIN, projectOf, sequenceOf, transact } from './premiere-project.ts';
 import { HostProblem } from './problem.ts';
 
 const PRESET = 'pentimento.preset';
-/** How often the movie is looked at, and after how many looks without a change it is given up. */
-const LOOK_MS = 500;
-const PATIENCE = 60;
-
 /** Premiere exports with preset files only: the user's own, chosen once. */
 export function exportPreset({ choose, memory }: Lent): Preset {
   return {
@@ -35,10 +32,9 @@ export async function exportShot(api: premierepro, shot: Shot, lent: Lent, prepa
   if (!clip || clip.end - clip.start !== BigInt(spot.paintedTo) - BigInt(spot.paintedFrom)) {
     throw new HostProblem('clip-changed');
   }
-  const [, folder] = /^(.*[\\/])[^\\/]+$/.exec(project.path) ?? [];
-  if (folder === undefined) throw new HostProblem('project-unsaved');
+  const stem = exportPath(project.path, [sequence.name, trackName(clip.track), String(clip.start)]);
   const preset = await presetFor(api, sequence, lent);
-  const path = `${folder}${fileName(sequence.name, clip)}.${preset.ending}`;
+  const path = `${stem}.${preset.ending}`;
   // Refused where the bridge may not look, before anything is done.
   await lent.look(path, 0);
 
@@ -47,7 +43,7 @@ export async function exportShot(api: premierepro, shot: Shot, lent: Lent, prepa
     await showOnly(api, project, copy, clip);
     const exporting = startExport(api, copy, path, preset.path);
     try {
-      await written(path, source.to! - 1, exporting, lent, preparing);
+      await written({ path, lastFrame: source.to! - 1, busy: exporting.busy }, lent, preparing);
     } finally {
       await exporting.settled;
     }
@@ -64,8 +60,8 @@ async function presetFor(api: premierepro, sequence: Sequence, lent: Lent): Prom
   const preset = exportPreset(lent);
   const endingOf = async (path: string): Promise<string | null> => {
     const told = await api.EncoderManager.getExportFileExtension(sequence, path).catch(() => '');
-    const ending = told.replace(/^\./, '').toLowerCase();
-    return ['mov', 'mp4', 'm4v', 'mxf', 'avi'].includes(ending) ? ending : null;
+    const ending = told.replace(/^\./, '');
+    return isMovieEnding(ending) ? ending : null;
   };
   const present = preset.current();
   const ending = present && (await endingOf(present));
@@ -75,12 +71,6 @@ async function presetFor(api: premierepro, sequence: Sequence, lent: Lent): Prom
   const chosen = await endingOf(path);
   if (chosen === null) throw new HostProblem('preset-unfit');
   return { path, ending: chosen };
-}
-
-/** A new name each time: what a movie of the same name shows is not known. */
-function fileName(sequence: string, { track, start }: Lying): string {
-  const plain = sequence.normalize('NFC').replaceAll(/[^\p{L}\p{N}._-]+/gu, '-');
-  return `${plain.slice(0, 60)}_${trackName(track)}_${start}_${crypto.randomUUID().slice(0, 8)}`;
 }
 
 async function copySequence(
@@ -127,40 +117,17 @@ async function showOnly(api: premierepro, project: Project, copy: Sequence, clip
   }
 }
 
-type Exporting = { readonly settled: Promise<void>; readonly isSettled: () => boolean };
+type Exporting = { readonly settled: Promise<void>; readonly busy: () => boolean };
 
-/** Its answer proves nothing, and there is an event for success only: what counts is the movie. */
+/** Whether Premiere answers at the beginning or at the end is not documented. */
 function startExport(api: premierepro, copy: Sequence, path: string, preset: string): Exporting {
-  let isSettled = false;
+  let busy = true;
   // `false`: from the in point to the out point, not the whole sequence.
   const settled = api.EncoderManager.getManager()
     .exportSequence(copy, api.Constants.ExportType.IMMEDIATELY, path, preset, false)
     .catch(() => false)
     .then(() => {
-      isSettled = true;
+      busy = false;
     });
-  return { settled, isSettled: () => isSettled };
-}
-
-/** Until the last frame can be read, which a movie allows when it is finished. */
-async function written(
-  path: string,
-  lastFrame: number,
-  { isSettled }: Exporting,
-  { look, pause }: Lent,
-  { signal, onProgress }: Preparing,
-): Promise<void> {
-  for (let quiet = 0, bytes = 0; quiet < PATIENCE; quiet++) {
-    signal.throwIfAborted();
-    const seen = await look(path, lastFrame);
-    if (seen?.readable) return;
-    // As long as Premiere has not answered, it may be preparing.
-    if (!isSettled()) quiet = 0;
-    if (seen && seen.bytes !== bytes) {
-      [quiet, bytes] = [0, seen.bytes];
-      onProgress(bytes);
-    }
-    await pause(LOOK_MS);
-  }
-  throw new HostProblem('export-failed');
+  return { settled, busy: () => busy };
 }
