@@ -2,7 +2,7 @@ import { Component, useState, type ReactNode } from 'react';
 import { words } from '../words.ts';
 import { Compare } from './compare.tsx';
 import { ConnectionLine, ConnectionView } from './connection.tsx';
-import { InstalledModels } from './installed-models.tsx';
+import { ModelsView } from './models.tsx';
 import { Paint } from './paint.tsx';
 import { Queue } from './queue.tsx';
 import { useConnection, useRenders, type Desk } from './state.ts';
@@ -48,7 +48,7 @@ export function App({ desk }: { readonly desk: Desk }) {
       ) : tab === 'paint' ? (
         <Paint desk={desk} onPainted={() => show('queue')} />
       ) : tab === 'models' ? (
-        <InstalledModels connection={desk.connection} host={desk.host} />
+        <ModelsView connection={desk.connection} host={desk.host} />
       ) : job ? (
         <Compare
           key={job.request.source.path}

@@ -1,31 +1,20 @@
-import { execFile } from 'node:child_process';
-import { chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { stripTypeScriptTypes } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import { strFromU8, unzipSync } from 'fflate';
-import { chromium, type Browser, type BrowserContextOptions, type Page } from 'playwright-core';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
-import { BRIDGE_PORTS } from '../../bridge-server/protocol/wire.ts';
-import { openMovie, type MovieOptions } from '../../bridge-server/media/encode.ts';
+import { BRIDGE_PORTS, START_SCHEME } from '../../bridge-server/protocol/wire.ts';
 import { HOSTS, iconFiles, type HostApp, type Manifest } from '../../plugin/package/manifest.ts';
-import { makeScene } from '../media/scene.ts';
-import { newInstall, pentimento, removeInstall, serve, type Install, type Served } from '../server/bridge.ts';
-import { chromiumPath } from './chromium.ts';
+import { pentimento, serve, type Install } from '../server/bridge.ts';
+import { build, builtPanel, dist, root } from './built.ts';
+import { executablePath, expectTidy, PanelStand, picture } from './page.ts';
 
 /** What `npm run build` makes: the packages as files, and the panel in a real browser, against the real bridge. */
-const root = fileURLToPath(new URL('../..', import.meta.url));
-const dist = join(root, 'dist');
-/** Kept, to be looked at. */
-const pictures = join(root, 'out', 'panel');
-const run = promisify(execFile);
-const build = (folder: string) => run(process.execPath, [join(root, 'plugin', 'package', 'build.ts'), folder]);
 const text = (path: string): Promise<string> => readFile(join(root, path), 'utf8');
 
-beforeAll(() => build(dist));
+beforeAll(builtPanel);
 
 describe('the packages', () => {
   const apps = Object.keys(HOSTS) as HostApp[];
@@ -45,10 +34,14 @@ describe('the packages', () => {
     for (const { id } of manifest.entrypoints) expect(code).toContain(`panels:{${id}:`);
   });
 
-  test('ask for no more than the bridge’s own addresses and a dialog for folders', async () => {
+  test('ask for no more than the bridge’s own addresses, its start, and a dialog for folders', async () => {
     const manifest = JSON.parse(await text('manifest.json')) as Manifest;
     const addresses = ['http', 'ws'].flatMap((scheme) => BRIDGE_PORTS.map((port) => `${scheme}://127.0.0.1:${port}`));
-    expect(manifest.requiredPermissions).toEqual({ network: { domains: addresses }, localFileSystem: 'request' });
+    expect(manifest.requiredPermissions).toEqual({
+      network: { domains: addresses },
+      localFileSystem: 'request',
+      launchProcess: { schemes: [START_SCHEME], extensions: [] },
+    });
   });
 
   test('hold nothing that an editor forbids or lacks', async () => {
@@ -68,7 +61,10 @@ describe('the packages', () => {
     const required = [...code.matchAll(/\brequire\(["']([^"']+)["']\)/g)].map(([, name]) => name);
     expect(new Set(required)).toEqual(new Set(['uxp', 'premierepro', 'aftereffects']));
     // What the editors' engine knows of CSS.
-    const css = (await text('plugin/panel/panel.css')).replaceAll(/\/\*.*?\*\//gs, '');
+    const sheets = (await readdir(join(root, 'plugin', 'panel'))).filter((name) => name.endsWith('.css'));
+    const css = (await Promise.all(sheets.map((name) => text(`plugin/panel/${name}`))))
+      .join('')
+      .replaceAll(/\/\*.*?\*\//gs, '');
     for (const unknown of [
       /grid/,
       /float/,
@@ -97,67 +93,18 @@ describe('the packages', () => {
   });
 });
 
-const executablePath = chromiumPath();
-
 describe.skipIf(executablePath === null)('in a browser', () => {
+  let stand: PanelStand;
   let install: Install;
-  let bridge: Served;
-  let browser: Browser;
   beforeAll(async () => {
-    install = await newInstall();
-    bridge = await serve(install);
-    await mkdir(pictures, { recursive: true });
-    const scene = await makeScene({ kind: 'arms', seed: 7, width: 320, height: 180, frames: 24 });
-    const colour = { matrix: 'bt709', range: 'limited', primaries: 'bt709', transfer: 'bt709' } as const;
-    const options: MovieOptions = {
-      ...{ codec: 'prores4444', width: 320, height: 180, channels: 3, rate: { num: 24000, den: 1001 }, colour },
-      ...{ pixelAspect: { num: 1, den: 1 }, alpha: 'straight', audio: null },
-    };
-    const movie = await openMovie(join(install.allowed, 'A003_C012.mov'), options, new AbortController().signal);
-    for (let n = 0; n < 24; n++) await movie.write(n, scene.frame(n));
-    await movie.finish();
-    browser = await chromium.launch({ executablePath: executablePath!, args: ['--no-sandbox'] });
+    stand = await PanelStand.open();
+    install = stand.install;
+    await stand.makeMovie('A003_C012.mov', 24);
   });
-  afterAll(async () => {
-    await browser.close();
-    await bridge.end('SIGKILL');
-    await removeInstall(install);
-  });
-
-  async function newPage(options: BrowserContextOptions = {}): Promise<{ page: Page; errors: string[] }> {
-    const page = await browser.newPage({ viewport: { width: 320, height: 640 }, colorScheme: 'dark', ...options });
-    onTestFinished(() => page.close());
-    const errors: string[] = [];
-    page.on('pageerror', (error) => errors.push(error.message));
-    return { page, errors };
-  }
-
-  /** As `serve --open` does: with a code in the fragment. */
-  async function openPanel(options: BrowserContextOptions = {}): Promise<{ page: Page; errors: string[] }> {
-    const { code } = JSON.parse((await pentimento(install, 'pair', '--json')).stdout) as { code: string };
-    const opened = await newPage(options);
-    await opened.page.goto(`http://127.0.0.1:${bridge.port}/#code=${code}`);
-    await opened.page.locator('.dot.connected').waitFor();
-    return opened;
-  }
-
-  const picture = (page: Page, name: string) => page.screenshot({ path: join(pictures, `${name}.png`) });
-
-  /** Nothing may stick out sideways, nor lie on its neighbour. */
-  async function expectTidy(page: Page): Promise<void> {
-    const untidy = await page.evaluate(() => {
-      const wide = [...document.querySelectorAll<HTMLElement>('.panel *')].filter((element) => {
-        const box = element.getBoundingClientRect();
-        const inStrip = element.closest('.strip') !== null;
-        return !inStrip && (box.right > innerWidth + 0.5 || box.left < -0.5);
-      });
-      return wide.map(({ className, tagName }) => `${tagName}.${className}`);
-    });
-    expect(untidy).toEqual([]);
-  }
+  afterAll(() => stand.close());
 
   test('a movie is chosen, painted and shown, from the first look to the finished keys', async () => {
-    const { page, errors } = await openPanel();
+    const { page, errors } = await stand.openPanel();
     expect(page.url()).not.toContain('code');
     await page.getByText('allowed ›').click();
     await page.getByText('A003_C012.mov').click();
@@ -187,11 +134,11 @@ describe.skipIf(executablePath === null)('in a browser', () => {
     const env = { PATH: `${folder}:${process.env.PATH}` };
     // The bridge of this install runs already: its panel is opened.
     const ran = await pentimento({ ...install, env }, 'serve', '--open');
-    expect(JSON.parse(ran.stdout)).toEqual({ port: bridge.port, version: bridge.version });
+    expect(JSON.parse(ran.stdout)).toEqual({ port: stand.bridge.port, version: stand.bridge.version });
     const address = await vi.waitFor(() => readFile(opened, 'utf8'), 20_000);
-    expect(address).toMatch(new RegExp(`^http://127\\.0\\.0\\.1:${bridge.port}/#code=[0-9A-Z-]{9}$`));
-    expect(address).not.toContain(bridge.token);
-    const [first, second] = [await newPage(), await newPage()];
+    expect(address).toMatch(new RegExp(`^http://127\\.0\\.0\\.1:${stand.bridge.port}/#code=[0-9A-Z-]{9}$`));
+    expect(address).not.toContain(stand.bridge.token);
+    const [first, second] = [await stand.newPage(), await stand.newPage()];
     await first.page.goto(address);
     await first.page.locator('.dot.connected').waitFor();
     await second.page.goto(address);
@@ -206,7 +153,7 @@ describe.skipIf(executablePath === null)('in a browser', () => {
   ];
 
   test.each(['dark', 'light'] as const)('every view is tidy at every size, %s', async (colorScheme) => {
-    const { page, errors } = await openPanel({ colorScheme });
+    const { page, errors } = await stand.openPanel({ colorScheme });
     await page.getByText('allowed ›').click();
     await page.getByText('A003_C012.mov').click();
     for (const viewport of SIZES) {
@@ -234,7 +181,7 @@ describe.skipIf(executablePath === null)('in a browser', () => {
   });
 
   test('works by the keyboard', async () => {
-    const { page } = await openPanel();
+    const { page } = await stand.openPanel();
     await page.getByText('allowed ›').focus();
     await page.keyboard.press('Enter');
     await page.getByText('A003_C012.mov', { exact: true }).focus();
@@ -251,8 +198,8 @@ describe.skipIf(executablePath === null)('in a browser', () => {
   });
 
   test('says what is wrong, asks for the code, and goes on when the bridge is back', async () => {
-    const { page } = await newPage();
-    await page.goto(`http://127.0.0.1:${bridge.port}/`);
+    const { page } = await stand.newPage();
+    await page.goto(`http://127.0.0.1:${stand.bridge.port}/`);
     await page.getByText('This panel is not paired yet.').waitFor();
     await picture(page, 'not-paired');
     await page.locator('sp-textfield input').fill('0000-0000');
@@ -262,40 +209,40 @@ describe.skipIf(executablePath === null)('in a browser', () => {
     await page.locator('sp-textfield input').fill(code);
     await page.locator('sp-button').click();
     await page.locator('.dot.connected').waitFor();
-    const { port } = bridge;
-    await bridge.end('SIGKILL');
+    const { port } = stand.bridge;
+    await stand.bridge.end('SIGKILL');
     await page.locator('.line').waitFor();
     await picture(page, 'lost');
-    bridge = await serve(install, '--port', String(port));
+    stand.bridge = await serve(install, '--port', String(port));
     await page.locator('.dot.connected').waitFor();
   });
 
   test('the page is the bridge’s own: under its own name only, loading and framed by nobody else', async () => {
-    const address = `http://127.0.0.1:${bridge.port}/`;
+    const address = `http://127.0.0.1:${stand.bridge.port}/`;
     const answer = await fetch(address);
     expect(answer.status).toBe(200);
     expect(answer.headers.get('content-security-policy')).toMatch(/default-src 'none'.*frame-ancestors 'none'/);
     expect(answer.headers.get('x-content-type-options')).toBe('nosniff');
-    expect(await answer.text()).not.toContain(bridge.token);
+    expect(await answer.text()).not.toContain(stand.bridge.token);
     for (const path of ['panel.js', 'index.html', '../package.json', 'panel.js/', 'v1/folder', 'v1/models']) {
       expect((await fetch(address + path)).status, path).toBe(path === 'panel.js' ? 200 : 401);
     }
   });
 
   test('the package for editors runs: a simulated Premiere, its clip painted and laid above itself', async () => {
-    const { page, errors } = await newPage();
+    const { page, errors } = await stand.newPage();
     // The page is the bridge's, so that the browser knows it for a local one; its script is the editor.
     const served: Record<string, string> = {
-      '/panel.js': editorScript(bridge.token, join(install.allowed, 'A003_C012.mov')),
+      '/panel.js': editorScript(stand.bridge.token, join(install.allowed, 'A003_C012.mov')),
       '/premiere.js': stripTypeScriptTypes(await text('test/hosts/premiere.ts')),
       '/stand-ins.js': stripTypeScriptTypes(await text('plugin/panel/stand-ins.ts')),
       // The ports of the product may be taken on this machine.
-      '/index.js': (await text('dist/premierepro/index.js')).replaceAll('41741', String(bridge.port)),
+      '/index.js': (await text('dist/premierepro/index.js')).replaceAll('41741', String(stand.bridge.port)),
     };
     for (const [path, body] of Object.entries(served)) {
       await page.route(`**${path}`, (route) => route.fulfill({ contentType: 'text/javascript', body }));
     }
-    await page.goto(`http://127.0.0.1:${bridge.port}/`);
+    await page.goto(`http://127.0.0.1:${stand.bridge.port}/`);
     await page.getByText('A003_C012.mov').waitFor();
     expect(await page.locator('.card').first().textContent()).toContain('12 frames');
     await picture(page, 'premiere');
