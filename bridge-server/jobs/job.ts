@@ -1,5 +1,6 @@
 import type { ShotStability } from '../measure/agreement.ts';
 import type { Frame, FrameRange } from '../media/frame.ts';
+import type { Advice } from '../propagate/advice.ts';
 import type { RenderRequest } from '../protocol/request.ts';
 import type { FrameScore } from '../shot/analyse.ts';
 import type { KeyChoice } from '../shot/keys.ts';
@@ -10,19 +11,6 @@ export type StageAccount = { readonly seconds: number; readonly computed: number
 
 /** Why a frame is a key; `explanation` is a sentence for the user. */
 export type JobKey = Omit<KeyChoice, 'reason'> & { readonly reason: KeyChoice['reason'] | 'given' | 'chosen' };
-
-/** A stretch [from, to) that the keys are expected to serve worst; `error` in 8-bit levels, highest at `peak`. */
-export type WorstStretch = FrameRange & { readonly peak: number; readonly error: number };
-
-/** Where the keys serve the frames between them badly, as far as their correspondences tell. Errors in 8-bit levels. */
-export type Advice = {
-  /** One a frame of the range; 0 at keys. */
-  readonly expectedErrors: readonly number[];
-  /** The worst first. */
-  readonly worst: readonly WorstStretch[];
-  /** Frames that would help most as keys, the best first; `error`: by how much, summed over the frames. */
-  readonly proposals: readonly { readonly frame: number; readonly error: number }[];
-};
 
 export type RenderResult = {
   /** The finished movie, or the folder of images. */

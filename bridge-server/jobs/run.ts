@@ -5,6 +5,7 @@ import type { Engine } from '../kernels/engine.ts';
 import { FrameWindow, openClip } from '../media/clip.ts';
 import type { Frame, FrameRange } from '../media/frame.ts';
 import type { Progress } from '../progress.ts';
+import { adviceOf } from '../propagate/advice.ts';
 import type { RenderRequest } from '../protocol/request.ts';
 import { analyse, type ShotAnalysis } from '../shot/analyse.ts';
 import { chooseKeys } from '../shot/keys.ts';
@@ -110,7 +111,7 @@ async function attempt(request: RenderRequest, tools: Tools): Promise<Omit<Rende
     tools.framesIn(
       stretches.map(({ span: { from, to }, results }) => ({ folder: relative(cache.root, results.path), from, to })),
     );
-    await paintBetween(work, pictures, stretches);
+    const expected = await paintBetween(work, pictures, stretches);
 
     const frames = clip.range.to - clip.range.from;
     const between = readerOf(stretches);
@@ -129,7 +130,7 @@ async function attempt(request: RenderRequest, tools: Tools): Promise<Omit<Rende
       cuts: analysis.cuts,
       scores: analysis.scores,
       stability,
-      advice: null,
+      advice: expected.length === 0 ? null : adviceOf(clip.range, expected),
       notes: [...clip.notes, ...left, ...(masks?.notes ?? []), ...(atelier?.notes ?? []), ...notes],
     };
   } finally {
