@@ -1,0 +1,423 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Device } from '../../../bridge-server/kernels/device.ts';
+import { Engine } from '../../../bridge-server/kernels/engine.ts';
+import type { Gpu } from '../../../bridge-server/propagate/gpu/gpu.ts';
+import { texture } from '../../shot/texture.ts';
+import { never } from '../run.ts';
+import { hasVulkan, openSoftware } from './card.ts';
+
+// Odd on purpose: nothing is a multiple of a group, of a word, or of a cell.
+const WIDTH = 101;
+const HEIGHT = 67;
+const PIXELS = WIDTH * HEIGHT;
+const SIZE = [WIDTH, HEIGHT] as const;
+
+type Values = Uint8Array | Uint16Array | Int16Array | Int32Array | Float32Array | Float64Array;
+
+/** What one run is: blocks by name, of which some are filled before, and the kernels to run on them, by address. */
+type Run = {
+  readonly given?: Record<string, Values>;
+  /** Bytes of what is there to be written. */
+  readonly room: Record<string, number>;
+  readonly kernels: (at: Record<string, number>) => readonly (readonly [string, ...number[]])[];
+  /** The blocks that are looked at in the end. */
+  readonly made: Record<string, (buffer: ArrayBuffer) => Values>;
+};
+
+async function runOn(device: Device, { given = {}, room, kernels, made }: Run): Promise<Record<string, Values>> {
+  const blocks = new Map([
+    ...Object.entries(given).map(([name, values]) => [name, device.alloc(values.byteLength)] as const),
+    ...Object.entries(room).map(([name, bytes]) => [name, device.alloc(bytes)] as const),
+  ]);
+  for (const [name, bytes] of Object.entries(room)) await device.write(blocks.get(name)!, new Uint8Array(bytes));
+  for (const [name, values] of Object.entries(given)) await device.write(blocks.get(name)!, values);
+  const at = Object.fromEntries([...blocks].map(([name, { pointer }]) => [name, pointer]));
+  for (const [kernel, ...args] of kernels(at)) await device.run(kernel, ...args);
+  const results: Record<string, Values> = {};
+  for (const [name, view] of Object.entries(made)) {
+    results[name] = view(await device.read(blocks.get(name)!, given[name]?.byteLength ?? room[name]!));
+  }
+  device.free(...blocks.values());
+  return results;
+}
+
+const u8 = (buffer: ArrayBuffer): Values => new Uint8Array(buffer);
+const u16 = (buffer: ArrayBuffer): Values => new Uint16Array(buffer);
+const i16 = (buffer: ArrayBuffer): Values => new Int16Array(buffer);
+const i32 = (buffer: ArrayBuffer): Values => new Int32Array(buffer);
+const f32 = (buffer: ArrayBuffer): Values => new Float32Array(buffer);
+const f64 = (buffer: ArrayBuffer): Values => new Float64Array(buffer);
+
+/** A frame of u16: a moving texture with a square that moves otherwise, and alpha where there are four channels. */
+function picture(shift: number, channels: 3 | 4): Uint16Array {
+  const fields = [texture(1), texture(2), texture(3), texture(4)];
+  const data = new Uint16Array(PIXELS * channels);
+  for (let p = 0; p < PIXELS; p++) {
+    const [x, y] = [p % WIDTH, Math.floor(p / WIDTH)];
+    const square = x > 30 + 4 * shift && x < 60 + 4 * shift && y > 20 && y < 50;
+    for (let c = 0; c < channels; c++) {
+      const level = square ? fields[c]!(300 + x - 4 * shift, y) : fields[c]!(x + shift * 0.7, y - shift * 0.4);
+      data[p * channels + c] = Math.max(0, Math.min(65535, Math.round(level * 257)));
+    }
+  }
+  return data;
+}
+
+const noise = (count: number, seed: number, scale: number): Float32Array =>
+  Float32Array.from({ length: count }, (_, i) => {
+    const h = Math.imul(Math.imul(i + 1, 0x9e3779b1) ^ seed, 0x85ebca6b);
+    return scale * (((h ^ (h >>> 13)) >>> 0) / 2 ** 31 - 1);
+  });
+
+describe.skipIf(!hasVulkan)(`the graphics card's kernels${hasVulkan ? '' : ' (skipped: no Vulkan)'}`, () => {
+  let engine: Engine;
+  let gpu: Gpu;
+  let card: Device;
+  /** Two frames, as guides and as lumas, and where the pixels of the first are in the second, roughly. */
+  let [guideA, guideB, lumaA, lumaB]: Uint8Array[] = [];
+  let map: Float32Array;
+
+  beforeAll(async () => {
+    engine = await Engine.start(2);
+    gpu = await openSoftware();
+    card = gpu.under(never);
+    const prepared = async (shift: number): Promise<Uint8Array[]> => {
+      const { guide, luma } = await runOn(engine, guideRun(picture(shift, 3), 3, null));
+      return [guide as Uint8Array, luma as Uint8Array];
+    };
+    [guideA, lumaA] = (await prepared(0)) as [Uint8Array, Uint8Array];
+    [guideB, lumaB] = (await prepared(2)) as [Uint8Array, Uint8Array];
+    map = (await runOn(engine, flowRun(0, 0)))['out'] as Float32Array;
+  });
+  afterAll(async () => {
+    gpu.close();
+    await engine.close();
+  });
+
+  /** Runs on both; gives for each thing made the values of the processor and those of the card. */
+  async function both(run: Run): Promise<(readonly [string, Values, Values])[]> {
+    const [mine, theirs] = [await runOn(engine, run), await runOn(card, run)];
+    return Object.keys(run.made).map((name) => [name, mine[name]!, theirs[name]!]);
+  }
+
+  async function expectSame(run: Run): Promise<void> {
+    for (const [name, mine, theirs] of await both(run)) {
+      const off = mine.findIndex((value, i) => value !== theirs[i]);
+      expect(off, `${name}: ${mine[off]} and ${theirs[off]}`).toBe(-1);
+      expect(mine.some((value) => value !== mine[0]), `${name} is all the same`).toBe(true);
+    }
+  }
+
+  /**
+   * The card divides, takes roots and fuses sums a little differently: values are `close`, relative to the larger of 1 and their size,
+   * but for a `share` of them, where a decision that hung by a hair fell the other way.
+   */
+  async function expectClose(run: Run, close: number, share = 0): Promise<void> {
+    for (const [name, mine, theirs] of await both(run)) {
+      let far = 0;
+      mine.forEach((value, i) => {
+        if (!(Math.abs(value - theirs[i]!) <= close * Math.max(1, Math.abs(value)))) far++;
+      });
+      expect(far / mine.length, `${name}: share of values that differ`).toBeLessThanOrEqual(share);
+      expect(mine.some((value) => value !== mine[0]), `${name} is all the same`).toBe(true);
+    }
+  }
+
+  const guideRun = (pixels: Uint16Array, channels: number, mask: Uint8Array | null): Run => ({
+    given: { pixels, ...(mask && { mask }) },
+    room: { scratch: 4 * PIXELS, guide: 4 * PIXELS, luma: PIXELS },
+    kernels: ({ pixels, mask, scratch, guide, luma }) => [
+      ['guide', pixels!, ...SIZE, channels, mask ?? 0, scratch! + 2 * PIXELS, scratch!, guide!],
+      ['luma', pixels!, ...SIZE, channels, luma!],
+      ...(mask === undefined ? [] : [['maskLuma', mask, ...SIZE, luma!] as const]),
+    ],
+    made: { guide: u8, luma: u8 },
+  });
+
+  const LEVELS = 3;
+  /** Flow from B to A; `finest` is the level that it ends at, `given` whether there is one to start from. */
+  const flowRun = (finest: number, given: 0 | 1): Run => ({
+    given: { a: lumaB!, b: lumaA!, given: noise(2 * PIXELS, 5, 4) },
+    room: { pa: 40000, pb: 40000, scratch: 64 * 16 * PIXELS, out: 8 * PIXELS },
+    kernels: ({ a, b, pa, pb, scratch, out, given: at }) => [
+      ['buildPyramid', a!, ...SIZE, LEVELS, pa!],
+      ['buildPyramid', b!, ...SIZE, LEVELS, pb!],
+      ['flow', pa!, pb!, ...SIZE, LEVELS, finest, finest, 4, 8, 3, finest === 0 ? 3 : 0, 5, given * at!, out!, scratch!],
+    ],
+    made: { out: f32 },
+  });
+
+  test.each([
+    [3, false],
+    [4, false],
+    [3, true],
+    [4, true],
+  ] as const)('guides and lumas of %i channels, masked: %s, are the same', async (channels, masked) => {
+    const mask = masked ? Uint8Array.from(noise(PIXELS, 3, 127), (value) => value + 128) : null;
+    await expectSame(guideRun(picture(1, channels), channels, mask));
+  });
+
+  test('premultiplied pictures, halved guides and pyramids are the same', async () => {
+    await expectSame({
+      given: { pixels: picture(1, 4), guide: guideA!, luma: lumaA! },
+      room: { out: 8 * PIXELS, half: 4 * 51 * 34, pyramid: 40000 },
+      kernels: ({ pixels, guide, luma, out, half, pyramid }) => [
+        ['premultiply', pixels!, ...SIZE, 4, out!],
+        ['guideHalf', guide!, ...SIZE, half!],
+        ['buildPyramid', luma!, ...SIZE, LEVELS, pyramid!],
+      ],
+      made: { out: u16, half: u8, pyramid: u8 },
+    });
+  });
+
+  test.each([
+    [0, 0],
+    [0, 1],
+    [1, 0],
+  ] as const)('flow that ends at level %i, with one given: %i, is close', async (finest, given) => {
+    // Relaxation spreads what a patch that stopped a step earlier does to its surroundings: a fiftieth of a pixel and less.
+    await expectClose(flowRun(finest, given), 0.02, 0.02);
+  });
+
+  const SCALE = 64;
+  test('maps carried along, their extents, packed, rounded, and unpacked, are close', async () => {
+    await expectClose(
+      {
+        given: { step: map, known: noise(2 * PIXELS, 7, 30) },
+        room: { out: 8 * PIXELS },
+        kernels: ({ step, known, out }) => [['mapAlong', step!, known!, ...SIZE, out!]],
+        made: { out: f32 },
+      },
+      1e-5,
+    );
+    await expectSame({
+      given: { map: noise(2 * PIXELS, 9, 400) },
+      room: { rows: 4 * HEIGHT, packed: 4 * PIXELS, unpacked: 8 * PIXELS },
+      kernels: ({ map, rows, packed, unpacked }) => [
+        ['mapExtent', map!, ...SIZE, rows!],
+        ['mapPack', map!, ...SIZE, SCALE, packed!],
+        ['mapUnpack', packed!, ...SIZE, SCALE, unpacked!],
+      ],
+      made: { map: f32, rows: f32, packed: u8, unpacked: f32 },
+    });
+  });
+
+  /** The map with a part of it astray. */
+  const astray = (): Float32Array => {
+    const vectors = Float32Array.from(map);
+    for (let p = 0; p < PIXELS; p++) if (p % WIDTH > 60) vectors[2 * p]! += 6;
+    return vectors;
+  };
+
+  test('maps borrow the same motions from their neighbours', async () => {
+    await expectClose(
+      {
+        given: { frame: guideB!, key: guideA!, map: astray() },
+        room: { out: 8 * PIXELS },
+        kernels: ({ frame, key, map, out }) => [['mapBorrow', frame!, key!, ...SIZE, map!, out!]],
+        made: { out: f32 },
+      },
+      1e-5,
+      0.001,
+    );
+  });
+
+  test('the better of two maps is the same', async () => {
+    await expectClose(
+      {
+        given: { frame: guideB!, key: guideA!, map: astray(), other: map },
+        room: { plane: 4 * PIXELS, between: 4 * PIXELS },
+        kernels: ({ frame, key, map, other, plane, between }) => [
+          ['mapBetter', frame!, key!, ...SIZE, map!, other!, plane!, between!],
+        ],
+        made: { map: f32 },
+      },
+      1e-5,
+      0.002,
+    );
+  });
+
+  test.each([1, 3])('maps refined in %i steps are close', async (steps) => {
+    await expectClose(
+      {
+        given: { frame: guideB!, key: guideA!, map: astray() },
+        room: { scratch: 8 * PIXELS + 16 * 4 * 51 * 34 + 2048 },
+        kernels: ({ frame, key, map, scratch }) => [['mapRefine', frame!, key!, ...SIZE, map!, steps, scratch!]],
+        made: { map: f32 },
+      },
+      1e-3,
+      0.002,
+    );
+  });
+
+  test('shares, residuals and their bands are close', async () => {
+    await expectClose(
+      {
+        given: { frame: guideB!, a: guideA!, mapA: map, b: guideB!, mapB: noise(2 * PIXELS, 4, 1) },
+        room: {
+          ...{ residual: 8 * PIXELS, samples: 8 * PIXELS, share: 4 * PIXELS, errorB: 4 * PIXELS, cross: 4 * PIXELS },
+          ...{ square: 4 * PIXELS, between: 4 * PIXELS, soft: 8 * PIXELS, coarse: 32 * 26 * 17, missed: 8 * PIXELS },
+          doubts: 4 * PIXELS,
+        },
+        kernels: (at) => {
+          const { frame, a, mapA, b, mapB, residual, samples, share, errorB, cross, square, between } = at;
+          return [
+            ['mix', frame!, a!, mapA!, b!, mapB!, ...SIZE, 0.3, residual!, samples!, share!, errorB!, cross!, square!, between!],
+            ['bands', residual!, ...SIZE, at['soft']!, samples!, at['coarse']!],
+            ['miss', frame!, a!, mapA!, ...SIZE, at['missed']!],
+            ['doubt', residual!, ...SIZE, at['doubts']!, between!],
+          ];
+        },
+        made: { share: f32, residual: i16, soft: i16, missed: i16, doubts: f32 },
+      },
+      // One step of the residual, an eighth of a level, is rounded the other way here and there.
+      1e-4,
+      0.002,
+    );
+  });
+
+  test('the sums that the relation is learned from are close', async () => {
+    const words = (seed: number): Int16Array => Int16Array.from(noise(4 * PIXELS, seed, 300));
+    await expectClose(
+      {
+        given: {
+          ...{ residual: words(1), soft: words(2), coarse: noise(4 * 26 * 17, 3, 100) },
+          ...{ painted: picture(0, 4), other: picture(1, 4), map },
+        },
+        room: { rows: 72 * 8 * 34 },
+        kernels: ({ residual, soft, coarse, painted, other, map, rows }) => [
+          ['relate', residual!, soft!, coarse!, painted!, other!, map!, ...SIZE, rows!],
+        ],
+        made: { rows: f64 },
+      },
+      // Sums of numbers of both signs: what is left of them is smaller than they are.
+      2e-3,
+    );
+  });
+
+  test.each([
+    [3, false, true],
+    [4, true, true],
+    [4, false, false],
+  ] as const)('frames of %i channels, filled: %s, of two keys: %s, are the same within a level', async (channels, filled, two) => {
+    await expectClose(
+      {
+        given: {
+          ...{ a: picture(0, 4), mapA: map, b: picture(2, 4), mapB: noise(2 * PIXELS, 4, 1) },
+          share: noise(PIXELS, 2, 1).map((value) => Math.max(0, Math.min(1, value + 0.5))),
+          residual: Int16Array.from(noise(4 * PIXELS, 6, 90)),
+          soft: Int16Array.from(noise(4 * PIXELS, 7, 90)),
+          coarse: noise(4 * 26 * 17, 8, 60),
+          relation: noise(36, 9, 40),
+          filled: noise(PIXELS, 10, 1).map((value) => Math.max(0, value)),
+          votes: picture(1, 4),
+        },
+        room: { out: 8 * PIXELS },
+        kernels: (at) => {
+          const { a, mapA, b, mapB, share, residual, soft, coarse, relation, votes, out } = at;
+          const other = two ? [b!, mapB!] : [0, 0];
+          const patches = filled ? at['filled']! : 0;
+          return [
+            [
+              ...(['compose', a!, mapA!, ...other, ...SIZE, share!, residual!, soft!, coarse!, relation!] as const),
+              ...[patches, votes!, channels, out!],
+            ],
+          ];
+        },
+        made: { out: u16 },
+      },
+      // Levels of 65535; straight colours under little alpha are far multiples of it.
+      1e-4,
+      channels === 4 ? 0.005 : 0,
+    );
+  });
+
+  /** A field for every other row of the left half: the place itself, moved. */
+  const field = (): Int32Array =>
+    Int32Array.from({ length: PIXELS }, (_, p) =>
+      p % WIDTH < 50 && p % WIDTH > 4 && Math.floor(p / WIDTH) % 2 === 1 && p > 5 * WIDTH && p < PIXELS - 6 * WIDTH
+        ? p + 2 + (p % 7 === 0 ? PIXELS : 0)
+        : -1,
+    );
+
+  test('votes are close', async () => {
+    const atlas = new Uint8Array([...guideA!, ...guideB!]);
+    await expectClose(
+      {
+        given: {
+          ...{ frame: guideB!, atlas, pictures: new Uint16Array([...picture(0, 4), ...picture(2, 4)]), field: field() },
+          errors: noise(PIXELS, 2, 200).map(Math.abs),
+          doubts: noise(PIXELS, 3, 3000).map(Math.abs),
+          residual: Int16Array.from(noise(4 * PIXELS, 4, 900)),
+        },
+        room: { filled: 4 * PIXELS, votes: 8 * PIXELS, misses: 8 * PIXELS, plane: 4 * PIXELS, between: 4 * PIXELS },
+        kernels: (at) => {
+          const { frame, atlas, pictures, field, errors, doubts, residual, filled, votes, misses, plane, between } = at;
+          return [
+            [
+              ...(['vote', frame!, atlas!, pictures!, ...SIZE, field!, errors!, doubts!, residual!, filled!] as const),
+              ...[votes!, misses!, plane!, between!],
+            ],
+          ];
+        },
+        made: { filled: f32, votes: u16, residual: i16 },
+      },
+      1e-3,
+      0.002,
+    );
+  });
+
+  test('patches are found in the same places', async () => {
+    const [w, h] = [51, 34];
+    const list = Int32Array.from({ length: 200 }, (_, i) => 8 * i + 7);
+    const halves = await runOn(engine, {
+      given: { a: guideA!, b: guideB! },
+      room: { a2: 4 * w * h, b2: 4 * w * h },
+      kernels: ({ a, b, a2, b2 }) => [
+        ['guideHalf', a!, ...SIZE, a2!],
+        ['guideHalf', b!, ...SIZE, b2!],
+      ],
+      made: { a2: u8, b2: u8 },
+    });
+    const atlas = new Uint8Array([...halves['a2']!, ...halves['a2']!.map((value) => 255 - value)]);
+    const whole = new Uint8Array([...guideA!, ...guideA!.map((value) => 255 - value)]);
+    const known = await runOn(engine, {
+      given: { atlas },
+      room: { sums: 8 * w * h },
+      kernels: ({ atlas, sums }) => [
+        ['patchSums', atlas!, w, h, sums!],
+        ['patchSums', atlas! + 4 * w * h, w, h, sums! + 4 * w * h],
+      ],
+      made: { sums: i32 },
+    });
+    const sums = known['sums'] as Int32Array;
+    const places = Int32Array.from(sums.keys()).filter((place) => sums[place]! >= 0);
+    places.sort((a, b) => sums[a]! - sums[b]! || a - b);
+    const sorted = places.map((place) => sums[place]!);
+    const finer = Int32Array.from(list, (p) => 2 * Math.floor(p / w) * WIDTH + 2 * (p % w));
+    await expectSame({
+      given: {
+        ...{ frame: halves['b2']!, atlas, list, places, sorted, field: new Int32Array(w * h).fill(-1), finer },
+        ...{ large: guideB!, whole, wholeField: new Int32Array(PIXELS).fill(-1) },
+      },
+      room: { mySums: 4 * w * h, taken: 8 * w * h, errors: 4 * list.length, finerErrors: 4 * list.length, scratch: 4096 },
+      kernels: (at) => {
+        const { frame, list: listed, places: all, sorted: inOrder, taken, field, errors, scratch } = at;
+        const asked = [listed!, list.length] as const;
+        const search = [frame!, at['atlas']!, w, h, ...asked, all!, inOrder!, places.length] as const;
+        return [
+          ['patchSums', frame!, w, h, at['mySums']!],
+          ['nnfSearch', ...search, 0, field!, scratch!],
+          ['nnfCount', ...asked, field!, taken!],
+          ['nnfSearch', ...search, taken!, field!, scratch!],
+          ['nnfRefine', frame!, at['atlas']!, w, h, 2, ...asked, 0, 2, field!, errors!, scratch!],
+          [
+            ...(['nnfRefine', at['large']!, at['whole']!, ...SIZE, 2, at['finer']!, list.length, field!, 2] as const),
+            ...[at['wholeField']!, at['finerErrors']!, scratch!],
+          ],
+        ];
+      },
+      made: { mySums: i32, taken: i32, field: i32, errors: i32, wholeField: i32, finerErrors: i32 },
+    });
+  });
+});
