@@ -133,6 +133,18 @@ const WORDS = {
     sentence: `There is no finished key at frame ${frame} yet.`,
     remedy: 'Wait until the job has painted its keys.',
   }),
+  'frame-outside': ({ frame, from, to }: { frame: number; from: number; to: number }) => ({
+    sentence: `There is no frame ${frame}: the frames are ${from} to ${to - 1}.`,
+    remedy: 'Ask for one of those.',
+  }),
+  'frame-missing': ({ frame }: { frame: number }) => ({
+    sentence: `Nothing is made of frame ${frame} yet.`,
+    remedy: 'Wait until the job has come to it.',
+  }),
+  'report-missing': ({ id }: { id: string }) => ({
+    sentence: `Job ${id} is not done, so that there is nothing to report.`,
+    remedy: 'Wait until it is.',
+  }),
   'port-taken': ({ ports }: { ports: string }) => ({
     sentence: `Another program uses port ${ports}.`,
     remedy: 'End that program, then start the bridge again.',

@@ -44,9 +44,10 @@ export async function serve({ port, allow, open }: ServeOptions): Promise<void> 
   surviveFaults();
   const jobs = Jobs.open(places);
   const models = new ModelStore(places.data);
+  let desk: Desk | null = null;
   try {
     const closed = await Promise.all([places.config, places.data].map((folder) => realpath(folder)));
-    const desk = new Desk(jobs, places.config, closed, models);
+    desk = new Desk(jobs, places.config, closed, models);
     const bridge = await openBridge({ version: VERSION, token, desk, ports: port === null ? BRIDGE_PORTS : [port] });
     const end = endAsked();
     await leaveNote(places.config, bridge.port);
@@ -55,6 +56,7 @@ export async function serve({ port, allow, open }: ServeOptions): Promise<void> 
     await end;
     await bridge.close();
   } finally {
+    await desk?.close();
     await jobs.close();
     models.close();
     await removeNote(places.config);

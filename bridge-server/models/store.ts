@@ -107,7 +107,11 @@ export class ModelStore {
    */
   async add(source: string, adding: Adding): Promise<string> {
     const there = await stat(source).catch(() => null);
-    if (there) return this.#register(await realpath(source), there.isDirectory(), adding);
+    return there ? this.register(await realpath(source), adding) : this.fetch(source, adding);
+  }
+
+  /** The same, of what is not on this machine. */
+  async fetch(source: string, adding: Adding): Promise<string> {
     const listed = CATALOGUE.find(({ name }) => name === source.toLowerCase());
     const [, repository = null, file = null] = listed
       ? [null, listed.repository, listed.file]
@@ -130,8 +134,9 @@ export class ModelStore {
       : this.#downloadFolder(repository, choice.files, adding);
   }
 
-  async #register(path: string, isFolder: boolean, { sha256, signal }: Adding): Promise<string> {
-    if (isFolder) {
+  /** The same, of a real path. */
+  async register(path: string, { sha256, signal }: Pick<Adding, 'sha256' | 'signal'>): Promise<string> {
+    if ((await stat(path)).isDirectory()) {
       refuseSum(sha256);
       this.#registry.keep({ path, kind: 'folder', url: null });
       return path;

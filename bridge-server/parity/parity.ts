@@ -11,6 +11,7 @@ import { taesd, tinySd15, tinySdxl } from './networks.ts';
 import { endToEnd, sdxlTextToImage, vaeTiling } from './pipelines.ts';
 import { schedulers } from './schedulers.ts';
 import { clipTokenizer } from './tokens.ts';
+import { loraTraining } from './training.ts';
 
 export type ParityResult = Difference & {
   readonly id: string;
@@ -40,6 +41,7 @@ const FOLDERS: Readonly<Record<string, (folder: string, runtime: Runtime) => Pro
   'clip-tokenizer': (folder) => all(clipTokenizer(folder)),
   'key-maps': (folder) => all(Promise.resolve(keyMaps(folder))),
   schedulers: (folder) => all(schedulers(folder)),
+  'lora-training': (folder, runtime) => all(loraTraining(folder, runtime)),
   'tiny-sd15': (folder) => all(tinySd15(folder)),
   'tiny-sdxl': async (folder, runtime) =>
     all(

@@ -335,7 +335,7 @@ function maskOf({ shape, data }: { shape: readonly number[]; data: Uint8Array })
 }
 
 /** Computes once what several cases look at. */
-function once<T>(compute: (signal: AbortSignal) => Promise<T>): (signal: AbortSignal) => Promise<T> {
+export function once<T>(compute: (signal: AbortSignal) => Promise<T>): (signal: AbortSignal) => Promise<T> {
   let result: Promise<T> | null = null;
   return (signal) => (result ??= compute(signal));
 }

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { CONTROL_KINDS } from '../control/kinds.ts';
 import { KIND_NAMES, type Kind } from '../weights/kind-names.ts';
 import { controlMapSchema } from './control-map.ts';
-import { plannedKeysSchema, rationalSchema, sourceSchema } from './request.ts';
+import { areaSchema, plannedKeysSchema, rationalSchema, sourceSchema } from './request.ts';
 
 /** What the bridge answers over HTTP. Every request carries `Authorization: Bearer <token>`; a refusal is a `failureSchema`. */
 export const healthSchema = z.object({
@@ -80,7 +80,14 @@ export const sourceFactsSchema = z.object({
 });
 
 /** POST /v1/control, answered by a JPEG: what a ControlNet would be shown of a frame. */
-export const controlQuestionSchema = z.strictObject({ source: sourceSchema, frame, map: controlMapSchema, width });
+export const controlQuestionSchema = z.strictObject({
+  source: sourceSchema,
+  frame,
+  map: controlMapSchema,
+  /** Pixels that the look works at; null: what SD 1.5 was trained on. Without it as with null. */
+  area: areaSchema.nullable().default(null),
+  width,
+});
 
 /** POST /v1/keys: which keys a request with these would choose. */
 export const keysQuestionSchema = z.strictObject({ source: sourceSchema, keys: plannedKeysSchema });
@@ -113,6 +120,8 @@ export const folderSchema = z.object({
 export type ModelsView = z.infer<typeof modelsSchema>;
 export type InstalledModel = z.infer<typeof modelsSchema>['models'][number];
 export type OfferedModel = z.infer<typeof modelsSchema>['offered'][number];
+export type FrameQuestion = z.infer<typeof frameQuestionSchema>;
+export type ControlQuestion = z.infer<typeof controlQuestionSchema>;
 export type KeysAnswer = z.infer<typeof keysAnswerSchema>;
 export type SourceFacts = z.infer<typeof sourceFactsSchema>;
 export type FolderView = z.infer<typeof folderSchema>;

@@ -94,6 +94,12 @@ const detailSchema = z.strictObject({
   feather: z.int().min(0).max(512),
 });
 
+/** Pixels, width times height. */
+export const areaSchema = z
+  .int()
+  .min(64 * 64)
+  .max(4096 * 4096);
+
 /** Stable Diffusion, from model files that lie where they lie: a .safetensors file, or a folder as diffusers lays them out. */
 const diffusionSchema = z.strictObject({
   kind: z.literal('diffusion'),
@@ -124,11 +130,7 @@ const diffusionSchema = z.strictObject({
   /** 1: as the model was trained; 2: a layer of the text encoder earlier. */
   clipSkip: z.int().min(1).max(12),
   /** Pixels (width times height) that are worked at; null: as many as the model was trained on. */
-  area: z
-    .int()
-    .min(64 * 64)
-    .max(4096 * 4096)
-    .nullable(),
+  area: areaSchema.nullable(),
   /** Painted once more, so many times as wide and high. */
   secondPass: z.strictObject({ scale: z.number().gt(1).max(4), strength }).nullable(),
   /** Added to the U-Net and the text encoders, each at a scale of its own: 1 is as trained, negative turns it around. */

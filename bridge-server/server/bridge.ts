@@ -70,6 +70,7 @@ export async function openBridge({ version, token, desk, ports, limits = LIMITS 
   const forget = desk.onChange({
     job: (job) => sessions.forEach((session) => session.jobChanged(job)),
     preview: (preview) => sessions.forEach((session) => session.previewed(preview)),
+    adding: (adding) => sessions.forEach((session) => session.addingChanged(adding)),
   });
 
   return {

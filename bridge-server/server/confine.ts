@@ -35,14 +35,17 @@ export async function confine(request: RenderRequest, bounds: Bounds): Promise<R
 /** The same, of what the request reads. */
 export async function confineInputs(request: RenderRequest, bounds: Bounds): Promise<RenderRequest> {
   const { source, keys, look, mask } = request;
-  const input = (path: string): Promise<string> => confineInput(path, bounds);
   return {
     ...request,
-    source: { ...source, path: await input(source.path) },
+    source: await confineSource(source, bounds),
     keys: await confineKeys(keys, bounds),
     look: look.kind === 'diffusion' ? await confineLook(look, bounds) : look,
     mask: mask && (await confineMask(mask, bounds)),
   };
+}
+
+export async function confineSource(source: RenderRequest['source'], bounds: Bounds): Promise<RenderRequest['source']> {
+  return { ...source, path: await confineInput(source.path, bounds) };
 }
 
 async function confineKeys(keys: RenderRequest['keys'], bounds: Bounds): Promise<RenderRequest['keys']> {
@@ -80,7 +83,8 @@ async function confineLook(look: DiffusionLook, bounds: Bounds): Promise<Diffusi
 
 const VERSION = '{version}';
 
-async function confineInput(path: string, bounds: Bounds): Promise<string> {
+/** One path that is read, with all that links in it point to. */
+export async function confineInput(path: string, bounds: Bounds): Promise<string> {
   const real = await confinePath(path, bounds);
   await confineLinks(real, () => true, bounds);
   return real;
@@ -89,7 +93,7 @@ async function confineInput(path: string, bounds: Bounds): Promise<string> {
 const confineMask = async (mask: MaskRequest, bounds: Bounds): Promise<MaskRequest> =>
   mask.kind === 'images' ? { ...mask, folder: await confineInput(mask.folder, bounds) } : mask;
 
-async function confineMap(map: ControlMap, bounds: Bounds): Promise<ControlMap> {
+export async function confineMap(map: ControlMap, bounds: Bounds): Promise<ControlMap> {
   if (map.kind === 'images') return { ...map, folder: await confineInput(map.folder, bounds) };
   return map.kind === 'annotator' ? { ...map, file: await confineModel(map.file, bounds) } : map;
 }
@@ -171,7 +175,8 @@ async function confineLinks(folder: string, concerns: (name: string) => boolean,
   }
 }
 
-const within = ({ roots, closed }: Bounds, real: string): boolean =>
+/** Of a real path. */
+export const within = ({ roots, closed }: Bounds, real: string): boolean =>
   roots.some((root) => contains(root, real)) && !closed.some((folder) => contains(folder, real));
 
 /** Both real paths. A folder contains itself. */

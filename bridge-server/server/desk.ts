@@ -1,27 +1,43 @@
 import { Failure } from '../errors.ts';
 import type { JobEvent, JobRecord, JobState, PreviewEvent } from '../jobs/job.ts';
 import type { Jobs } from '../jobs/queue.ts';
-import { kindOfNet } from '../control/kinds.ts';
-import { usualSampling } from '../diffusion/usual-sampling.ts';
+import { outputPath, versioned } from '../jobs/version.ts';
 import { encodeJpeg } from '../media/image.ts';
 import { withNamedLoras } from '../models/prompt-loras.ts';
-import { CATALOGUE } from '../models/catalogue.ts';
-import { HUB } from '../models/hub.ts';
-import type { ModelStore, StoredModel } from '../models/store.ts';
-import type { FolderView, ModelsView } from '../protocol/http.ts';
-import type { JobView } from '../protocol/job.ts';
-import type { PreviewView } from '../protocol/messages.ts';
-import type { RenderRequest } from '../protocol/request.ts';
-import { FAMILY_NAMES } from '../weights/family.ts';
+import type { ModelStore } from '../models/store.ts';
+import type {
+  ControlQuestion,
+  FolderView,
+  FrameQuestion,
+  KeysAnswer,
+  ModelsView,
+  SourceFacts,
+} from '../protocol/http.ts';
+import type { JobView, ReportView } from '../protocol/job.ts';
+import type { AddingView, PreviewView } from '../protocol/messages.ts';
+import type { PlannedKeys, RenderRequest } from '../protocol/request.ts';
 import { browse } from './browse.ts';
-import { confine, confineInputs, type Bounds } from './confine.ts';
+import { type Bounds, confine, confineInput, confineInputs, confineMap, confineSource } from './confine.ts';
+import { ControlView } from './control-view.ts';
+import { Gallery } from './gallery.ts';
+import { KeyPlans } from './key-plans.ts';
+import { OpenClips } from './open-clips.ts';
 import { allowedRoots } from './roots.ts';
+import { Shelf } from './shelf.ts';
+import { SideEngine } from './side-engine.ts';
 
 /** What comes while a picture is painted is a pixel for each cell of its latent: hardly ever more. */
 const PREVIEW_WIDTH = 256;
 
-/** The models that the user keeps. */
-type Models = Pick<ModelStore, 'list' | 'paths' | 'find'>;
+type Source = RenderRequest['source'];
+
+/** What clients are told unasked. */
+export type Listeners = {
+  readonly job: (job: JobView) => void;
+  /** Only for jobs that run in this process. */
+  readonly preview: (preview: PreviewView) => void;
+  readonly adding: (adding: AddingView) => void;
+};
 
 /**
  * The jobs as clients may use them: in the form that goes over the wire, and within the folders that the user allowed. The jobs
@@ -31,16 +47,36 @@ export class Desk {
   readonly #jobs: Jobs;
   readonly #configFolder: string;
   readonly #closed: readonly string[];
-  readonly #models: Models | null;
+  readonly #models: ModelStore;
+  readonly #shelf: Shelf;
+  readonly #clips = new OpenClips();
+  readonly #side = new SideEngine();
+  readonly #gallery: Gallery;
+  readonly #controls: ControlView;
+  readonly #keyPlans: KeyPlans;
   #lastPreview: Promise<unknown> = Promise.resolve();
 
   /** `closed`: real paths that no job of a client may touch, except to read one of the `models` that the user keeps. */
-  constructor(jobs: Jobs, configFolder: string, closed: readonly string[], models: Models | null = null) {
+  constructor(jobs: Jobs, configFolder: string, closed: readonly string[], models: ModelStore) {
     this.#jobs = jobs;
     this.#configFolder = configFolder;
     this.#closed = closed;
     this.#models = models;
+    this.#shelf = new Shelf(models, () => jobs.isOffline());
+    this.#gallery = new Gallery(jobs, this.#clips);
+    this.#controls = new ControlView(this.#clips, this.#side);
+    this.#keyPlans = new KeyPlans(jobs, this.#clips, this.#side);
   }
+
+  /** Ends what is computed beside the jobs. Jobs and models are the caller's to close. */
+  async close(): Promise<void> {
+    this.#shelf.close();
+    await this.#keyPlans.close();
+    await this.#side.close();
+    await this.#clips.close();
+  }
+
+  // Jobs
 
   async submit(request: RenderRequest, key: string): Promise<JobView> {
     const confined = await this.#confined(await this.#named(request));
@@ -72,8 +108,26 @@ export class Desk {
     return view(this.#jobs.resume(id));
   }
 
-  /** `preview` comes only for jobs that run in this process. Returns what ends it. */
-  onChange(listeners: { job: (job: JobView) => void; preview: (preview: PreviewView) => void }): () => void {
+  /** Failures: job-unknown, report-missing. */
+  report(id: string): ReportView {
+    const { state } = this.#jobs.get(id);
+    if (state.state !== 'done') throw new Failure('report-missing', { id });
+    const { range, advice, stability } = state.result;
+    const { expectedErrors, worst, proposals } = advice ?? { expectedErrors: [], worst: [], proposals: [] };
+    return {
+      ...range,
+      expectedErrors: [...expectedErrors],
+      ...{ worst: [...worst], proposals: [...proposals] },
+      stability: stability.map(({ from, to, keys, frames }) => ({
+        ...{ from, to },
+        keys: { ...keys, series: [...keys.series] },
+        frames: { ...frames, series: [...frames.series] },
+      })),
+    };
+  }
+
+  /** Returns what ends it. */
+  onChange(listeners: Listeners): () => void {
     const onJob = ({ job }: JobEvent): void => listeners.job(view(job));
     const onPreview = ({ job, frame, picture }: PreviewEvent): void => {
       void encodeJpeg(picture, { width: PREVIEW_WIDTH }).then((jpeg) =>
@@ -81,10 +135,16 @@ export class Desk {
       );
     };
     this.#jobs.events.on('job', onJob).on('preview', onPreview);
-    return () => this.#jobs.events.off('job', onJob).off('preview', onPreview);
+    this.#shelf.events.on('adding', listeners.adding);
+    return () => {
+      this.#jobs.events.off('job', onJob).off('preview', onPreview);
+      this.#shelf.events.off('adding', listeners.adding);
+    };
   }
 
-  /** A repainted key as a JPEG of at most that width. One is made at a time: a whole picture is in memory for each. */
+  // Pictures, each a JPEG of at most that width
+
+  /** A repainted key. One is made at a time: a whole picture is in memory for each. */
   preview(id: string, frame: number, width: number, signal: AbortSignal): Promise<Uint8Array> {
     const preview = this.#lastPreview.then(async () => {
       signal.throwIfAborted();
@@ -97,55 +157,84 @@ export class Desk {
     return preview;
   }
 
+  /** A frame of a job's source, or of what became of it: see Gallery. */
+  async jobFrame(
+    id: string,
+    frame: number,
+    { of, width }: { of: 'source' | 'result'; width: number },
+    signal: AbortSignal,
+  ): Promise<Uint8Array> {
+    const job = this.#jobs.get(id);
+    const source = await this.#source(job.request.source);
+    if (of === 'source') return this.#gallery.ofSource(source, frame, width, signal);
+    await confineInput(outputPath(versioned(job)), await this.#bounds());
+    return this.#gallery.ofResult(job, frame, width, signal);
+  }
+
+  async frame({ source, frame, width }: FrameQuestion, signal: AbortSignal): Promise<Uint8Array> {
+    return this.#gallery.ofSource(await this.#source(source), frame, width, signal);
+  }
+
+  async controlMap(asked: ControlQuestion, signal: AbortSignal): Promise<Uint8Array> {
+    const map = await confineMap(asked.map, await this.#bounds());
+    return this.#controls.ofFrame({ ...asked, source: await this.#source(asked.source), map }, signal);
+  }
+
+  // Sources
+
+  async sourceFacts(asked: Source): Promise<SourceFacts> {
+    const { clip } = await this.#clips.get(await this.#source(asked));
+    const { range, width, height, rate, notes } = clip;
+    return { ...range, width, height, rate, notes: [...notes] };
+  }
+
+  async keys(source: Source, keys: PlannedKeys, signal: AbortSignal): Promise<KeysAnswer> {
+    return this.#keyPlans.ask(await this.#source(source), keys, signal);
+  }
+
   /** What may be painted in a folder; null: the allowed folders. Failures: path-outside-roots. */
   async folder(path: string | null): Promise<FolderView> {
     return await browse(path, await this.#bounds());
   }
 
-  /** What the user keeps that can be used, and what can be fetched. */
-  async models(): Promise<ModelsView> {
-    const models = (await this.#models?.list()) ?? [];
-    return { models: models.flatMap(modelView), offered: OFFERED };
+  // Models
+
+  models(): Promise<ModelsView> {
+    return this.#shelf.list();
+  }
+
+  /** See Shelf. */
+  async addModel(from: string): Promise<{ id: string }> {
+    return { id: await this.#shelf.add(from, await this.#bounds()) };
+  }
+
+  adding(): readonly AddingView[] {
+    return this.#shelf.adding();
   }
 
   /** With the LoRAs that its prompt names. */
   async #named(request: RenderRequest): Promise<RenderRequest> {
-    const [{ look }, models] = [request, this.#models];
-    if (look.kind !== 'diffusion' || !models) return request;
-    return { ...request, look: await withNamedLoras(look, async (name) => (await models.find(name)).path) };
+    const { look } = request;
+    if (look.kind !== 'diffusion') return request;
+    return { ...request, look: await withNamedLoras(look, async (name) => (await this.#models.find(name)).path) };
   }
 
   async #confined(request: RenderRequest): Promise<RenderRequest> {
     return await confine(request, await this.#bounds());
   }
 
+  async #source(source: Source): Promise<Source> {
+    return await confineSource(source, await this.#bounds());
+  }
+
   async #bounds(): Promise<Bounds> {
     return {
       roots: await allowedRoots(this.#configFolder),
       closed: this.#closed,
-      models: () => this.#models?.paths() ?? Promise.resolve([]),
+      models: () => this.#models.paths(),
     };
   }
 }
-
-function modelView({ path, name, bytes, identity }: StoredModel): ModelsView['models'] {
-  if (!identity) return [];
-  const { kind, variant } = identity;
-  return [
-    {
-      ...{ path, name, kind, bytes },
-      family: identity.family && FAMILY_NAMES[identity.family],
-      ...(kind === 'checkpoint' ? usualSampling(variant) : { steps: null, guidance: null }),
-      control: kind === 'controlnet' ? kindOfNet(name) : null,
-    },
-  ];
-}
-
-const OFFERED: ModelsView['offered'] = CATALOGUE.map(({ name, what, kind, family, bytes, repository }) => ({
-  ...{ name, what, kind, bytes },
-  family: FAMILY_NAMES[family],
-  source: `${HUB}/${repository}`,
-}));
 
 function view({ id, createdAt, request, version, state, place }: JobRecord): JobView {
   return { id, createdAt, request, version, state: stateView(state), place };

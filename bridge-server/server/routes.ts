@@ -1,14 +1,26 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { z } from 'zod';
 import { Failure, type ErrorCode } from '../errors.ts';
-import type { Health } from '../protocol/http.ts';
+import {
+  addModelSchema,
+  controlQuestionSchema,
+  frameQuestionSchema,
+  type Health,
+  keysQuestionSchema,
+  sourceQuestionSchema,
+} from '../protocol/http.ts';
 import { PROTOCOL_VERSION } from '../protocol/wire.ts';
 import { guardSource, guardToken, headers } from './guard.ts';
 import { inWords } from './in-words.ts';
 import { pageFile, sendPage } from './page.ts';
 import type { Office } from './session.ts';
 
-type Answer = { readonly type: 'application/json' | 'image/jpeg'; readonly bytes: Uint8Array };
+type Answer = {
+  readonly type: 'application/json' | 'image/jpeg';
+  readonly bytes: Uint8Array;
+  /** 200 without it. */
+  readonly status?: number;
+};
 type Call = {
   readonly office: Office;
   /** What the path's groups matched. */
@@ -21,12 +33,19 @@ type Call = {
 export type Route = {
   readonly method: 'GET' | 'POST';
   readonly path: RegExp;
-  /** A path that this route takes, for those who try all routes. */
+  /** A path that this route takes, and of a POST a body, for those who try all routes. */
   readonly example: string;
+  readonly body?: object;
   readonly answer: (call: Call) => Promise<Answer> | Answer;
 };
 
 const previewQuery = z.strictObject({ width: z.coerce.number().int().min(16).max(1024).default(320) });
+const frameQuery = z.strictObject({
+  of: z.enum(['source', 'result']),
+  width: z.coerce.number().int().min(16).max(2048).default(640),
+});
+
+const NOWHERE = { path: '/nowhere', from: 0, to: null, rate: null, alpha: 'straight' } as const;
 
 const folderQuery = z.strictObject({ path: z.string().min(1).max(4096).optional() });
 
@@ -45,7 +64,57 @@ export const ROUTES: readonly Route[] = [
     example: '/v1/jobs/none/keys/0.jpg',
     answer: async ({ office: { desk }, named, query, signal }) => {
       const { width } = parsed(previewQuery, Object.fromEntries(query));
-      return { type: 'image/jpeg', bytes: await desk.preview(named.job ?? '', Number(named.frame), width, signal) };
+      return jpeg(await desk.preview(named.job ?? '', Number(named.frame), width, signal));
+    },
+  },
+  {
+    method: 'GET',
+    path: /^\/v1\/jobs\/(?<job>[\w-]{1,64})\/frames\/(?<frame>\d{1,9})\.jpg$/,
+    example: '/v1/jobs/none/frames/0.jpg?of=result',
+    answer: async ({ office: { desk }, named, query, signal }) => {
+      const asked = parsed(frameQuery, Object.fromEntries(query));
+      return jpeg(await desk.jobFrame(named.job ?? '', Number(named.frame), asked, signal));
+    },
+  },
+  {
+    method: 'GET',
+    path: /^\/v1\/jobs\/(?<job>[\w-]{1,64})\/report$/,
+    example: '/v1/jobs/none/report',
+    answer: ({ office: { desk }, named }) => json(desk.report(named.job ?? '')),
+  },
+  {
+    method: 'POST',
+    path: /^\/v1\/source$/,
+    example: '/v1/source',
+    body: { source: NOWHERE },
+    answer: async ({ office: { desk }, body }) =>
+      json(await desk.sourceFacts(parsed(sourceQuestionSchema, body).source)),
+  },
+  {
+    method: 'POST',
+    path: /^\/v1\/frame$/,
+    example: '/v1/frame',
+    body: { source: NOWHERE, frame: 0, width: 320 },
+    answer: async ({ office: { desk }, body, signal }) =>
+      jpeg(await desk.frame(parsed(frameQuestionSchema, body), signal)),
+  },
+  {
+    method: 'POST',
+    path: /^\/v1\/control$/,
+    example: '/v1/control',
+    body: { source: NOWHERE, frame: 0, map: { kind: 'luminance' }, width: 320 },
+    answer: async ({ office: { desk }, body, signal }) =>
+      jpeg(await desk.controlMap(parsed(controlQuestionSchema, body), signal)),
+  },
+  {
+    method: 'POST',
+    path: /^\/v1\/keys$/,
+    example: '/v1/keys',
+    body: { source: NOWHERE, keys: { kind: 'auto', budget: null } },
+    answer: async ({ office: { desk }, body, signal }) => {
+      const { source, keys } = parsed(keysQuestionSchema, body);
+      const answer = await desk.keys(source, keys, signal);
+      return { ...json(answer), status: 'analysing' in answer ? 202 : 200 };
     },
   },
   {
@@ -53,6 +122,13 @@ export const ROUTES: readonly Route[] = [
     path: /^\/v1\/models$/,
     example: '/v1/models',
     answer: async ({ office: { desk } }) => json(await desk.models()),
+  },
+  {
+    method: 'POST',
+    path: /^\/v1\/models$/,
+    example: '/v1/models',
+    body: { from: '/nowhere' },
+    answer: async ({ office: { desk }, body }) => json(await desk.addModel(parsed(addModelSchema, body).from)),
   },
   {
     method: 'GET',
@@ -67,6 +143,7 @@ export const ROUTES: readonly Route[] = [
     method: 'POST',
     path: /^\/v1\/pairing$/,
     example: '/v1/pairing',
+    body: {},
     answer: ({ office: { pairing }, body }) => {
       parsed(z.strictObject({}), body);
       return json(pairing.offer());
@@ -91,7 +168,7 @@ export async function serve(
     const { route, named } = findRoute(request.method ?? '', url.path);
     const body = route.method === 'POST' ? await readJson(request, office.limits.bodyBytes) : refuseBody(request);
     const answer = await route.answer({ office, named, query: url.query, body, signal: gone.signal });
-    response.writeHead(200, {
+    response.writeHead(answer.status ?? 200, {
       ...SECURITY_HEADERS,
       'content-type': answer.type,
       'content-length': answer.bytes.length,
@@ -177,6 +254,10 @@ const STATUS: Partial<Record<ErrorCode, number>> = {
   'route-unknown': 404,
   'job-unknown': 404,
   'preview-missing': 404,
+  'frame-outside': 404,
+  'frame-missing': 404,
+  'report-missing': 404,
+  'too-many-messages': 429,
   'method-refused': 405,
   'body-too-large': 413,
   'body-not-json': 415,
@@ -203,6 +284,8 @@ export function refusal(error: unknown): { status: number; headers: Record<strin
     body,
   };
 }
+
+const jpeg = (bytes: Uint8Array): Answer => ({ type: 'image/jpeg', bytes });
 
 function json(value: unknown): Answer {
   return { type: 'application/json', bytes: Buffer.from(JSON.stringify(value)) };

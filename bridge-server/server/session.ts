@@ -1,7 +1,13 @@
 import { z } from 'zod';
 import { Failure } from '../errors.ts';
 import type { JobView } from '../protocol/job.ts';
-import { clientMessageSchema, type BridgeMessage, type ClientMessage, type PreviewView } from '../protocol/messages.ts';
+import {
+  clientMessageSchema,
+  type AddingView,
+  type BridgeMessage,
+  type ClientMessage,
+  type PreviewView,
+} from '../protocol/messages.ts';
 import { PROTOCOL_VERSION, type CloseReason } from '../protocol/wire.ts';
 import { Bucket } from './bucket.ts';
 import type { Desk } from './desk.ts';
@@ -68,6 +74,10 @@ export class Session {
     if (this.#subscribed) this.#outbox.put(`preview ${preview.job}`, { type: 'preview', ...preview });
   }
 
+  addingChanged(adding: AddingView): void {
+    if (this.#subscribed) this.#outbox.put(`adding ${adding.id}`, { type: 'adding', ...adding });
+  }
+
   #receive(text: string): void {
     const { message, problem, to } = readMessage(text);
     if (this.#stranger) this.#meet(message);
@@ -123,6 +133,8 @@ export class Session {
           return { type: 'accepted', to, job: await desk.resume(question.job) };
         case 'subscribe':
           this.#subscribed = true;
+          // Whoever comes while something is added hears of it at once.
+          desk.adding().forEach((adding) => this.addingChanged(adding));
           return { type: 'subscribed', to };
       }
     } catch (error) {

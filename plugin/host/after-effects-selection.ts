@@ -153,7 +153,7 @@ function markersOf(
 /** The frame of the shot's source at the playhead of its composition. */
 export function readPlayhead(app: Application, { source }: Shot, spot: AfterEffectsSpot): number | null {
   const comp = app.project?.itemByID(spot.comp) ?? null;
-  const layer = isComposition(comp) && app.project ? findLayer(app.project, comp, spot) : null;
+  const layer = isComposition(comp) ? findLayer(comp, spot) : null;
   if (!isComposition(comp) || !layer) return null;
   const [start, end] = visibleFrames(comp, layer);
   const now = Math.round(comp.time / comp.frameDuration);

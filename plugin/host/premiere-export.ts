@@ -1,11 +1,12 @@
 import type { Action, premierepro, Project, Sequence, TickTime } from '@adobe/premierepro';
 import type { Lent, Preparing, Preset, Shot } from './host.ts';
-import { clipAt, findClip, readLying, trackName, type Lying } from './premiere-clips.ts';
+import { clipAt, findClip, readLying, shownAt, trackName, type Lying } from './premiere-clips.ts';
 import { exportPath, isMovieEnding, written } from './exporting.ts';
 import { BIN, projectOf, sequenceOf, transact } from './premiere-project.ts';
 import { HostProblem } from './problem.ts';
 
 const PRESET = 'pentimento.preset';
+
 /** Premiere exports with preset files only: the user's own, chosen once. */
 export function exportPreset({ choose, memory }: Lent): Preset {
   return {
@@ -29,9 +30,8 @@ export async function exportShot(api: premierepro, shot: Shot, lent: Lent, prepa
   const sequence = sequenceOf(api, spot);
   if (!sequence) throw new HostProblem('clip-changed');
   const clip = findClip(spot, await readLying(api, sequence));
-  if (!clip || clip.end - clip.start !== BigInt(spot.paintedTo) - BigInt(spot.paintedFrom)) {
-    throw new HostProblem('clip-changed');
-  }
+  const painted = clip && [clip.start, clip.end].map((time) => String(shownAt(spot, clip, time)));
+  if (painted?.[0] !== spot.paintedFrom || painted[1] !== spot.paintedTo) throw new HostProblem('clip-changed');
   const stem = exportPath(project.path, [sequence.name, trackName(clip.track), String(clip.start)]);
   const preset = await presetFor(api, sequence, lent);
   const path = `${stem}.${preset.ending}`;
@@ -48,9 +48,11 @@ export async function exportShot(api: premierepro, shot: Shot, lent: Lent, prepa
       await exporting.settled;
     }
   } finally {
-    await project.deleteSequence(copy).catch(() => false);
     const active = (await project.getActiveSequence()) as Sequence | null;
-    if (active?.guid.toString() !== spot.sequence) await project.setActiveSequence(sequence).catch(() => false);
+    const shown = active === null || active.guid.toString() === copy.guid.toString();
+    await project.deleteSequence(copy).catch(() => false);
+    // Where Premiere opens a copy, the user's own comes back.
+    if (shown) await project.setActiveSequence(sequence).catch(() => false);
   }
   return { ...shot, source: { ...source, path }, export: null };
 }

@@ -4,6 +4,8 @@ import type {
   CompoundAction,
   FolderItem,
   FootageInterpretation,
+  Keyframe,
+  Marker,
   premierepro,
   Project,
   ProjectItem,
@@ -32,7 +34,14 @@ export type MediaFacts = {
   readonly frames: number;
   readonly rate: { readonly num: number; readonly den: number };
   readonly sound: boolean;
+  readonly pixelAspect?: number;
 };
+
+export type SimMarker = { readonly at: bigint; readonly name: string };
+
+/** Position, scale, rotation. */
+export type SimMotion = [{ readonly x: number; readonly y: number }, number, number];
+const STILL: SimMotion = [{ x: 0.5, y: 0.5 }, 100, 0];
 
 export type SimItem = {
   readonly id: string;
@@ -44,6 +53,9 @@ export type SimItem = {
   offline: boolean;
   media: MediaFacts | null;
   inOut: { in: bigint; out: bigint } | null;
+  /** What the user, or a plug-in, says instead of the file. */
+  interpretation: { rate: number | null; pixelAspect: number | null };
+  markers: SimMarker[];
   properties: Record<string, string>;
 };
 
@@ -59,18 +71,29 @@ export type SimClip = {
   reversed: boolean;
   disabled: boolean;
   effects: string[];
+  motion: SimMotion;
+  animated: boolean;
 };
 
-export type SimTrack = { locked: boolean; clips: SimClip[] };
+export type SimTrack = { locked: boolean; muted: boolean; clips: SimClip[] };
 export type SimSequence = {
   readonly guid: string;
   name: string;
   readonly ticksPerFrame: bigint;
   readonly width: number;
   readonly height: number;
+  /** Of its item in the project. */
+  readonly item: string;
+  pixelAspect: string;
+  playhead: bigint;
+  inOut: { in: bigint; out: bigint } | null;
+  markers: SimMarker[];
   video: SimTrack[];
   audio: SimTrack[];
 };
+
+/** What one frame of an exported movie shows, from the bottom up. */
+export type ExportedFrame = readonly { readonly item: string; readonly time: bigint; readonly disabled: boolean }[];
 
 export type SimState = { items: SimItem[]; sequences: SimSequence[] };
 
@@ -85,9 +108,25 @@ export type Mischief = {
   readonly denies: boolean;
   /** Whether clips in the project keep properties; the types say that they do not. */
   readonly keepsProperties: boolean;
+  /** How many pauses a copy of a sequence takes to show up. */
+  readonly copyDelay: number;
+  /** How many pauses an export takes. */
+  readonly exportDelay: number;
+  /** What becomes of exports: nobody tells of those that write nothing, or stop in the middle. */
+  readonly exports: 'finish' | 'write nothing' | 'stop';
+  /** When an export is answered, and how; the answer tells nothing. */
+  readonly exportAnswer: { readonly when: 'at once' | 'when done'; readonly what: boolean | 'throw' };
+  /** Whether an out point is exported too. */
+  readonly outInclusive: boolean;
+  /** Whether a copy of a sequence is opened. */
+  readonly opensCopies: boolean;
 };
 
-const GOOD: Mischief = { importDelay: 0, importsLost: 0, transactionsLost: 0, denies: false, keepsProperties: true };
+const GOOD: Mischief = {
+  ...{ importDelay: 0, importsLost: 0, transactionsLost: 0, denies: false, keepsProperties: true },
+  ...{ copyDelay: 0, exportDelay: 3, exports: 'finish', exportAnswer: { when: 'when done', what: true } },
+  ...{ outInclusive: false, opensCopies: false },
+};
 
 type SimAction = Action & { readonly epoch: number; readonly apply: (state: SimState) => void };
 
@@ -98,6 +137,11 @@ export class SimPremiere {
   readonly disk = new Map<string, MediaFacts>();
   readonly selected = new Set<string>();
   readonly guid = 'c0ffee00-0000-4000-8000-000000000001';
+  /** What was exported, frame by frame, and what of it is written so far. */
+  readonly exported = new Map<string, { readonly frames: readonly ExportedFrame[]; written: number }>();
+  /** What `getExportFileExtension` tells of a preset. */
+  readonly presets = new Map<string, string>();
+  path = '/projects/Film.prproj';
   open = true;
   active: string | null = null;
   /** What the user does while the panel waits. */
@@ -130,9 +174,10 @@ export class SimPremiere {
   }
 
   addSequence(name: string, ticksPerFrame: bigint, tracks = 1): SimSequence {
-    const lane = (): SimTrack => ({ locked: false, clips: [] });
-    const sequence = {
-      ...{ guid: this.#id(), name, ticksPerFrame, width: 1920, height: 1080 },
+    const lane = (): SimTrack => ({ locked: false, muted: false, clips: [] });
+    const sequence: SimSequence = {
+      ...{ guid: this.#id(), name, ticksPerFrame, width: 1920, height: 1080, item: this.addItem(name, 'sequence').id },
+      ...{ pixelAspect: '1.0', playhead: 0n, inOut: null, markers: [] },
       ...{ video: Array.from({ length: tracks }, lane), audio: [lane()] },
     };
     this.state.sequences.push(sequence);
@@ -151,7 +196,7 @@ export class SimPremiere {
     const start = BigInt(at) * sequence.ticksPerFrame;
     const clip: SimClip = {
       ...{ id: this.#id(), item: item.id, name: item.name, start, end: start + length, in: from, out: from + length },
-      ...{ speed: 1, reversed: false, disabled: false, effects: [], ...changes },
+      ...{ speed: 1, reversed: false, disabled: false, effects: [], motion: STILL, animated: false, ...changes },
     };
     this.sequence(sequence.guid).video[track]!.clips.push(clip);
     if (item.media?.sound) this.sequence(sequence.guid).audio[0]!.clips.push({ ...clip, id: `${clip.id}-sound` });
@@ -183,11 +228,20 @@ export class SimPremiere {
     this.onPause();
   };
 
+  /** What the bridge sees of a movie. */
+  readonly look = async (path: string, frame: number): Promise<{ bytes: number; readable: boolean } | null> => {
+    await Promise.resolve();
+    const movie = this.exported.get(path);
+    if (!movie || movie.written === 0) return null;
+    // A movie can be read when it is finished.
+    return { bytes: movie.written, readable: movie.written >= movie.frames.length && frame < movie.frames.length };
+  };
+
   /** What `require('premierepro')` gives. */
   readonly api = this.#api();
 
   #api(): premierepro {
-    const api = {
+    const api: SimApi = {
       Project: {
         getActiveProject: native(0, 0, () => soon(this.open ? this.#project() : (null as unknown as Project))),
         getProject: native(1, 1, (guid: { toString(): string }) =>
@@ -200,13 +254,24 @@ export class SimPremiere {
       Guid: { fromString: native(1, 1, (text: string) => ({ toString: () => text })) },
       TickTime: { createWithTicks: native(1, 1, (ticks: string) => tick(BigInt(ticks))) },
       SequenceEditor: { getEditor: native(1, 1, (sequence: Tagged) => this.#editor(sequence.simId)) },
-      Properties: { getProperties: native(1, 1, (owner: Tagged) => this.#properties(owner.simId)) },
+      Properties: {
+        getProperties: native(1, 1, (owner) => this.#properties((owner as unknown as Tagged).simId)),
+      },
+      Markers: { getMarkers: native(1, 1, (owner) => this.#markers((owner as unknown as Tagged).simId)) },
+      EncoderManager: {
+        getManager: native(0, 0, () => this.#encoder()),
+        getExportFileExtension: native(2, 2, (_sequence, preset: string) => {
+          const ending = this.presets.get(preset);
+          return ending === undefined ? Promise.reject(new Error('Invalid preset')) : soon(ending);
+        }),
+      },
       // Hooks that never fire.
       EventManager: { addGlobalEventListener: () => undefined, removeGlobalEventListener: () => undefined },
       // Not the numbers that the types pretend.
       Constants: {
         TrackItemType: { EMPTY: 10, CLIP: 11, TRANSITION: 12 },
         PropertyType: { PERSISTENT: 'persistent', NON_PERSISTENT: 'volatile' },
+        ExportType: { IMMEDIATELY: 'export.immediately', QUEUE_TO_AME: 'export.queue.ame' },
         SequenceEvent: { ACTIVATED: 'sequence.activated', SELECTION_CHANGED: 'sequence.selection' },
         ProjectEvent: { ACTIVATED: 'project.activated' },
       },
@@ -225,7 +290,27 @@ export class SimPremiere {
       | 'lockedAccess'
       | 'executeTransaction'
       | 'importFiles'
+      | 'path'
+      | 'getSequences'
+      | 'deleteSequence'
+      | 'setActiveSequence'
     > = {
+      path: this.path,
+      getSequences: () => soon(this.state.sequences.map(({ guid }) => this.#sequence(guid))),
+      deleteSequence: native(1, 1, async (sequence: Sequence) => {
+        const { simId } = sequence as unknown as Tagged;
+        await Promise.resolve();
+        // It cannot be undone, and takes its item with it; what nested it shows nothing.
+        const { item } = this.sequence(simId);
+        this.state.sequences = this.state.sequences.filter(({ guid }) => guid !== simId);
+        this.state.items = this.state.items.filter(({ id }) => id !== item);
+        if (this.active === simId) this.active = null;
+        return false;
+      }),
+      setActiveSequence: native(1, 1, (sequence: Sequence) => {
+        this.active = (sequence as unknown as Tagged).simId;
+        return soon(false);
+      }),
       guid: { toString: () => this.guid } as Project['guid'],
       name: 'Simulated',
       getActiveSequence: () => soon(this.active === null ? (null as unknown as Sequence) : this.#sequence(this.active)),
@@ -318,7 +403,14 @@ export class SimPremiere {
   }
 
   #projectItem(id: string): Tagged {
-    const item: Pick<Plain<ProjectItem>, 'type' | 'name' | 'getId'> = {
+    const item: Pick<Plain<ProjectItem>, 'type' | 'name' | 'getId' | 'createSetNameAction'> = {
+      createSetNameAction: native(1, 1, (name: string) =>
+        this.#action(() => (state) => {
+          find(state, id).name = name;
+          const sequence = state.sequences.find((one) => one.item === id);
+          if (sequence) sequence.name = name;
+        }),
+      ),
       type: this.#find(id).kind === 'bin' ? (id === 'root' ? 3 : 2) : 1,
       name: this.#find(id).name,
       getId: () => id,
@@ -345,6 +437,7 @@ export class SimPremiere {
       | 'findItemsMatchingMediaPath'
       | 'createSetInOutPointsAction'
       | 'createClearInOutPointsAction'
+      | 'createSetFootageInterpretationAction'
     > = {
       name: this.#find(id).name,
       type: 1,
@@ -357,9 +450,29 @@ export class SimPremiere {
       getProxyPath: () => soon(this.#find(id).proxy ?? ''),
       getFootageInterpretation: () => {
         const rate = media()?.rate;
-        const value = rate ? rate.num / rate.den : 0;
-        return soon({ getFrameRate: () => Math.round(value * 1000) / 1000 } as FootageInterpretation);
+        const { interpretation } = this.#find(id);
+        const told = {
+          rate: interpretation.rate ?? Math.round((rate ? rate.num / rate.den : 0) * 1000) / 1000,
+          pixelAspect: interpretation.pixelAspect ?? media()?.pixelAspect ?? 1,
+        };
+        const answer: Pick<
+          FootageInterpretation,
+          'getFrameRate' | 'setFrameRate' | 'getPixelAspectRatio' | 'setPixelAspectRatio'
+        > = {
+          getFrameRate: () => told.rate,
+          setFrameRate: (value) => Boolean((told.rate = value)),
+          getPixelAspectRatio: () => told.pixelAspect,
+          setPixelAspectRatio: (value) => Boolean((told.pixelAspect = value)),
+        };
+        return soon(answer as FootageInterpretation);
       },
+      // Nothing of an interpretation counts before this.
+      createSetFootageInterpretationAction: native(1, 1, (told: FootageInterpretation) =>
+        this.#action(() => {
+          const set = { rate: told.getFrameRate(), pixelAspect: told.getPixelAspectRatio() };
+          return (state) => void (find(state, id).interpretation = set);
+        }),
+      ),
       // Finds nothing, ever.
       findItemsMatchingMediaPath: () => soon([]),
       createSetInOutPointsAction: native(2, 2, (from: TickTime, to: TickTime) =>
@@ -399,8 +512,43 @@ export class SimPremiere {
     const now = (): SimSequence => this.sequence(guid);
     const sequence: Pick<
       Plain<Sequence>,
-      'guid' | 'name' | 'getTimebase' | 'getFrameSize' | 'getSelection' | 'getVideoTrackCount' | 'getVideoTrack'
+      | 'guid'
+      | 'name'
+      | 'getTimebase'
+      | 'getFrameSize'
+      | 'getSettings'
+      | 'getSelection'
+      | 'getVideoTrackCount'
+      | 'getVideoTrack'
+      | 'getPlayerPosition'
+      | 'getProjectItem'
+      | 'getInPoint'
+      | 'getOutPoint'
+      | 'createSetInPointAction'
+      | 'createSetOutPointAction'
+      | 'createCloneAction'
     > = {
+      getSettings: () =>
+        soon({ getVideoPixelAspectRatio: () => soon(now().pixelAspect) } as Awaited<
+          ReturnType<Sequence['getSettings']>
+        >),
+      getPlayerPosition: () => soon(tick(now().playhead)),
+      getProjectItem: () => soon(this.#projectItem(now().item) as unknown as ProjectItem),
+      getInPoint: () => soon(tick(now().inOut?.in ?? 0n)),
+      getOutPoint: () => soon(tick(now().inOut?.out ?? endOf(now()))),
+      createSetInPointAction: native(1, 1, (time: TickTime) =>
+        this.#action(() => (state) => {
+          const sequence = inState(state, guid);
+          sequence.inOut = { in: BigInt(time.ticks), out: sequence.inOut?.out ?? endOf(sequence) };
+        }),
+      ),
+      createSetOutPointAction: native(1, 1, (time: TickTime) =>
+        this.#action(() => (state) => {
+          const sequence = inState(state, guid);
+          sequence.inOut = { in: sequence.inOut?.in ?? 0n, out: BigInt(time.ticks) };
+        }),
+      ),
+      createCloneAction: native(0, 0, () => this.#action(() => this.#cloning(guid))),
       guid: { toString: () => guid } as Sequence['guid'],
       name: now().name,
       getTimebase: () => soon(String(now().ticksPerFrame)),
@@ -427,8 +575,14 @@ export class SimPremiere {
   }
 
   #track(guid: string, index: number): VideoTrack {
-    const track: Pick<Plain<VideoTrack>, 'name' | 'getTrackItems'> = {
+    const track: Pick<Plain<VideoTrack>, 'name' | 'getTrackItems' | 'isMuted' | 'setMute'> = {
       name: `Video ${index + 1}`,
+      isMuted: () => soon(this.sequence(guid).video[index]!.muted),
+      // No action, and nothing to undo.
+      setMute: native(1, 1, (muted: boolean) => {
+        this.sequence(guid).video[index]!.muted = muted;
+        return soon(false);
+      }),
       getTrackItems: native(2, 2, (type: unknown) => {
         if (type !== 11) throw new Error('Invalid parameter.');
         const clips = this.sequence(guid).video[index]?.clips ?? [];
@@ -439,13 +593,7 @@ export class SimPremiere {
   }
 
   #trackItem(guid: string, index: number, id: string): VideoClipTrackItem {
-    const now = (): SimClip => {
-      const clip = this.sequence(guid)
-        .video.flatMap(({ clips }) => clips)
-        .find((one) => one.id === id);
-      if (!clip) throw new Error('Invalid object');
-      return clip;
-    };
+    const now = (): SimClip => clipIn(this.sequence(guid), id);
     const kind = (): SimItem['kind'] => this.#find(now().item).kind;
     const components = (): string[] => ['AE.ADBE Opacity', 'AE.ADBE Motion', ...now().effects];
     const item: Pick<
@@ -463,7 +611,13 @@ export class SimPremiere {
       | 'getTrackIndex'
       | 'getProjectItem'
       | 'getComponentChain'
+      | 'createSetDisabledAction'
     > = {
+      createSetDisabledAction: native(1, 1, (disabled: boolean) =>
+        this.#action(() => (state) => {
+          clipIn(inState(state, guid), id).disabled = disabled;
+        }),
+      ),
       createAddVideoTransitionAction: () => this.#action(() => () => undefined),
       getName: () => soon(now().name),
       getSpeed: () => soon(now().speed),
@@ -480,6 +634,7 @@ export class SimPremiere {
         soon({
           getComponentCount: () => components().length,
           getComponentAtIndex: (n: number) => ({
+            ...(components()[n] === 'AE.ADBE Motion' ? this.#motion(guid, id) : { getParamCount: () => 0 }),
             getMatchName: () => soon(components()[n]!),
             getDisplayName: () => soon(components()[n]!.replace('AE.ADBE ', '')),
           }),
@@ -488,12 +643,115 @@ export class SimPremiere {
     return item as VideoClipTrackItem;
   }
 
+  #motion(guid: string, id: string) {
+    const now = (): SimClip => clipIn(this.sequence(guid), id);
+    return {
+      getParamCount: () => STILL.length,
+      getParam: (n: number) => ({
+        isTimeVarying: () => now().animated,
+        getStartValue: () => soon({ value: { value: now().motion[n] } } as Keyframe),
+        createKeyframe: (value: unknown) => {
+          if (typeof value !== typeof STILL[n]) throw new Error('Invalid parameter.');
+          return { value: { value } } as Keyframe;
+        },
+        createSetValueAction: native(1, 2, (keyframe: Keyframe) =>
+          this.#action(() => (state) => {
+            const { motion } = clipIn(inState(state, guid), id);
+            (motion as unknown[])[n] = keyframe.value.value;
+          }),
+        ),
+      }),
+    };
+  }
+
+  /** A copy of a sequence: all that is in it anew, beside its item. When it shows up is another matter. */
+  #cloning(guid: string): (state: SimState) => void {
+    const original = structuredClone(this.sequence(guid));
+    return () => {
+      const run = (): void => {
+        const item = this.addItem(`${original.name} Copy`, 'sequence').id;
+        const lanes = (tracks: SimTrack[]): SimTrack[] =>
+          tracks.map((track) => ({ ...track, clips: track.clips.map((clip) => ({ ...clip, id: this.#id() })) }));
+        const copy: SimSequence = {
+          ...{ ...original, guid: this.#id(), name: `${original.name} Copy`, item, inOut: null },
+          ...{ video: lanes(original.video), audio: lanes(original.audio) },
+        };
+        this.state.sequences.push(copy);
+        if (this.#mischief.opensCopies) this.active = copy.guid;
+      };
+      if (this.#mischief.copyDelay === 0) run();
+      else this.#late.push({ pauses: this.#mischief.copyDelay, run });
+    };
+  }
+
+  #markers(owner: string) {
+    const markers = (
+      this.state.sequences.find(({ guid }) => guid === owner) ?? this.state.items.find(({ id }) => id === owner)
+    )?.markers;
+    if (!markers) throw new Error('Invalid parameter.');
+    return soon({
+      // Given a filter, it throws.
+      getMarkers: native(0, 0, () =>
+        markers.map(({ at, name }) => ({ getStart: () => tick(at), getName: () => name }) as Marker),
+      ),
+    } as unknown as Awaited<ReturnType<premierepro['Markers']['getMarkers']>>);
+  }
+
+  #encoder() {
+    type Encoder = ReturnType<premierepro['EncoderManager']['getManager']>;
+    const encoder: Pick<Encoder, 'exportSequence'> = {
+      exportSequence: native(5, 5, async (sequence: Sequence, type: unknown, path, preset, full) => {
+        if (type !== 'export.immediately' || !path || !preset || full !== false) throw new Error('Invalid parameter.');
+        const { exports, exportDelay, exportAnswer } = this.#mischief;
+        const movie = { frames: this.#rendered((sequence as unknown as Tagged).simId), written: 0 };
+        this.exported.set(path, movie);
+        let left = exportDelay;
+        const done = new Promise<void>((resolve) => {
+          const step = (): void => {
+            left -= 1;
+            const share = Math.min(1, 1 - left / exportDelay);
+            if (exports !== 'write nothing') movie.written = Math.floor(movie.frames.length * share);
+            if (exports === 'stop') movie.written = Math.min(movie.written, movie.frames.length - 1);
+            if (left > 0) this.#late.push({ pauses: 1, run: step });
+            else resolve();
+          };
+          this.#late.push({ pauses: 1, run: step });
+        });
+        if (exportAnswer.when === 'when done') await done;
+        else await Promise.resolve();
+        if (exportAnswer.what === 'throw') throw new Error('Unknown error');
+        return exportAnswer.what;
+      }),
+    };
+    return encoder as Encoder;
+  }
+
+  /** What is seen between the in and out points of a sequence. */
+  #rendered(guid: string): ExportedFrame[] {
+    const sequence = this.sequence(guid);
+    const { in: from, out } = sequence.inOut ?? { in: 0n, out: endOf(sequence) };
+    const to = out + (this.#mischief.outInclusive ? sequence.ticksPerFrame : 0n);
+    const frames: ExportedFrame[] = [];
+    for (let time = from; time < to; time += sequence.ticksPerFrame) {
+      const seen = sequence.video
+        .filter(({ muted }) => !muted)
+        .flatMap(({ clips }) => clips.filter(({ start, end }) => start <= time && time < end));
+      frames.push(seen.map(({ item, disabled, ...clip }) => ({ item, disabled, time: clip.in + (time - clip.start) })));
+    }
+    return frames;
+  }
+
   #editor(guid: string): SequenceEditor {
     /** The length and part of an item are what they are when the factory is called. */
     const laid = (tagged: Tagged, time: TickTime): Omit<SimClip, 'id'> => {
       const item = this.#find(rawItem(tagged).simId);
       const { frames, rate } = item.media!;
-      const whole = (BigInt(frames) * TPS * BigInt(rate.den)) / BigInt(rate.num);
+      const told = item.interpretation.rate ?? rate.num / rate.den;
+      // Floating-point rates stand for those that exist.
+      const ntsc = Math.abs(told * 1.001 - Math.round(told * 1.001)) < 1e-4;
+      const whole = ntsc
+        ? (BigInt(frames) * TPS * 1001n) / (BigInt(Math.round(told * 1.001)) * 1000n)
+        : (BigInt(frames) * TPS * 1000n) / BigInt(Math.round(told * 1000));
       const from = item.inOut?.in ?? 0n;
       const to = item.inOut?.out ?? whole;
       const { ticksPerFrame } = this.sequence(guid);
@@ -501,7 +759,7 @@ export class SimPremiere {
       const start = (BigInt(time.ticks) / ticksPerFrame) * ticksPerFrame;
       return {
         ...{ item: item.id, name: item.name, start, end: start + length, in: from, out: from + length },
-        ...{ speed: 1, reversed: false, disabled: false, effects: [] },
+        ...{ speed: 1, reversed: false, disabled: false, effects: [], motion: STILL, animated: false },
       };
     };
     const put = (tracks: SimTrack[], index: number, clip: SimClip): void => {
@@ -533,7 +791,7 @@ export class SimPremiere {
             const sound = this.#find(clip.item).media!.sound;
             return (state) => {
               const sequence = state.sequences.find((one) => one.guid === guid)!;
-              while (sequence.video.length <= video) sequence.video.push({ locked: false, clips: [] });
+              while (sequence.video.length <= video) sequence.video.push({ locked: false, muted: false, clips: [] });
               const length = clip.end - clip.start;
               for (const [index, track] of sequence.video.entries()) {
                 if (limit && index !== video) continue;
@@ -574,12 +832,29 @@ export class SimPremiere {
   #item(name: string, kind: SimItem['kind'], parent: string | null): SimItem {
     const id = parent === null ? 'root' : this.#id();
     const nothing = { path: '', proxy: null, offline: false, media: null, inOut: null };
-    return { id, name, kind, parent, ...nothing, properties: {} };
+    const interpretation = { rate: null, pixelAspect: null };
+    return { id, name, kind, parent, ...nothing, interpretation, markers: [], properties: {} };
   }
 }
 
 /** What every object of the host carries inside. `raw` is false for what came out of a cast. */
 type Tagged = { readonly simId: string; readonly raw: boolean };
+
+/** Everything of the module that is simulated is what Adobe's types say of it; what is in `Constants` is not, on purpose. */
+type SimApi = {
+  [K in Exclude<keyof premierepro, 'Constants'>]?: Partial<Plain<premierepro[K]>>;
+} & { readonly Constants: Partial<Record<keyof premierepro['Constants'], Readonly<Record<string, unknown>>>> };
+
+const inState = (state: SimState, guid: string): SimSequence => state.sequences.find((one) => one.guid === guid)!;
+
+const endOf = ({ video }: SimSequence): bigint =>
+  video.flatMap(({ clips }) => clips).reduce((last, { end }) => (end > last ? end : last), 0n);
+
+function clipIn(sequence: SimSequence, id: string): SimClip {
+  const clip = sequence.video.flatMap(({ clips }) => clips).find((one) => one.id === id);
+  if (!clip) throw new Error('Invalid object');
+  return clip;
+}
 
 const find = (state: SimState, id: string): SimItem => state.items.find((one) => one.id === id)!;
 

@@ -1,9 +1,9 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { chromium, type Browser, type BrowserContextOptions, type Page } from 'playwright-core';
-import { expect, onTestFinished } from 'vitest';
+import { expect } from 'vitest';
 import { openMovie, type MovieOptions } from '../../bridge-server/media/encode.ts';
-import { makeScene } from '../media/scene.ts';
+import { makeScene, type SceneOptions } from '../media/scene.ts';
 import { newInstall, pentimento, removeInstall, serve, type Install, type Served } from '../server/bridge.ts';
 import { builtPanel, root } from './built.ts';
 import { chromiumPath } from './chromium.ts';
@@ -44,9 +44,9 @@ export class PanelStand {
   }
 
   /** A movie of things that move, in the allowed folder. */
-  async makeMovie(name: string, frames: number, seed = 7): Promise<string> {
-    const [width, height] = [320, 180];
-    const scene = await makeScene({ kind: 'arms', seed, width, height, frames });
+  async makeMovie(name: string, frames: number, drawn: Partial<SceneOptions> = {}): Promise<string> {
+    const scene = await makeScene({ kind: 'arms', seed: 7, width: 320, height: 180, frames, ...drawn });
+    const { width, height } = scene;
     const colour = { matrix: 'bt709', range: 'limited', primaries: 'bt709', transfer: 'bt709' } as const;
     const options: MovieOptions = {
       ...{ codec: 'prores4444', width, height, channels: 3, rate: { num: 24000, den: 1001 }, colour },
@@ -65,7 +65,6 @@ export class PanelStand {
       colorScheme: 'dark',
       ...options,
     });
-    onTestFinished(() => page.close());
     const errors: string[] = [];
     page.on('pageerror', (error) => errors.push(error.message));
     return { page, errors };

@@ -5,6 +5,7 @@ import { once } from 'node:events';
 import { networkInterfaces } from 'node:os';
 import { expect, onTestFinished, test } from 'vitest';
 import { Jobs } from '../../bridge-server/jobs/queue.ts';
+import { ModelStore } from '../../bridge-server/models/store.ts';
 import { BRIDGE_PORTS } from '../../bridge-server/protocol/wire.ts';
 import type { RenderRequest } from '../../bridge-server/protocol/request.ts';
 import { openBridge, type Bridge } from '../../bridge-server/server/bridge.ts';
@@ -25,9 +26,12 @@ async function bridgeWith(
   const data = join(install.home, 'data');
   const jobs = Jobs.open({ data, cache: join(install.home, 'cache') });
   await mkdir(join(install.home, 'config'), { recursive: true });
-  const desk = new Desk(jobs, join(install.home, 'config'), [await realpath(data)]);
+  const models = new ModelStore(data);
+  const desk = new Desk(jobs, join(install.home, 'config'), [await realpath(data)], models);
   onTestFinished(async () => {
+    await desk.close();
     await jobs.close();
+    models.close();
     await removeInstall(install);
   });
   const bridge = await openBridge({

@@ -175,8 +175,8 @@ describe.skipIf(!hasVulkan)(`the graphics card's kernels${hasVulkan ? '' : ' (sk
     [0, 1],
     [1, 0],
   ] as const)('flow that ends at level %i, with one given: %i, is close', async (finest, given) => {
-    // Relaxation spreads what a patch that stopped a step earlier does to its surroundings: a fiftieth of a pixel and less.
-    await expectClose(flowRun(finest, given), 0.02, 0.02);
+    // A patch that stopped a step earlier moves what is about it.
+    await expectClose(flowRun(finest, given), 1e-3, 0.01);
   });
 
   const SCALE = 64;

@@ -111,7 +111,7 @@ fn mapBorrow(@builtin(global_invocation_id) id: vec3<u32>) {
   let at = arg(4u) + (u32(y * width + x) << 3u);
   let own = windowError(x, y, loadVector(at), MOST);
   var lender = 0u;
-  var from = vec2<i32>(0);
+  var lendersPlace = vec2<i32>(0);
   if (own > TOLERABLE) {
     var least = own - (own >> 2u);
     for (var ring = NEAREST; ring <= FARTHEST; ring *= 2) {
@@ -130,7 +130,7 @@ fn mapBorrow(@builtin(global_invocation_id) id: vec3<u32>) {
         if (error < least) {
           least = error;
           lender = q;
-          from = vec2<i32>(qx, qy);
+          lendersPlace = vec2<i32>(qx, qy);
         }
       }
     }
@@ -142,7 +142,7 @@ fn mapBorrow(@builtin(global_invocation_id) id: vec3<u32>) {
         storeU(arg(5u) + p, loadU(arg(4u) + p));
         storeU(arg(5u) + p + 4u, loadU(arg(4u) + p + 4u));
       } else {
-        storeVector(arg(5u) + p, carriedOn(lender, vec2<i32>(i, j) - from));
+        storeVector(arg(5u) + p, carriedOn(lender, vec2<i32>(i, j) - lendersPlace));
       }
     }
   }
@@ -364,11 +364,11 @@ fn mapUnpack(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_
   let width = arg(1u);
   let count = width * arg(2u);
   let piece = (width + 255u) / 256u;
-  let from = min(width, local * piece);
-  let to = min(width, from + piece);
+  let begin = min(width, local * piece);
+  let end = min(width, begin + piece);
   let row = group.x * width;
   var sum = vec2<i32>(0);
-  for (var x = from; x < to; x++) {
+  for (var x = begin; x < end; x++) {
     sum += codeAt(row + x, count);
   }
   sums_[local] = sum;
@@ -377,7 +377,7 @@ fn mapUnpack(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_
   for (var i = 0u; i < local; i++) {
     sum += sums_[i];
   }
-  for (var x = from; x < to; x++) {
+  for (var x = begin; x < end; x++) {
     sum += codeAt(row + x, count);
     let wrapped = (sum << vec2<u32>(16u)) >> vec2<u32>(16u);
     storeVector(arg(4u) + ((row + x) << 3u), vec2<f32>(wrapped) / argF(3u));

@@ -2,8 +2,8 @@
 
 const PAD: i32 = 16;
 
-fn byteAt(from: u32, stride: i32, x: i32, y: i32) -> u32 {
-  return loadByte(u32(i32(from) + y * stride + x));
+fn byteAt(image: u32, stride: i32, x: i32, y: i32) -> u32 {
+  return loadByte(u32(i32(image) + y * stride + x));
 }
 
 /** Four bytes a thread of a level with its border, from the finer level, or from a plane of its own size. */

@@ -19,8 +19,8 @@ fn patchesAlong(size: i32) -> i32 {
   return select((size - PATCH + step_() - 1) / step_() + 1, 1, size <= PATCH);
 }
 
-/** Twelve bytes from an address that need not be aligned. */
-fn twelve(at: u32) -> vec3<u32> {
+/** Nine bytes, and what is left of twelve, from an address that need not be aligned. */
+fn nine(at: u32) -> vec3<u32> {
   let i = at >> 2u;
   let shift = (at & 3u) << 3u;
   let a = memory[i];
@@ -81,16 +81,19 @@ fn totalOfRows() -> vec4<i32> {
 }
 
 fn takeTemplate() {
-  let middle = twelve(rowAt(imageA(), place.x - 1, place.y + row));
-  let upper = twelve(rowAt(imageA(), place.x, place.y + row - 1));
-  let lower = twelve(rowAt(imageA(), place.x, place.y + row + 1));
+  let middle = nine(rowAt(imageA(), place.x, place.y + row));
+  var before_ = i32(loadByte(rowAt(imageA(), place.x - 1, place.y + row)));
+  let upper = nine(rowAt(imageA(), place.x, place.y + row - 1));
+  let lower = nine(rowAt(imageA(), place.x, place.y + row + 1));
   var squared = vec4<i32>(0);
   var x = 0;
   var y = 0;
   for (var i = 0; i < 8; i++) {
-    let gx = byteOf(middle, i + 2) - byteOf(middle, i);
+    let own = byteOf(middle, i);
+    let gx = byteOf(middle, i + 1) - before_;
     let gy = byteOf(lower, i) - byteOf(upper, i);
-    here[i] = byteOf(middle, i + 1) << 5u;
+    here[i] = own << 5u;
+    before_ = own;
     slopeX[i] = gx;
     slopeY[i] = gy;
     squared += vec4<i32>(gx * gx, gx * gy, gy * gy, 0);
@@ -121,8 +124,8 @@ fn compare(vector: vec2<f32>) {
   let p = reach(place.x, place.y, vector);
   let i = vec2<i32>(floor(p));
   let w = weightsAt(p - floor(p));
-  let upper = twelve(rowAt(imageB(), i.x, i.y + row));
-  let lower = twelve(rowAt(imageB(), i.x, i.y + row + 1));
+  let upper = nine(rowAt(imageB(), i.x, i.y + row));
+  let lower = nine(rowAt(imageB(), i.x, i.y + row + 1));
   var sum = vec4<i32>(0);
   var squared = vec4<i32>(0);
   for (var k = 0; k < 8; k++) {

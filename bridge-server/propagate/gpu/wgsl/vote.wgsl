@@ -41,9 +41,9 @@ fn voteGather(@builtin(global_invocation_id) id: vec3<u32>) {
         continue;
       }
       let weight = DOUBT / (DOUBT + loadF(arg(6u) + q));
-      let from = u32(place - j * width - i);
-      source += loadPixel(arg(1u) + (from << 2u)) * weight;
-      painted += loadWords(arg(2u) + (from << 3u)) * weight;
+      let shown = u32(place - j * width - i);
+      source += loadPixel(arg(1u) + (shown << 2u)) * weight;
+      painted += loadWords(arg(2u) + (shown << 3u)) * weight;
       weights += weight;
       patches++;
     }
