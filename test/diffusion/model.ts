@@ -8,10 +8,16 @@ import type { Frame } from '../../bridge-server/media/frame.ts';
 
 const GOLDENS = path.join(import.meta.dirname, '..', 'goldens');
 
-/** A folder of its own with a tiny model, and a tokenizer of as many words as it knows: CLIP's own first 998, start and end. */
+/** A folder of its own with a tiny model, gone after the tests. */
 export async function tinyFolder(family: 'sd15' | 'sdxl'): Promise<string> {
   const folder = await mkdtemp(path.join(tmpdir(), 'pentimento-model-'));
   afterAll(() => rm(folder, { recursive: true, force: true }));
+  await makeTinyModel(folder, family);
+  return folder;
+}
+
+/** A tiny model, and a tokenizer of as many words as it knows: CLIP's own first 998, start and end. */
+export async function makeTinyModel(folder: string, family: 'sd15' | 'sdxl'): Promise<void> {
   await cp(path.join(GOLDENS, `tiny-${family}`, 'diffusers'), folder, { recursive: true });
   const { ids, ranks } = await clipVocabulary();
   const tokens = [...ids.keys()].sort((a, b) => ids.get(a)! - ids.get(b)!).slice(0, 998);
@@ -20,7 +26,6 @@ export async function tinyFolder(family: 'sd15' | 'sdxl'): Promise<string> {
   await mkdir(path.join(folder, 'tokenizer'));
   await writeFile(path.join(folder, 'tokenizer', 'vocab.json'), JSON.stringify(Object.fromEntries(vocabulary)));
   await writeFile(path.join(folder, 'tokenizer', 'merges.txt'), `#version: 0.2\n${merges.join('\n')}\n`);
-  return folder;
 }
 
 /** Few steps over few pixels, and nothing that leads them. */
