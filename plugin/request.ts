@@ -130,11 +130,18 @@ export function choicesFrom(stored: string | null): Choices {
   return {
     ...given,
     look: fitting(USUAL_MANNER, given.look),
-    keys: keys.kind === 'every' ? { kind: 'every', step: Number(keys.step) || 1 } : USUAL.keys,
+    keys: spacingFrom(keys),
     style: among(STYLES, style, USUAL.style),
     profile: among(PROFILES, profile, USUAL.profile),
     codec: among(CODECS, codec, USUAL.codec),
   };
+}
+
+function spacingFrom(stored: Spacing): Spacing {
+  const count = (value: unknown): number | null => (typeof value === 'number' && value >= 1 ? Math.floor(value) : null);
+  const step = stored.kind === 'every' ? count(stored.step) : null;
+  if (step !== null) return { kind: 'every', step };
+  return { kind: 'auto', budget: stored.kind === 'auto' ? count(stored.budget) : null };
 }
 
 const among = <T>(all: readonly T[], value: T, usual: T): T => (all.includes(value) ? value : usual);

@@ -1,5 +1,11 @@
-import type { ControlMap } from '../../bridge-server/protocol/control-map.ts';
-import type { FolderView, InstalledModel, KeysAnswer, OfferedModel, SourceFacts } from '../../bridge-server/protocol/http.ts';
+import type {
+  ControlQuestion,
+  FolderView,
+  InstalledModel,
+  KeysAnswer,
+  OfferedModel,
+  SourceFacts,
+} from '../../bridge-server/protocol/http.ts';
 import type { FailureView, JobView, ReportView } from '../../bridge-server/protocol/job.ts';
 import type { AddingView } from '../../bridge-server/protocol/messages.ts';
 import type { PlannedKeys, RenderRequest } from '../../bridge-server/protocol/request.ts';
@@ -160,8 +166,8 @@ export class Connection {
   }
 
   /** What a ControlNet would be shown of a frame, as an address for an image. Throws Refused or Disconnected. */
-  async mapPicture(source: RenderRequest['source'], frame: number, map: ControlMap, width: number): Promise<string> {
-    const response = await this.#answerTo('/v1/control', { source, frame, map, width });
+  async mapPicture(question: ControlQuestion): Promise<string> {
+    const response = await this.#answerTo('/v1/control', question);
     return pictureAddress(await response.arrayBuffer());
   }
 

@@ -22,11 +22,18 @@ import { nameOf } from './text.ts';
 import { TroubleView } from './trouble.tsx';
 import { Button, Choice, NumberField, QuietButton, Slider } from './widgets.tsx';
 
-type Shown = { readonly connection: Connection; readonly host: Host; readonly shot: Shot | null; readonly here: Here };
+type Shown = {
+  /** Pixels that the look works at. */
+  readonly area: Manner['area'];
+  readonly connection: Connection;
+  readonly host: Host;
+  readonly shot: Shot | null;
+  readonly here: Here;
+};
 
 /** ControlNets: which, what each is shown, how strongly, and in which part of the steps. */
 export function Structure(
-  props: Shown & {
+  props: Omit<Shown, 'area'> & {
     readonly installed: Installed;
     readonly checkpoint: InstalledModel | null;
     readonly manner: Manner;
@@ -34,7 +41,7 @@ export function Structure(
   },
 ) {
   const { installed, checkpoint, manner, onChange, ...shown } = props;
-  const { controls } = manner;
+  const { controls, area } = manner;
   const nets = ofKind(installed, 'controlnet');
   const { fits, others } = fittingTo(checkpoint, nets);
   const [first] = fits;
@@ -47,6 +54,7 @@ export function Structure(
         <ControlCard
           key={n}
           {...shown}
+          area={area}
           control={control}
           nets={fits}
           onChange={(changes) => change(n, changes)}
@@ -261,14 +269,15 @@ type Preview =
 const PREVIEW_WIDTH = 480;
 
 /** The map of the frame that the user looks at, when asked for. */
-function MapPreview({ connection, shot, here, map }: Omit<Shown, 'host'> & { readonly map: ControlMap }) {
+function MapPreview({ connection, shot, here, area, map }: Omit<Shown, 'host'> & { readonly map: ControlMap }) {
   const [preview, setPreview] = useState<Preview>({ kind: 'none' });
   if (!shot || shot.source.path === '') return null;
   const show = async (): Promise<void> => {
     setPreview({ kind: 'asking' });
     try {
       const frame = (await here.read()) ?? shot.source.from;
-      const address = await connection.mapPicture(sourceOf(shot), frame, map, PREVIEW_WIDTH);
+      const question = { source: sourceOf(shot), frame, map, area, width: PREVIEW_WIDTH };
+      const address = await connection.mapPicture(question);
       setPreview({ kind: 'picture', address, frame });
     } catch (error) {
       setPreview({ kind: 'failed', trouble: troubleOf(error) });

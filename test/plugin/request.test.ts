@@ -177,7 +177,11 @@ test('what was stored is taken as far as it fits', () => {
   expect(choicesFrom('{broken')).toEqual(USUAL);
   const stored = { style: 'watercolour', keys: 'few', look: { steps: 'many', seed: 7, vae: '/v' }, extra: 1 };
   expect(choicesFrom(JSON.stringify(stored))).toEqual({ ...USUAL, look: { ...USUAL.look, seed: 7, vae: '/v' } });
-  fc.assert(fc.property(anyChoices, (choices) => expect(choicesFrom(JSON.stringify(choices))).toEqual(choices)));
+  fc.assert(
+    fc.property(anyChoices, (choices) => {
+      expect(choicesFrom(JSON.stringify(choices))).toEqual(choices);
+    }),
+  );
   fc.assert(
     fc.property(fc.json(), (text) => {
       const request: RenderRequest = requestOf(shot(), choicesFrom(text));
