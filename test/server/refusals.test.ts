@@ -26,12 +26,12 @@ type Surface = {
 };
 
 const SURFACES: readonly Surface[] = [
-  ...ROUTES.map(({ method, example }) => ({
+  ...ROUTES.map(({ method, example, body }) => ({
     name: `${method} ${example}`,
     method,
     target: example,
     extra: method === 'POST' ? ([['Content-Type', 'application/json']] as const) : [],
-    body: method === 'POST' ? '{}' : '',
+    body: body ? JSON.stringify(body) : '',
   })),
   {
     name: 'the socket',
@@ -82,8 +82,14 @@ function expectClosed({ status, headers }: RawAnswer): void {
 
 const code = ({ body }: RawAnswer): string => (JSON.parse(body) as { code: string }).code;
 
+/** What somebody who may ask is answered: the examples name jobs that are not there and paths that nobody allowed. */
+function passedFor({ name, target, body }: Surface): number {
+  if (name === 'the socket') return 101;
+  return target.includes('/jobs/') ? 404 : body.includes('/nowhere') ? 403 : 200;
+}
+
 describe.each(SURFACES)('$name', (surface) => {
-  const passed = surface.target.includes('/jobs/') ? 404 : surface.name === 'the socket' ? 101 : 200;
+  const passed = passedFor(surface);
 
   test('is reached by its own names, from no page or its own', async () => {
     const port = String(bridge.port);
@@ -222,13 +228,14 @@ describe.each(SURFACES.filter(({ name }) => name !== 'the socket'))('$name', (su
   });
 
   test('takes its own method only, and answers no preflight', async () => {
+    const own = SURFACES.filter(({ target }) => target === surface.target).map(({ method }) => method);
     for (const method of ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE', 'PROPFIND']) {
       const stranger = await send({ ...surface, method, body: '' }, [host()]);
       expect(stranger.status, method).toBe(401);
-      if (method === surface.method) continue;
+      if (own.includes(method)) continue;
       const known = await send({ ...surface, method, body: '' }, [host(), bearer()]);
       expect(known.status, method).toBe(405);
-      expect(known.headers['allow']).toBe(surface.method);
+      expect(known.headers['allow']).toBe(own.join(', '));
     }
     const preflight: Header[] = [
       ['Origin', 'http://evil.example'],
@@ -253,13 +260,14 @@ describe.each(SURFACES.filter(({ method }) => method === 'POST'))('the body of $
       'text/json',
     ];
     types.push('', 'application/json; charset=utf-16', 'application/json, text/plain', 'application/json;x=y');
-    for (const type of types) expect((await post([['Content-Type', type]], '{}')).status, type).toBe(415);
-    expect((await post([], '{}')).status).toBe(415);
+    const { body } = surface;
+    for (const type of types) expect((await post([['Content-Type', type]], body)).status, type).toBe(415);
+    expect((await post([], body)).status).toBe(415);
     const json: Header = ['Content-Type', 'application/json'];
-    expect((await post([json, ['Content-Type', 'text/plain']], '{}')).status).toBe(415);
-    expect((await post([json, ['Content-Encoding', 'gzip']], '{}')).status).toBe(415);
+    expect((await post([json, ['Content-Type', 'text/plain']], body)).status).toBe(415);
+    expect((await post([json, ['Content-Encoding', 'gzip']], body)).status).toBe(415);
     for (const type of ['application/json; charset=utf-8', 'Application/JSON']) {
-      expect((await post([['Content-Type', type]], '{}')).status, type).toBe(200);
+      expect((await post([['Content-Type', type]], body)).status, type).toBe(passedFor(surface));
     }
   });
 
