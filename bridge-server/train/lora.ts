@@ -1,0 +1,44 @@
+import type { TrainedLora } from '../networks/scope.ts';
+import type { Part } from '../weights/model.ts';
+import { type Moments, noMoments } from './adamw.ts';
+import { uniform } from './chance.ts';
+import type { Parameters } from './graph.ts';
+import type { TrainSettings } from './settings.ts';
+
+/** The matrices of a LoRA in training by the names of the graph's inputs, and what the optimiser knows of each. */
+export type TrainState = {
+  /** Steps that are done. */
+  step: number;
+  readonly weights: ReadonlyMap<string, Float32Array>;
+  readonly moments: ReadonlyMap<string, Moments>;
+  /** Of each step that is done. */
+  readonly losses: number[];
+};
+
+const ATTENTION = /\.attn[12]\.to_(q|k|v|out\.0)\.weight$/;
+const TRANSFORMER = /\.attentions\.\d+\./;
+
+/** Which modules of a U-Net are trained, and how. */
+export function trainedLora(unet: Part, { layers, rank, alpha }: TrainSettings): TrainedLora {
+  const modules = [...unet.weights].flatMap(([tensor, { shape }]) => {
+    const isMatrix = shape.length > 1 && shape.slice(2).every((size) => size === 1);
+    const isTrained = layers === 'attention' ? ATTENTION.test(tensor) : isMatrix && TRANSFORMER.test(tensor);
+    return isTrained && tensor.endsWith('.weight') ? [tensor.slice(0, -'.weight'.length)] : [];
+  });
+  return { rank, factor: alpha / rank, modules: new Set(modules) };
+}
+
+/** As LoRAs begin (https://arxiv.org/abs/2106.09685): changing nothing, because the matrices that come last are 0. */
+export function startOf(parameters: Parameters, seed: number): TrainState {
+  const weights = new Map<string, Float32Array>();
+  for (const [i, [name, shape]] of [...parameters].entries()) {
+    const length = shape.reduce((product, size) => product * size, 1);
+    const reach = 1 / Math.sqrt(shape[1]!);
+    const start = name.endsWith('.lora_up')
+      ? new Float32Array(length)
+      : Float32Array.from(uniform(seed, 'start', i, length), (value) => (2 * value - 1) * reach);
+    weights.set(name, start);
+  }
+  const moments = new Map([...weights].map(([name, { length }]) => [name, noMoments(length)]));
+  return { step: 0, weights, moments, losses: [] };
+}
