@@ -33,9 +33,10 @@ export function shotChoicesFrom(stored: string | null): Shots {
   try {
     const all: unknown = JSON.parse(stored ?? '[]');
     if (!Array.isArray(all)) return [];
-    return (all as Partial<Shots[number]>[]).flatMap(({ path, own }) =>
-      typeof path === 'string' ? [{ path, own: fitting(NO_SHOT_CHOICES, own) }] : [],
-    );
+    return (all as Partial<Shots[number]>[]).flatMap(({ path, own }) => {
+      const { keys, ...rest } = fitting(NO_SHOT_CHOICES, own);
+      return typeof path === 'string' ? [{ path, own: { ...rest, keys: Array.isArray(keys) ? keys : null } }] : [];
+    });
   } catch {
     return [];
   }
