@@ -8,7 +8,7 @@ import { parseRational, type Rational } from './media/rational.ts';
 import type { ControlOptions } from './commands/control.ts';
 import type { MeasureOptions } from './commands/measure.ts';
 import type { ControlOption, DetailOption, LoraOption, PromptOption, RegionOption } from './commands/look.ts';
-import type { RenderOptions } from './commands/render.ts';
+import type { KeyOption, RenderOptions, SeedOption } from './commands/render.ts';
 import type { ServeOptions } from './commands/serve.ts';
 import { SCHEDULERS } from './diffusion/schedulers/kinds.ts';
 import { VERSION } from './version.ts';
@@ -42,7 +42,18 @@ function commandLine(): Command {
         'every',
         'keyBudget',
         'everyFrame',
+        'key',
       ]),
+    )
+    .addOption(
+      new Option('--key <frame[=image]>', 'this frame is a key, painted, or your own image; may be repeated')
+        .argParser(keyAt)
+        .conflicts(['every', 'keyBudget', 'everyFrame']),
+    )
+    .addOption(
+      new Option('--reseed <frame=seed>', 'this key is painted with that seed; may be repeated')
+        .argParser(seedAt)
+        .conflicts(['keys', 'every', 'keyBudget', 'everyFrame']),
     )
     .addOption(
       new Option('--every <n>', 'a key every n frames').argParser(count).conflicts(['keyBudget', 'everyFrame']),
@@ -111,6 +122,12 @@ function commandLine(): Command {
       'another prompt where the masks in that folder are white; may be repeated',
       regions,
       [],
+    )
+    .option('--region-grow <pixels>', 'move the edges of their masks out, or in below 0', growth)
+    .option(
+      '--region-feather <pixels>',
+      'soften the edges of their masks over so many pixels on both sides',
+      featherReach,
     )
     .option(
       '--detail <frame=x,y,wxh>',
@@ -193,7 +210,7 @@ function commandLine(): Command {
 
   program
     .command('resume')
-    .description('go on with a job that was interrupted, cancelled or failed')
+    .description('go on with a job that was paused, interrupted or cancelled, or that failed')
     .argument('<job>')
     .option('--workers <n>', 'threads that compute', count)
     .option('--json', 'progress as JSON lines on stderr, the result as JSON on stdout', false)
@@ -202,10 +219,16 @@ function commandLine(): Command {
     );
 
   program
+    .command('pause')
+    .description('stop a job, wherever it runs, until `resume` goes on with it')
+    .argument('<job>')
+    .action(async (job: string) => (await import('./commands/stop.ts')).pause(job));
+
+  program
     .command('cancel')
     .description('stop a job, wherever it runs; what it made is kept')
     .argument('<job>')
-    .action(async (job: string) => (await import('./commands/cancel.ts')).cancel(job));
+    .action(async (job: string) => (await import('./commands/stop.ts')).cancel(job));
 
   program
     .command('settings')
@@ -386,6 +409,18 @@ function regions(text: string, before: readonly RegionOption[]): readonly Region
   const [, folder = '', prompt = ''] = /^([^=]+)=(.*)$/s.exec(text) ?? [];
   if (folder === '') throw new InvalidArgumentError('Write it as FOLDER=PROMPT, such as masks/sky=a stormy sky.');
   return [...before, { folder, prompt }];
+}
+
+function keyAt(text: string, before: readonly KeyOption[] = []): readonly KeyOption[] {
+  const [, at = '', image = null] = /^(\d{1,9})(?:=(.+))?$/s.exec(text) ?? [];
+  if (at === '') throw new InvalidArgumentError('Write it as FRAME, or FRAME=IMAGE such as 12=paint/0012.png.');
+  return [...before, { frame: Number(at), image }];
+}
+
+function seedAt(text: string, before: readonly SeedOption[] = []): readonly SeedOption[] {
+  const [, at = '', number = ''] = /^(\d{1,9})=(.+)$/s.exec(text) ?? [];
+  if (at === '') throw new InvalidArgumentError('Write it as FRAME=SEED, such as 12=7.');
+  return [...before, { frame: Number(at), seed: seed(number) }];
 }
 
 function details(text: string, before: readonly DetailOption[]): readonly DetailOption[] {

@@ -31,7 +31,12 @@ export async function finish(jobs: Jobs, begin: () => JobRecord, json: boolean):
   const hang = (): void => hangup.abort();
   process.on('SIGINT', cancel).on('SIGTERM', cancel).on('SIGHUP', hang);
   jobs.events.on('job', ({ job: { id, state } }: JobEvent) => {
-    if (id === job?.id && state.state === 'running' && state.progress) teller.tell(state.progress);
+    if (id !== job?.id) return;
+    if (state.state === 'running' && state.progress) teller.tell(state.progress);
+    if (state.state === 'paused' && !json) {
+      teller.end();
+      process.stderr.write(`Paused. \`pentimento resume ${id}\` goes on.\n`);
+    }
   });
   try {
     job = begin();

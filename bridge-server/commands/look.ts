@@ -8,6 +8,7 @@ import { Failure } from '../errors.ts';
 import { folders } from '../folders.ts';
 import { withNamedLoras } from '../models/prompt-loras.ts';
 import { ModelStore } from '../models/store.ts';
+import type { RenderOptions } from './render.ts';
 import type { ControlMap } from '../protocol/control-map.ts';
 import type { BuiltInLook, DiffusionLook, RenderRequest } from '../protocol/request.ts';
 import { openModel } from '../weights/model.ts';
@@ -38,6 +39,8 @@ export type LookOptions = {
   readonly promptAt: readonly PromptOption[];
   readonly fadePrompts?: true;
   readonly region: readonly RegionOption[];
+  readonly regionGrow?: number;
+  readonly regionFeather?: number;
   readonly detail: readonly DetailOption[];
   readonly detailPrompt?: string;
   readonly detailStrength?: number;
@@ -81,6 +84,8 @@ const OF_A_MODEL = {
   guess: '--guess',
   consistency: '--consistency',
   fadePrompts: '--fade-prompts',
+  regionGrow: '--region-grow',
+  regionFeather: '--region-feather',
   detailPrompt: '--detail-prompt',
   detailStrength: '--detail-strength',
 } satisfies Partial<Record<keyof LookOptions, string>>;
@@ -95,12 +100,16 @@ const LISTS_OF_A_MODEL = {
   detail: '--detail',
 } satisfies Partial<Record<keyof LookOptions, string>>;
 
-/** `ownKeys`: the keys are the artist's images, and nothing paints them. */
-export async function lookOf(options: LookOptions, ownKeys: boolean): Promise<RenderRequest['look']> {
+/** Keys that are all the artist's own images are left as they are unless he says otherwise. */
+export async function lookOf(
+  options: LookOptions & Pick<RenderOptions, 'keys' | 'key' | 'reseed'>,
+): Promise<RenderRequest['look']> {
+  const { keys, key, reseed } = options;
   const given = givenFor(options);
+  const ownKeys = keys !== undefined || (!reseed && key?.every(({ image }) => image !== null));
   if (given === null) return { kind: options.look ?? (ownKeys ? 'none' : USUAL_LOOK) };
   if (options.look !== undefined) throw new Failure('look-and-model', { look: options.look, option: given });
-  if (ownKeys) throw new Failure('keys-and-model', { option: given });
+  if (keys !== undefined) throw new Failure('keys-and-model', { option: given });
   const store = new ModelStore(folders().data);
   try {
     return await diffusionLook(options, given, store);
@@ -141,7 +150,7 @@ async function diffusionLook(options: LookOptions, given: string, store: ModelSt
     embeddings: await Promise.all(options.embedding.map(file)),
     prompt: options.prompt ?? '',
     prompts: promptsOf(options),
-    regions: options.region.map(({ folder, prompt }) => ({ mask: maskIn(folder), prompt })),
+    regions: options.region.map(({ folder, prompt }) => ({ mask: maskIn(folder, options), prompt })),
     negative: options.negative ?? '',
     steps: options.steps ?? steps,
     guidance: options.guidance ?? guidance,
@@ -166,12 +175,14 @@ const promptsOf = ({ promptAt, fadePrompts }: LookOptions): DiffusionLook['promp
     .map(({ frame, prompt }) => ({ frame, prompt, then: fadePrompts ? ('fade' as const) : ('hold' as const) }))
     .sort((a, b) => a.frame - b.frame);
 
-const maskIn = (folder: string): DiffusionLook['regions'][number]['mask'] => ({
+const maskIn = (
+  folder: string,
+  { regionGrow: grow = 0, regionFeather: feather = 0 }: LookOptions,
+): DiffusionLook['regions'][number]['mask'] => ({
   kind: 'images',
   folder: resolve(folder),
   channel: 'grey',
-  grow: 0,
-  feather: 0,
+  ...{ grow, feather },
 });
 
 /** A detail fades out over a quarter of its box. */

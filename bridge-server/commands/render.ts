@@ -6,7 +6,7 @@ import type { PreviewEvent } from '../jobs/job.ts';
 import { Jobs } from '../jobs/queue.ts';
 import { writeJpeg } from '../media/image.ts';
 import type { Rational } from '../media/rational.ts';
-import { renderRequestSchema, type RenderRequest } from '../protocol/request.ts';
+import { type ChosenKeys, renderRequestSchema, type RenderRequest } from '../protocol/request.ts';
 import { finish } from './finish.ts';
 import { lookOf, type LookOptions } from './look.ts';
 
@@ -17,6 +17,8 @@ export type RenderOptions = LookOptions & {
   readonly rate?: Rational;
   readonly alpha: 'straight' | 'premultiplied';
   readonly keys?: string;
+  readonly key?: readonly KeyOption[];
+  readonly reseed?: readonly SeedOption[];
   readonly every?: number;
   readonly keyBudget?: number;
   readonly everyFrame?: true;
@@ -30,6 +32,10 @@ export type RenderOptions = LookOptions & {
   readonly workers?: number;
   readonly json: boolean;
 };
+
+/** A key by hand: `image` null is painted. */
+export type KeyOption = { readonly frame: number; readonly image: string | null };
+export type SeedOption = { readonly frame: number; readonly seed: number };
 
 /** Makes the clip, or goes on with it where the same command was interrupted, cancelled or failed before. */
 export async function render(input: string, options: RenderOptions): Promise<void> {
@@ -61,7 +67,7 @@ export async function requestOf(input: string, options: RenderOptions): Promise<
     version: 1,
     source: { path: resolve(input), from, to, rate, alpha },
     keys: keysOf(options),
-    look: await lookOf(options, options.keys !== undefined),
+    look: await lookOf(options),
     mask: maskFor(options),
     profile,
     output: outputOf(options.out),
@@ -86,10 +92,26 @@ function sound(request: RenderRequest): RenderRequest {
   throw new Failure('arguments-unusable', { reason: `${issue!.message} (${issue!.path.join('.')}).` });
 }
 
-function keysOf({ keys, every, keyBudget, everyFrame }: RenderOptions): RenderRequest['keys'] {
+function keysOf({ keys, key, reseed, every, keyBudget, everyFrame }: RenderOptions): RenderRequest['keys'] {
   if (keys !== undefined) return { kind: 'images', folder: resolve(keys) };
+  if (key !== undefined || reseed !== undefined) return { kind: 'chosen', keys: chosen(key ?? [], reseed ?? []) };
   if (everyFrame || every !== undefined) return { kind: 'every', step: every ?? 1 };
   return { kind: 'auto', budget: keyBudget ?? null };
+}
+
+/** A key that gets a seed need not be named as a key as well. */
+function chosen(keys: readonly KeyOption[], seeds: readonly SeedOption[]): ChosenKeys {
+  const named = keys.filter(({ frame, image }) => image !== null || !seeds.some((seeded) => seeded.frame === frame));
+  const all: ChosenKeys = [
+    ...named.map(({ frame, image }) => ({
+      frame,
+      picture: image === null ? ({ kind: 'painted' } as const) : ({ kind: 'image', path: resolve(image) } as const),
+    })),
+    ...seeds.map(({ frame, seed }) => ({ frame, picture: { kind: 'repainted', seed } as const })),
+  ].sort((a, b) => a.frame - b.frame);
+  const twice = all.find(({ frame }, i) => frame === all[i + 1]?.frame);
+  if (twice) throw new Failure('arguments-unusable', { reason: `There are two keys for frame ${twice.frame}.` });
+  return all;
 }
 
 function outputOf(out: string): RenderRequest['output'] {

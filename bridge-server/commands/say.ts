@@ -14,6 +14,7 @@ const WORDS: Record<Progress['stage'], string> = {
   probe: 'Reading the source',
   track: 'Following details',
   analyse: 'Analysing the motion',
+  advise: 'Looking how far the keys reach',
   keys: 'Choosing key frames',
   look: 'Painting key frames',
   match: 'Following the motion',

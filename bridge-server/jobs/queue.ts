@@ -146,10 +146,19 @@ export class Jobs {
   }
 
   /** Resolves with the job once it is settled, whichever process runs it. Rejects with the signal's reason. */
-  async settled(id: string, signal: AbortSignal): Promise<JobRecord> {
+  settled(id: string, signal: AbortSignal): Promise<JobRecord> {
+    return this.#once(id, isSettled, signal);
+  }
+
+  /** The same once nothing runs any more, be it that the job is only paused. */
+  stopped(id: string, signal: AbortSignal): Promise<JobRecord> {
+    return this.#once(id, (state) => isSettled(state) || state.state === 'paused', signal);
+  }
+
+  async #once(id: string, is: (state: JobState) => boolean, signal: AbortSignal): Promise<JobRecord> {
     for (;;) {
       const job = this.get(id);
-      if (isSettled(job.state)) return job;
+      if (is(job.state)) return job;
       await once(this.events, 'job', { signal });
     }
   }
