@@ -157,7 +157,10 @@ function Strip(props: StripProps) {
       )}
       {here.slider && facts ? <FrameView {...{ connection, shot, facts }} slider={here.slider} /> : null}
       <div className="row wrap actions">
-        <QuietButton onPress={() => void there((frame) => become(withKey(keys, frame), frame))}>
+        <QuietButton
+          disabled={here.slider !== null && hasKey(keys, here.slider.frame)}
+          onPress={() => void there((frame) => become(withKey(keys, frame), frame))}
+        >
           {here.slider ? words.keys.addHere(here.slider.frame) : words.keys.addPlayhead}
         </QuietButton>
         {marked.length > 0 ? (
@@ -253,7 +256,7 @@ function KeyActions(props: {
       <div className="strong">{words.keys.frame(frame)}</div>
       <div className="dim">{why}</div>
       <div className="row wrap actions">
-        <QuietButton onPress={onMove}>
+        <QuietButton disabled={here.slider !== null && hasKey(keys, here.slider.frame)} onPress={onMove}>
           {here.slider ? words.keys.moveHere(here.slider.frame) : words.keys.movePlayhead}
         </QuietButton>
         {repaintable ? (
@@ -270,7 +273,7 @@ function KeyActions(props: {
         ) : null}
       </div>
       {typing ? (
-        <>
+        <div className="typing">
           <FileField
             host={host}
             types={IMAGES}
@@ -282,7 +285,7 @@ function KeyActions(props: {
           <QuietButton disabled={path === ''} onPress={() => paint({ kind: 'image', path })}>
             {words.keys.useImage}
           </QuietButton>
-        </>
+        </div>
       ) : null}
     </div>
   );

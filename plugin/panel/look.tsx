@@ -123,7 +123,7 @@ export function Finer(props: Props) {
         {more ? `▾ ${words.more.close}` : `▸ ${words.more.open}`}
       </QuietButton>
       {more ? (
-        <>
+        <div className="finer">
           {choices.style === 'prompt' ? <FinerPrompt {...props} part={part} /> : null}
           <Disclosure title={words.output.title} summary={outputSummary(choices, own)} {...part('output')}>
             <Output
@@ -134,7 +134,7 @@ export function Finer(props: Props) {
               onMask={shot ? (mask) => changeOwn({ mask }) : null}
             />
           </Disclosure>
-        </>
+        </div>
       ) : null}
     </div>
   );

@@ -23,7 +23,7 @@ import { TroubleView } from './trouble.tsx';
 import { Button, Choice, NumberField, QuietButton, Slider } from './widgets.tsx';
 
 type Shown = {
-  /** Pixels that the look works at. */
+  /** Pixels that the look works at; null: as many as SD 1.5 was trained on. */
   readonly area: Manner['area'];
   readonly connection: Connection;
   readonly host: Host;
@@ -41,7 +41,8 @@ export function Structure(
   },
 ) {
   const { installed, checkpoint, manner, onChange, ...shown } = props;
-  const { controls, area } = manner;
+  const { controls } = manner;
+  const area = manner.area ?? (checkpoint?.family === 'SDXL' ? 1024 * 1024 : null);
   const nets = ofKind(installed, 'controlnet');
   const { fits, others } = fittingTo(checkpoint, nets);
   const [first] = fits;
