@@ -3,6 +3,7 @@ export const STAGES = [
   'probe',
   'track',
   'analyse',
+  'advise',
   'keys',
   'look',
   'match',

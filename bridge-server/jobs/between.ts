@@ -1,12 +1,10 @@
 import type { Engine } from '../kernels/engine.ts';
 import type { Clip, FrameWindow } from '../media/clip.ts';
 import type { Frame } from '../media/frame.ts';
-import type { SpanErrors } from '../propagate/advice.ts';
 import { matchSpan } from '../propagate/match.ts';
 import { planSpans, type Span } from '../propagate/spans.ts';
 import { synthesiseSpan } from '../propagate/synthesise.ts';
 import type { Cache, StageFolder } from './cache.ts';
-import { expectedErrors, hasErrors } from './expected-errors.ts';
 import { readFrame, resultName } from './frames.ts';
 import { framesIn } from './masks.ts';
 import type { Pictures } from './pictures.ts';
@@ -55,14 +53,13 @@ export async function stretchesOf(
   return stretches;
 }
 
-/** Makes the frames that are missing. What led to those that are there is not made again. Gives how far all are expected to be off. */
+/** Makes the frames that are missing. What led to those that are there is not made again. */
 export async function paintBetween(
   { clip, source, engine, cache, stages, signal }: Work,
   pictures: Pictures,
   stretches: readonly Stretch[],
-): Promise<SpanErrors[]> {
-  if (stretches.length === 0) return [];
-  const expected: SpanErrors[] = [];
+): Promise<void> {
+  if (stretches.length === 0) return;
   const frames = stretches.reduce((sum, { span }) => sum + span.to - span.from, 0);
   const matching = stages.cached('match', 'frames', frames);
   const painting = stages.cached('propagate', 'frames', frames);
@@ -70,11 +67,9 @@ export async function paintBetween(
   const footage = { width, height, get: (n: number, abort: AbortSignal) => source.get(n, abort) };
   for (const { span, match, matches, results, missing } of stretches) {
     const count = span.to - span.from;
-    const isKnown = missing === 0 && (await hasErrors(results));
     await matching.run(count, async (report) => {
-      if (!isKnown) await matchSpan(engine, span, footage, matches, report, signal);
+      if (missing > 0) await matchSpan(engine, span, footage, matches, report, signal);
     });
-    expected.push(await expectedErrors(span, matches, results));
     await painting.run(count, async (report) => {
       const pair = { source: footage, keys: pictures };
       if (missing > 0) await synthesiseSpan(engine, span, pair, matches, results, report, signal);
@@ -82,7 +77,6 @@ export async function paintBetween(
     cache.release('match', match);
     await cache.keeper.makeRoom(0);
   }
-  return expected;
 }
 
 /** Reads a frame from the stretch that has it; null for a key. */

@@ -9,11 +9,12 @@ import { adviceOf } from '../propagate/advice.ts';
 import type { RenderRequest } from '../protocol/request.ts';
 import { analyse, type ShotAnalysis } from '../shot/analyse.ts';
 import { chooseKeys } from '../shot/keys.ts';
+import { advised, type Advised } from './advise.ts';
 import { missingIn, paintBetween, readerOf, stretchesOf, type Work } from './between.ts';
 import { folderName, type Cache } from './cache.ts';
 import { deliver } from './deliver.ts';
 import { chosenImages, givenChoice, paintsKeys, refuseChosen } from './chosen.ts';
-import type { JobKey, RenderResult } from './job.ts';
+import type { RenderResult } from './job.ts';
 import { linksShots, openAtelier, type Atelier, type Studio } from './diffusion.ts';
 import { resultName } from './frames.ts';
 import {
@@ -30,6 +31,7 @@ import { masksOf } from './masks.ts';
 import { refuseOutput } from './output.ts';
 import type { Pictures } from './pictures.ts';
 import { analysisKey, codeOf, lookKey, sourceKey } from './plan.ts';
+import { reduced } from './reduced.ts';
 import { refuseSmallDisk } from './space.ts';
 import { stabilityOf } from './stability.ts';
 import { CacheDamage } from './stage-folder.ts';
@@ -98,7 +100,7 @@ async function attempt(request: RenderRequest, tools: Tools): Promise<Omit<Rende
       atelier = await openAtelier(work, look, request, masks && masks.pictures, tools);
 
     const knowsShots = look.kind === 'diffusion' && linksShots(look);
-    const { keys, analysis } = await chosenKeys(work, request.keys, images, knowsShots);
+    const { keys, analysis, expected } = await chosenKeys(work, request.keys, images, knowsShots);
     const own = imagePictures(images, clip, source);
     const toPaint = keys.flatMap(({ frame }) => (images.has(frame) ? [] : [frame]));
     const painted =
@@ -111,7 +113,7 @@ async function attempt(request: RenderRequest, tools: Tools): Promise<Omit<Rende
     tools.framesIn(
       stretches.map(({ span: { from, to }, results }) => ({ folder: relative(cache.root, results.path), from, to })),
     );
-    const expected = await paintBetween(work, pictures, stretches);
+    await paintBetween(work, pictures, stretches);
 
     const frames = clip.range.to - clip.range.from;
     const between = readerOf(stretches);
@@ -139,13 +141,14 @@ async function attempt(request: RenderRequest, tools: Tools): Promise<Omit<Rende
   }
 }
 
-/** Which frames are keys, and where shots begin. The motion is only analysed when something depends on it. */
+/** Which frames are keys, what is expected between them, and where shots begin. The motion is only analysed when something depends on it. */
 async function chosenKeys(
-  { engine, cache, clip, code, stages, signal }: Work,
+  work: Work,
   asked: RenderRequest['keys'],
   images: ReadonlyMap<number, string>,
   knowsShots: boolean,
-): Promise<{ keys: readonly JobKey[]; analysis: ShotAnalysis }> {
+): Promise<Advised & { readonly analysis: ShotAnalysis }> {
+  const { engine, cache, clip, code, stages, signal } = work;
   const { range } = clip;
   const frames = range.to - range.from;
   const all = asked.kind === 'images' ? images.size === frames : isEveryFrame(asked, frames) && !knowsShots;
@@ -156,9 +159,11 @@ async function chosenKeys(
     analysis = await meter.run(frames, (report) => analyse(engine, clip, folder, report, signal));
   }
   const isGiven = asked.kind === 'images' || asked.kind === 'chosen';
-  const keys = isGiven ? givenChoice(asked, images.keys()) : chooseKeys(analysis, asked);
+  const chosen = isGiven ? givenChoice(asked, images.keys()) : chooseKeys(analysis, asked);
+  const most = asked.kind === 'auto' ? (asked.budget ?? 2 * chosen.length) : chosen.length;
+  const { keys, expected } = await advised(work, await reduced(work), chosen, analysis.cuts, most);
   await stages.fresh('keys', 'keys', keys.length).run(keys.length, () => Promise.resolve());
-  return { keys, analysis };
+  return { keys, expected, analysis };
 }
 
 /** As far as the request tells. */

@@ -4,7 +4,8 @@ import { Meter } from './meter.ts';
 
 /** The accounts of a job's stages, as they come to run. */
 export class Stages {
-  readonly #meters = new Map<Stage, Meter>();
+  /** A stage may come back to what it left. */
+  readonly #meters = new Map<Stage, Meter[]>();
   readonly #show: (progress: Progress) => void;
   readonly #writes: () => number;
 
@@ -30,11 +31,16 @@ export class Stages {
   }
 
   get accounts(): Partial<Record<Stage, StageAccount>> {
-    return Object.fromEntries([...this.#meters].map(([stage, meter]) => [stage, meter.account]));
+    return Object.fromEntries([...this.#meters].map(([stage, meters]) => [stage, summed(meters)]));
   }
 
   #add(stage: Stage, meter: Meter): Meter {
-    this.#meters.set(stage, meter);
+    this.#meters.set(stage, [...(this.#meters.get(stage) ?? []), meter]);
     return meter;
   }
+}
+
+function summed(meters: readonly Meter[]): StageAccount {
+  const sum = (of: keyof StageAccount): number => meters.reduce((total, { account }) => total + account[of], 0);
+  return { seconds: sum('seconds'), computed: sum('computed'), cached: sum('cached') };
 }

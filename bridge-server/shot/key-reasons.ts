@@ -2,8 +2,11 @@ import type { FrameScore } from './analyse.ts';
 import type { KeyChoice } from './keys.ts';
 import { partsOf, type LossPart } from './loss.ts';
 
-/** Why a frame is a key: chosen first in its shot, or because of what happened most since the key before it, or counted off. */
-export type KeyReason = 'shot' | LossPart | 'step';
+/**
+ * Why a frame is a key: chosen first in its shot, or because of what happened most since the key before it, or counted off, or because
+ * without it too much was expected to be wrong about it.
+ */
+export type KeyReason = 'shot' | LossPart | 'step' | 'unsure';
 
 export const explain = {
   first(frame: number, shotFrom: number, length: number, only: boolean, severalShots: boolean): KeyChoice {
@@ -37,6 +40,12 @@ export const explain = {
   step(frame: number, step: number): KeyChoice {
     const explanation = step === 1 ? 'Every frame is a key.' : `One frame in ${step} is a key.`;
     return { frame, reason: 'step', explanation };
+  },
+
+  /** `error`: what was expected of the frame, in 8-bit levels. */
+  unsure(frame: number, error: number): KeyChoice {
+    const explanation = `Frame ${frame} is a key because it could not be made well enough from the others (${error.toFixed(1)} levels off).`;
+    return { frame, reason: 'unsure', explanation };
   },
 
   begins(frame: number): KeyChoice {
