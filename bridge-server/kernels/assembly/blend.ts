@@ -1,5 +1,5 @@
 import { bandFrom, bandTo, barrier } from './team';
-import { sampleBytes, sampleWords } from './sample';
+import { placeBy, sampleBytes, sampleWords } from './sample';
 import { smooth } from './smooth';
 
 // A frame from its keys. How the keys' own sources, moved along the maps, make up the frame's source says how the repainted keys
@@ -16,7 +16,7 @@ const SAMPLE: f32 = 64;
 // @ts-ignore: decorator
 @inline
 function pixel(at: usize): v128 {
-  return f32x4.convert_i32x4_u(i32x4.extend_low_i16x8_u(i16x8.extend_low_i8x16_u(v128.load32_zero(at))));
+  return f32x4.convert_i32x4_s(i32x4.extend_low_i16x8_u(i16x8.extend_low_i8x16_u(v128.load32_zero(at))));
 }
 
 // @ts-ignore: decorator
@@ -66,8 +66,8 @@ export function mix(
   let y: i32 = bandFrom(height);
   for (let p = from; p < to; p++) {
     const here = pixel(frame + (p << 2));
-    const a = sampleBytes(keyA, width, height, <f32>x + load<f32>(mapA + (p << 3)), <f32>y + load<f32>(mapA + (p << 3), 4));
-    const b = sampleBytes(keyB, width, height, <f32>x + load<f32>(mapB + (p << 3)), <f32>y + load<f32>(mapB + (p << 3), 4));
+    const a = sampleBytes(keyA, width, height, placeBy(mapA + (p << 3), x, y, width, height));
+    const b = sampleBytes(keyB, width, height, placeBy(mapB + (p << 3), x, y, width, height));
     storeWords(residual + (p << 3), f32x4.mul(a, f32x4.splat(SAMPLE)));
     storeWords(samples + (p << 3), f32x4.mul(b, f32x4.splat(SAMPLE)));
     const offA = f32x4.sub(a, here);
@@ -114,7 +114,7 @@ export function miss(frame: usize, key: usize, map: usize, width: i32, height: i
     let p = <usize>y * <usize>width;
     for (let x = 0; x < width; x++, p++) {
       const vector = map + (p << 3);
-      const there = sampleBytes(key, width, height, <f32>x + load<f32>(vector), <f32>y + load<f32>(vector, 4));
+      const there = sampleBytes(key, width, height, placeBy(vector, x, y, width, height));
       storeWords(residual + (p << 3), f32x4.mul(f32x4.sub(pixel(frame + (p << 2)), there), f32x4.splat(RESIDUAL)));
     }
   }
@@ -272,8 +272,8 @@ export function relate(
       const mild = f32x4.mul(words(soft + (p << 3)), f32x4.splat(1 / RESIDUAL));
       const wide = f32x4.mul(coarseAt(coarse, cellsX, cellsY, x, y), f32x4.splat(1 / RESIDUAL));
       const vector = map + (p << 3);
-      const there = sampleWords(other, width, height, <f32>x + load<f32>(vector), <f32>y + load<f32>(vector, 4));
-      const missed = f32x4.mul(f32x4.sub(f32x4.convert_i32x4_u(v128.load16x4_u(painted + (p << 3))), there), f32x4.splat(1.0 / 257.0));
+      const there = sampleWords(other, width, height, placeBy(vector, x, y, width, height));
+      const missed = f32x4.mul(f32x4.sub(f32x4.convert_i32x4_s(v128.load16x4_u(painted + (p << 3))), there), f32x4.splat(1.0 / 257.0));
       const weight = OUTLIER / (OUTLIER + colour3(f32x4.mul(fine, fine)));
       let at = sums;
       for (let i = 0; i < 9; i++) {
@@ -330,17 +330,17 @@ export function compose(
       let value = f32x4.splat(0);
       if (weight > 0) {
         const vector = mapA + (p << 3);
-        const a = sampleWords(keyA, width, height, <f32>x + load<f32>(vector), <f32>y + load<f32>(vector, 4));
+        const a = sampleWords(keyA, width, height, placeBy(vector, x, y, width, height));
         value = f32x4.mul(a, f32x4.splat(weight));
       }
       if (weight < 1) {
         const vector = mapB + (p << 3);
-        const b = sampleWords(keyB, width, height, <f32>x + load<f32>(vector), <f32>y + load<f32>(vector, 4));
+        const b = sampleWords(keyB, width, height, placeBy(vector, x, y, width, height));
         value = f32x4.add(value, f32x4.mul(b, f32x4.splat(1 - weight)));
       }
       const patched: f32 = filled == 0 ? 0 : load<f32>(filled + (p << 2));
       if (patched > 0) {
-        const voted = f32x4.convert_i32x4_u(v128.load16x4_u(votes + (p << 3)));
+        const voted = f32x4.convert_i32x4_s(v128.load16x4_u(votes + (p << 3)));
         value = f32x4.add(f32x4.mul(value, f32x4.splat(1 - patched)), f32x4.mul(voted, f32x4.splat(patched)));
       }
       const alpha = max<f32>(0, min<f32>(65535, f32x4.extract_lane(value, 3)));

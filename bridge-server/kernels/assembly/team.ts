@@ -1,3 +1,5 @@
+import { makeTaps } from './sample';
+
 // A kernel is one program that every worker of the team runs in step (SPMD): the same control flow, each on its own band of
 // rows, with barriers between phases. Bands only decide who computes a value, never which value: results are bit-equal for
 // any number of workers. These globals belong to the instance, so each worker has its own.
@@ -10,6 +12,7 @@ export function join(worker_: i32, workers_: i32, sync_: usize): void {
   worker = worker_;
   workers = workers_;
   sync = sync_;
+  makeTaps();
 }
 
 /** First row of this worker's band of `rows` rows. */

@@ -1,5 +1,5 @@
 import { bandFrom, bandTo, barrier } from './team';
-import { sampleBytes } from './sample';
+import { placeBy, sampleBytes } from './sample';
 import { bilinear, smooth } from './smooth';
 
 // Maps say where each pixel of a frame is found in a key: f32 (dx, dy), interleaved, in pixels. Pictures are guides (guide.ts).
@@ -69,13 +69,13 @@ export function mapBetter(
 // @ts-ignore: decorator
 @inline
 function pixel(at: usize): v128 {
-  return f32x4.convert_i32x4_u(i32x4.extend_low_i16x8_u(i16x8.extend_low_i8x16_u(v128.load32_zero(at))));
+  return f32x4.convert_i32x4_s(i32x4.extend_low_i16x8_u(i16x8.extend_low_i8x16_u(v128.load32_zero(at))));
 }
 
 // @ts-ignore: decorator
 @inline
 function errorAt(here: v128, key: usize, width: i32, height: i32, x: i32, y: i32, vector: usize): f32 {
-  const there = sampleBytes(key, width, height, <f32>x + load<f32>(vector), <f32>y + load<f32>(vector, 4));
+  const there = sampleBytes(key, width, height, placeBy(vector, x, y, width, height));
   const difference = f32x4.sub(there, here);
   return total(f32x4.mul(difference, difference));
 }
@@ -106,21 +106,29 @@ export function mapBorrow(frame: usize, key: usize, width: i32, height: i32, map
     const y = 2 * cy;
     for (let x = 0; x < width; x += 2) {
       const at = map + ((<usize>y * <usize>width + <usize>x) << 3);
-      const own = windowError(frame, key, width, height, x, y, load<f32>(at), load<f32>(at, 4), i32.MAX_VALUE);
+      const ownX = <i32>nearest<f32>(<f32>x + load<f32>(at));
+      const ownY = <i32>nearest<f32>(<f32>y + load<f32>(at, 4));
+      const own = windowError(frame, key, width, height, x, y, ownX, ownY, i32.MAX_VALUE);
       let lender: usize = 0;
       let lenderX = 0;
       let lenderY = 0;
       if (own > TOLERABLE) {
         let least = own - (own >> 2);
+        // The place tried last: most neighbours lend the same one.
+        let lastX = ownX;
+        let lastY = ownY;
         for (let ring = NEAREST; ring <= FARTHEST; ring <<= 1) {
           for (let side = 0; side < 8; side++) {
             const qx = x + (side < 3 ? -ring : side < 5 ? 0 : ring);
             const qy = y + (side == 0 || side == 3 || side == 5 ? -ring : side == 1 || side == 6 ? 0 : ring);
             if (qx < 2 || qy < 2 || qx + 2 >= width || qy + 2 >= height) continue;
             const q = map + ((<usize>qy * <usize>width + <usize>qx) << 3);
-            const vx = carriedOn(q, line, x - qx, y - qy);
-            const vy = carriedOn(q + 4, line, x - qx, y - qy);
-            const error = windowError(frame, key, width, height, x, y, vx, vy, least);
+            const kx = <i32>nearest<f32>(<f32>x + carriedOn(q, line, x - qx, y - qy));
+            const ky = <i32>nearest<f32>(<f32>y + carriedOn(q + 4, line, x - qx, y - qy));
+            if ((kx == ownX && ky == ownY) || (kx == lastX && ky == lastY)) continue;
+            lastX = kx;
+            lastY = ky;
+            const error = windowError(frame, key, width, height, x, y, kx, ky, least);
             if (error < least) {
               least = error;
               lender = q;
@@ -158,8 +166,8 @@ function carriedOn(at: usize, line: usize, x: i32, y: i32): f32 {
 }
 
 /**
- * Sum of squared differences of the windows of 6x6 about the cells at (x, y) and, to the nearest pixel, at (x+vx, y+vy); rows are left out
- * once `limit` is reached.
+ * Sum of squared differences of the windows of 6x6 about the cells at (x, y) and, in the key, at (kx, ky); rows are left out once `limit` is
+ * reached.
  */
 function windowError(
   frame: usize,
@@ -168,12 +176,10 @@ function windowError(
   height: i32,
   x: i32,
   y: i32,
-  vx: f32,
-  vy: f32,
+  kx: i32,
+  ky: i32,
   limit: i32,
 ): i32 {
-  const kx = <i32>nearest<f32>(<f32>x + vx);
-  const ky = <i32>nearest<f32>(<f32>y + vy);
   if (kx < -1 || ky < -1 || kx > width || ky > height) return i32.MAX_VALUE;
   const inside = x >= 2 && kx >= 2 && x + 4 <= width && kx + 4 <= width;
   let sum = 0;
@@ -337,7 +343,7 @@ function gather(
     for (let x = 2 * cx; x < right; x++) {
       const px = <usize>x << 2;
       const vector = map + ((<usize>y * <usize>width + <usize>x) << 3);
-      const there = sampleBytes(key, width, height, <f32>x + load<f32>(vector), <f32>y + load<f32>(vector, 4));
+      const there = sampleBytes(key, width, height, placeBy(vector, x, y, width, height));
       const t = f32x4.sub(there, pixel(row + px));
       const gx = slope(
         pixel(row + (<usize>max(0, x - 2) << 2)),

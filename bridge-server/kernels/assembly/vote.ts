@@ -67,8 +67,8 @@ export function vote(
           const weight: f32 = DOUBT / (DOUBT + load<f32>(errors + (<usize>q << 2)));
           const from = <usize>(place - j * width - i);
           const guide = i32x4.extend_low_i16x8_u(i16x8.extend_low_i8x16_u(v128.load32_zero(atlas + (from << 2))));
-          source = f32x4.add(source, f32x4.mul(f32x4.convert_i32x4_u(guide), f32x4.splat(weight)));
-          const picture = f32x4.convert_i32x4_u(v128.load16x4_u(pictures + (from << 3)));
+          source = f32x4.add(source, f32x4.mul(f32x4.convert_i32x4_s(guide), f32x4.splat(weight)));
+          const picture = f32x4.convert_i32x4_s(v128.load16x4_u(pictures + (from << 3)));
           painted = f32x4.add(painted, f32x4.mul(picture, f32x4.splat(weight)));
           weights += weight;
           patches++;
@@ -80,7 +80,7 @@ export function vote(
       if (patches > 0) {
         const each = f32x4.splat(1 / weights);
         const here = i32x4.extend_low_i16x8_u(i16x8.extend_low_i8x16_u(v128.load32_zero(frame + (at << 2))));
-        const off = f32x4.sub(f32x4.convert_i32x4_u(here), f32x4.mul(source, each));
+        const off = f32x4.sub(f32x4.convert_i32x4_s(here), f32x4.mul(source, each));
         put(misses + (at << 3), f32x4.add(f32x4.mul(off, f32x4.splat(RESIDUAL)), f32x4.splat(OFFSET)));
         const squares = f32x4.mul(off, off);
         error = f32x4.extract_lane(squares, 0) + f32x4.extract_lane(squares, 1) + f32x4.extract_lane(squares, 2);
@@ -102,7 +102,7 @@ export function vote(
     store<f32>(filled + (p << 2), share);
     if (share == 0) continue;
     const at = residual + (p << 3);
-    const missed = f32x4.sub(f32x4.convert_i32x4_u(v128.load16x4_u(misses + (p << 3))), f32x4.splat(OFFSET));
+    const missed = f32x4.sub(f32x4.convert_i32x4_s(v128.load16x4_u(misses + (p << 3))), f32x4.splat(OFFSET));
     const kept = f32x4.mul(f32x4.convert_i32x4_s(v128.load16x4_s(at)), f32x4.splat(1 - share));
     const rounded = i32x4.trunc_sat_f32x4_s(f32x4.nearest(f32x4.add(kept, f32x4.mul(missed, f32x4.splat(share)))));
     v128.store64_lane(at, i16x8.narrow_i32x4_s(rounded, rounded), 0);
