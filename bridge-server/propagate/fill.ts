@@ -1,7 +1,8 @@
 import { constants, zstdCompress, zstdDecompress } from 'node:zlib';
 import { promisify } from 'node:util';
 import type { StageFolder } from '../jobs/stage-folder.ts';
-import type { Block, Engine } from '../kernels/engine.ts';
+import type { Device } from '../kernels/device.ts';
+import type { Block } from '../kernels/heap.ts';
 import type { Mixture } from './mixture.ts';
 
 const compress = promisify(zstdCompress);
@@ -53,8 +54,8 @@ export class PatchSearch {
   readonly #sums: Block;
   #candidates = 0;
 
-  private constructor(mixture: Mixture) {
-    const { engine, sides, atlas, guide } = mixture;
+  private constructor(mixture: Mixture, scratchBytes: number) {
+    const { sides, atlas, guide } = mixture;
     this.#mixture = mixture;
     this.#keys = sides.length;
     let { width, height } = mixture.source;
@@ -80,30 +81,32 @@ export class PatchSearch {
     const pixels = mixture.source.width * mixture.source.height;
     this.#list = mixture.alloc(pixels * 4);
     this.#errors = mixture.alloc(pixels * 4);
-    this.#scratch = mixture.alloc(engine.workers * 256);
+    this.#scratch = mixture.alloc(scratchBytes);
   }
 
   static async open(mixture: Mixture): Promise<PatchSearch> {
-    const search = new PatchSearch(mixture);
+    const search = new PatchSearch(mixture, await mixture.device.run('nnfBytes'));
     await search.#index();
     return search;
   }
 
   /** Makes the smaller pictures of the keys, and the order of the smallest's patches by their sums. */
   async #index(): Promise<void> {
-    const { engine } = this.#mixture;
+    const { device } = this.#mixture;
     await this.#halve((level, key) => level.atlas + key * level.width * level.height * 4, this.#keys);
     const { width, height, atlas } = this.#levels.at(-1)!;
     const pixels = width * height;
     for (let key = 0; key < this.#keys; key++) {
-      await engine.run('patchSums', atlas + key * pixels * 4, width, height, this.#sums.pointer + key * pixels * 4);
+      await device.run('patchSums', atlas + key * pixels * 4, width, height, this.#sums.pointer + key * pixels * 4);
     }
-    const sums = engine.i32(this.#sums, this.#keys * pixels);
-    const known = Int32Array.from(sums);
+    const known = new Int32Array(await device.read(this.#sums, this.#keys * pixels * 4));
     const places = Int32Array.from(known.keys()).filter((place) => known[place]! >= 0);
     places.sort((a, b) => known[a]! - known[b]! || a - b);
-    engine.i32(this.#places, places.length).set(places);
-    sums.set(places.map((place) => known[place]!));
+    await device.write(this.#places, places);
+    await device.write(
+      this.#sums,
+      places.map((place) => known[place]!),
+    );
     this.#candidates = places.length;
   }
 
@@ -113,25 +116,27 @@ export class PatchSearch {
       if (!next) break;
       for (let key = 0; key < keys; key++) {
         const to = addressOf(next, key);
-        await this.#mixture.engine.run('guideHalf', addressOf(level, key), level.width, level.height, to);
+        await this.#mixture.device.run('guideHalf', addressOf(level, key), level.width, level.height, to);
       }
     }
   }
 
   /** Searches for the frame at hand of the mixture and writes the entry. */
   async fill(n: number, folder: StageFolder): Promise<void> {
-    const { engine, source, residual, planes } = this.#mixture;
+    const { device, source, residual, planes } = this.#mixture;
     const { width, height } = source;
     const [plane, between] = planes;
-    await engine.run('doubt', residual.pointer, width, height, plane.pointer, between.pointer);
-    const doubts = engine.f32(plane, width * height);
+    await device.run('doubt', residual.pointer, width, height, plane.pointer, between.pointer);
+    const doubts = new Float32Array(await device.read(plane, width * height * 4));
     const failed = failedPixels(doubts, width);
     const sum = doubts.reduce((a, b) => a + b, 0);
     const { width: w, height: h } = this.#levels.at(-1)!;
     const searched = Math.min(w, h) >= SMALLEST_SIDE && failed.length > 0 ? Int32Array.from(failed) : new Int32Array();
     if (searched.length > 0) await this.#search(searched);
-    const places = Int32Array.from(searched, (p) => engine.i32(this.#levels[0]!.field)[p]!);
-    const errors = Int32Array.from(engine.i32(this.#errors, searched.length));
+    const found = searched.length > 0 ? 4 * doubts.length : 0;
+    const field = new Int32Array(await device.read(this.#levels[0]!.field, found));
+    const places = searched.map((p) => field[p]!);
+    const errors = new Int32Array(await device.read(this.#errors, 4 * searched.length));
     const missed = failed.reduce((total, p) => total + doubts[p]!, 0);
     const unsure = {
       residual: (sum - missed) / Math.max(1, doubts.length - failed.length),
@@ -143,26 +148,27 @@ export class PatchSearch {
 
   /** Places of the listed pixels into the largest level's field, their distances into `errors`. */
   async #search(listed: Int32Array): Promise<void> {
-    const { engine } = this.#mixture;
+    const { device } = this.#mixture;
     await this.#halve((level) => level.frame, 1);
     const lists = [listed];
     for (const { width } of this.#levels.slice(0, -1)) lists.push(parents(lists.at(-1), width));
-    for (const { field } of this.#levels) engine.i32(field).fill(-1);
+    for (const { width, height, field } of this.#levels)
+      await device.run('fillWords', field.pointer, width * height, -1);
     for (let i = this.#levels.length - 1; i >= 0; i--) {
       const { width, height, atlas, frame, field } = this.#levels[i]!;
       const list = lists[i]!;
-      engine.i32(this.#list, list.length).set(list);
+      await device.write(this.#list, list);
       const asked = [this.#list.pointer, list.length] as const;
       if (i === this.#levels.length - 1) {
         const known = [this.#places.pointer, this.#sums.pointer, this.#candidates] as const;
         const found = [field.pointer, this.#scratch.pointer] as const;
-        await engine.run('nnfSearch', frame, atlas, width, height, ...asked, ...known, 0, ...found);
-        engine.i32(this.#taken).fill(0);
-        await engine.run('nnfCount', ...asked, field.pointer, this.#taken.pointer);
-        await engine.run('nnfSearch', frame, atlas, width, height, ...asked, ...known, this.#taken.pointer, ...found);
+        await device.run('nnfSearch', frame, atlas, width, height, ...asked, ...known, 0, ...found);
+        await device.run('fillWords', this.#taken.pointer, this.#keys * width * height, 0);
+        await device.run('nnfCount', ...asked, field.pointer, this.#taken.pointer);
+        await device.run('nnfSearch', frame, atlas, width, height, ...asked, ...known, this.#taken.pointer, ...found);
       }
       const coarse = this.#levels[i + 1]?.field.pointer ?? 0;
-      await engine.run(
+      await device.run(
         'nnfRefine',
         ...[frame, atlas, width, height, this.#keys, ...asked, coarse, RADIUS],
         ...[field.pointer, this.#errors.pointer, this.#scratch.pointer],
@@ -245,7 +251,7 @@ async function packFill(
  * how many pixels there are.
  */
 export async function loadFill(
-  engine: Engine,
+  device: Device,
   folder: StageFolder,
   n: number,
   field: Block,
@@ -256,14 +262,15 @@ export async function loadFill(
   if (count === 0) return 0;
   const body = await decompress(bytes.subarray(HEADER_BYTES), { maxOutputLength: 12 * count });
   const values = new Int32Array(new Uint8Array(body).buffer);
-  const places = engine.i32(field);
-  const distances = engine.f32(errors);
-  places.fill(-1);
+  const places = new Int32Array(field.bytes >> 2).fill(-1);
+  const distances = new Float32Array(errors.bytes >> 2);
   for (let i = 0, p = 0; i < count; i++) {
     p += values[i]!;
     places[p] = values[count + i]!;
     distances[p] = values[2 * count + i]! / 100;
   }
+  await device.write(field, places);
+  await device.write(errors, distances);
   return count;
 }
 

@@ -1,6 +1,7 @@
 import { constants, zstdCompress, zstdDecompress } from 'node:zlib';
 import { promisify } from 'node:util';
-import type { Block, Engine } from '../kernels/engine.ts';
+import type { Device } from '../kernels/device.ts';
+import type { Block } from '../kernels/heap.ts';
 import type { StageFolder } from '../jobs/stage-folder.ts';
 
 const compress = promisify(zstdCompress);
@@ -20,20 +21,21 @@ export const mapName = (n: number, key: number): string =>
  * and what later goes on from the entry see the same. `scratch`: width*height*4 bytes.
  */
 export async function storeMap(
-  engine: Engine,
+  device: Device,
   map: Block,
   { width, height }: { width: number; height: number },
   scratch: Block,
   folder: StageFolder,
   name: string,
 ): Promise<{ written: Promise<void> }> {
-  await engine.run('mapExtent', map.pointer, width, height, scratch.pointer);
-  const longest = engine.f32(scratch, height).reduce((a, b) => Math.max(a, b), 0);
+  await device.run('mapExtent', map.pointer, width, height, scratch.pointer);
+  const rows = new Float32Array(await device.read(scratch, 4 * height));
+  const longest = rows.reduce((a, b) => Math.max(a, b), 0);
   let scale = FINEST_SCALE;
   while (longest * scale > LARGEST) scale /= 2;
-  await engine.run('mapPack', map.pointer, width, height, scale, scratch.pointer);
-  const planes = new Uint8Array(engine.u8(scratch, width * height * 4));
-  return { written: writeMap(planes, scale, folder, name) };
+  await device.run('mapPack', map.pointer, width, height, scale, scratch.pointer);
+  const planes = device.read(scratch, width * height * 4);
+  return { written: planes.then((bytes) => writeMap(new Uint8Array(bytes), scale, folder, name)) };
 }
 
 async function writeMap(planes: Uint8Array, scale: number, folder: StageFolder, name: string): Promise<void> {
@@ -46,7 +48,7 @@ async function writeMap(planes: Uint8Array, scale: number, folder: StageFolder, 
 
 /** Reads what `storeMap` wrote into `map`. `scratch`: width*height*4 bytes. */
 export async function loadMap(
-  engine: Engine,
+  device: Device,
   map: Block,
   { width, height }: { width: number; height: number },
   scratch: Block,
@@ -56,6 +58,6 @@ export async function loadMap(
   const bytes = await folder.read(name);
   const scale = new DataView(bytes.buffer, bytes.byteOffset).getFloat32(0, true);
   const planes = await decompress(bytes.subarray(HEADER_BYTES), { maxOutputLength: width * height * 4 });
-  engine.u8(scratch, planes.length).set(planes);
-  await engine.run('mapUnpack', scratch.pointer, width, height, scale, map.pointer);
+  await device.write(scratch, planes);
+  await device.run('mapUnpack', scratch.pointer, width, height, scale, map.pointer);
 }

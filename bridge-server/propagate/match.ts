@@ -1,4 +1,5 @@
-import type { Block, Engine } from '../kernels/engine.ts';
+import type { Device } from '../kernels/device.ts';
+import type { Block } from '../kernels/heap.ts';
 import type { StageFolder } from '../jobs/stage-folder.ts';
 import type { Report } from '../progress.ts';
 import { estimateFlow } from '../shot/flow.ts';
@@ -20,7 +21,7 @@ type Walk = { readonly key: number; readonly frames: readonly number[] };
  * interrupted.
  */
 export async function matchSpan(
-  engine: Engine,
+  device: Device,
   span: Span,
   source: Source,
   folder: StageFolder,
@@ -31,9 +32,9 @@ export async function matchSpan(
   const total = walks.reduce((sum, { frames }) => sum + frames.length, 0) + span.to - span.from;
   let done = 0;
   for (const walk of walks) {
-    await follow(engine, walk, source, folder, () => report(++done, total), signal);
+    await follow(device, walk, source, folder, () => report(++done, total), signal);
   }
-  await fillGaps(engine, span, source, folder, () => report(++done, total), signal);
+  await fillGaps(device, span, source, folder, () => report(++done, total), signal);
 }
 
 function walksOf({ before, after, from, to }: Span): Walk[] {
@@ -45,7 +46,7 @@ function walksOf({ before, after, from, to }: Span): Walk[] {
 }
 
 async function follow(
-  engine: Engine,
+  device: Device,
   { key, frames }: Walk,
   source: Source,
   folder: StageFolder,
@@ -57,14 +58,14 @@ async function follow(
   const pixels = width * height;
   const blocks: Block[] = [];
   const alloc = (bytes: number): Block => {
-    const block = engine.alloc(bytes);
+    const block = device.alloc(bytes);
     blocks.push(block);
     return block;
   };
   let writing = Promise.resolve();
   try {
     const staging = alloc(stagingBytes(width, height));
-    const scratch = alloc(Math.max(8 * pixels, await engine.run('refineMapBytes', width, height)));
+    const scratch = alloc(Math.max(8 * pixels, await device.run('refineMapBytes', width, height)));
     const keyGuide = alloc(guideBytes(width, height));
     const guide = alloc(guideBytes(width, height));
     const keyLuma = alloc(pixels);
@@ -77,9 +78,9 @@ async function follow(
     let last = key;
 
     const load = async (n: number, into: Block, lumaInto: Block): Promise<void> => {
-      const { channels, mask } = await loadGuide(engine, source, n, staging, scratch, into.pointer, signal);
-      await engine.run('luma', staging.pointer, width, height, channels, lumaInto.pointer);
-      if (mask !== 0) await engine.run('maskLuma', mask, width, height, lumaInto.pointer);
+      const { channels, mask } = await loadGuide(device, source, n, staging, scratch, into.pointer, signal);
+      await device.run('luma', staging.pointer, width, height, channels, lumaInto.pointer);
+      if (mask !== 0) await device.run('maskLuma', mask, width, height, lumaInto.pointer);
     };
     let ready = false;
     let previous = key;
@@ -93,24 +94,24 @@ async function follow(
       }
       if (!ready) {
         await load(key, keyGuide, keyLuma);
-        engine.u8(lastLuma).set(engine.u8(keyLuma));
-        engine.f32(lastMap).fill(0);
+        await device.run('copyWords', keyLuma.pointer, lastLuma.pointer, keyLuma.bytes >> 2);
+        await device.run('fillWords', lastMap.pointer, 2 * pixels, 0);
         ready = true;
       }
       if (last !== previous) {
         await load(previous, guide, lastLuma);
-        await loadMap(engine, lastMap, size, scratch, folder, mapName(previous, key));
+        await loadMap(device, lastMap, size, scratch, folder, mapName(previous, key));
       }
       await load(n, guide, luma);
-      await estimateFlow(engine, luma, lastLuma, { ...size, quality: 'fine', out: step });
-      await engine.run('mapAlong', step.pointer, lastMap.pointer, width, height, map.pointer);
+      await estimateFlow(device, luma, lastLuma, { ...size, quality: 'fine', out: step });
+      await device.run('mapAlong', step.pointer, lastMap.pointer, width, height, map.pointer);
       const both = [guide.pointer, keyGuide.pointer, width, height] as const;
       signal.throwIfAborted();
-      await engine.run('mapBorrow', ...both, map.pointer, step.pointer);
-      await engine.run('mapBetter', ...both, map.pointer, step.pointer, scratch.pointer, scratch.pointer + 4 * pixels);
-      await engine.run('mapRefine', ...both, map.pointer, REFINEMENTS, scratch.pointer);
+      await device.run('mapBorrow', ...both, map.pointer, step.pointer);
+      await device.run('mapBetter', ...both, map.pointer, step.pointer, scratch.pointer, scratch.pointer + 4 * pixels);
+      await device.run('mapRefine', ...both, map.pointer, REFINEMENTS, scratch.pointer);
       await writing;
-      const stored = await storeMap(engine, map, size, scratch, folder, name);
+      const stored = await storeMap(device, map, size, scratch, folder, name);
       writing = stored.written.then(done);
       writing.catch(() => undefined);
       previous = n;
@@ -121,13 +122,13 @@ async function follow(
     await writing;
   } finally {
     await writing.catch(() => undefined);
-    engine.free(...blocks);
+    device.free(...blocks);
   }
 }
 
 /** Finds patches of the keys for what the maps do not explain, frame by frame. */
 async function fillGaps(
-  engine: Engine,
+  device: Device,
   span: Span,
   source: Source,
   folder: StageFolder,
@@ -140,7 +141,7 @@ async function fillGaps(
     for (let n = span.from; n < span.to; n++) {
       signal.throwIfAborted();
       if (!(await folder.has(fillName(n)))) {
-        mixture ??= await Mixture.open(engine, span, source, folder, signal);
+        mixture ??= await Mixture.open(device, span, source, folder, signal);
         search ??= await PatchSearch.open(mixture);
         await mixture.load(n, signal);
         await search.fill(n, folder);

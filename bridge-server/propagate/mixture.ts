@@ -1,11 +1,12 @@
 import type { StageFolder } from '../jobs/stage-folder.ts';
-import type { Block, Engine } from '../kernels/engine.ts';
+import type { Device } from '../kernels/device.ts';
+import type { Block } from '../kernels/heap.ts';
 import { loadMap, mapName } from './maps.ts';
 import { guideBytes, loadGuide, stagingBytes } from './pictures.ts';
 import type { Source } from './pictures.ts';
 import type { Span } from './spans.ts';
 
-/** One key of a span in the engine's memory. */
+/** One key of a span in the device's memory. */
 export type Side = {
   readonly key: number;
   /** Address of its source's guide. */
@@ -19,7 +20,7 @@ export type Side = {
  * and the residual that they leave (kernels/assembly/blend.ts).
  */
 export class Mixture {
-  readonly engine: Engine;
+  readonly device: Device;
   readonly source: Source;
   readonly sides: readonly Side[];
   /** The guides of the keys' sources, one below the other in the order of `sides`. */
@@ -35,10 +36,10 @@ export class Mixture {
   readonly #matches: StageFolder;
   readonly #blocks: Block[] = [];
 
-  private constructor(engine: Engine, span: Span, source: Source, matches: StageFolder) {
+  private constructor(device: Device, span: Span, source: Source, matches: StageFolder) {
     const { width, height } = source;
     const pixels = width * height;
-    this.engine = engine;
+    this.device = device;
     this.source = source;
     this.#matches = matches;
     const keys = [span.before, span.after].filter((key) => key !== null);
@@ -57,13 +58,13 @@ export class Mixture {
   }
 
   static async open(
-    engine: Engine,
+    device: Device,
     span: Span,
     source: Source,
     matches: StageFolder,
     signal: AbortSignal,
   ): Promise<Mixture> {
-    const mixture = new Mixture(engine, span, source, matches);
+    const mixture = new Mixture(device, span, source, matches);
     try {
       for (const { key, guide } of mixture.sides) await mixture.#loadGuide(key, guide, signal);
       return mixture;
@@ -75,28 +76,28 @@ export class Mixture {
 
   /** Memory that lasts until `close`. */
   alloc(bytes: number): Block {
-    const block = this.engine.alloc(bytes);
+    const block = this.device.alloc(bytes);
     this.#blocks.push(block);
     return block;
   }
 
   close(): void {
-    this.engine.free(...this.#blocks);
+    this.device.free(...this.#blocks);
   }
 
   /** Makes `n` the frame at hand. */
   async load(n: number, signal: AbortSignal): Promise<void> {
-    const { engine, guide, residual, share, spare, planes } = this;
+    const { device, guide, residual, share, spare, planes } = this;
     const { width, height } = this.source;
     await this.#loadGuide(n, guide.pointer, signal);
     for (const side of this.sides) await this.loadMap(n, side);
     const [a, b] = this.sides as [Side, Side | undefined];
     if (!b) {
-      await engine.run('miss', guide.pointer, a.guide, a.map.pointer, width, height, residual.pointer);
+      await device.run('miss', guide.pointer, a.guide, a.map.pointer, width, height, residual.pointer);
       return;
     }
     const nearness = (b.key - n) / (b.key - a.key);
-    await engine.run(
+    await device.run(
       'mix',
       ...[guide.pointer, a.guide, a.map.pointer, b.guide, b.map.pointer, width, height, nearness],
       ...[residual.pointer, spare[0].pointer, share.pointer, ...planes.map(({ pointer }) => pointer)],
@@ -104,10 +105,10 @@ export class Mixture {
   }
 
   loadMap(n: number, { key, map }: Side): Promise<void> {
-    return loadMap(this.engine, map, this.source, this.staging, this.#matches, mapName(n, key));
+    return loadMap(this.device, map, this.source, this.staging, this.#matches, mapName(n, key));
   }
 
   async #loadGuide(n: number, into: number, signal: AbortSignal): Promise<void> {
-    await loadGuide(this.engine, this.source, n, this.staging, this.spare[0], into, signal);
+    await loadGuide(this.device, this.source, n, this.staging, this.spare[0], into, signal);
   }
 }

@@ -1,4 +1,5 @@
-import type { Block, Engine } from '../kernels/engine.ts';
+import type { Device } from '../kernels/device.ts';
+import type { Block } from '../kernels/heap.ts';
 import type { Frame } from '../media/frame.ts';
 
 /** What is propagated along: the source's frames by number, all of one size. `get` may be called in any order. */
@@ -23,11 +24,10 @@ export const pictureBytes = (width: number, height: number): number => width * h
 
 /**
  * Reads frame `n` into `staging` (u16, as it is) and writes what it is compared by (kernels/assembly/guide.ts) to the address `out`.
- * `scratch`: width*height*4 bytes. Gives the frame's channels
- * and the address of the mask's u8 plane in `scratch`, 0 where there is none.
+ * `scratch`: width*height*4 bytes and 4 more. Gives the frame's channels and the address of the mask's u8 plane in `scratch`, 0 where there is none.
  */
 export async function loadGuide(
-  engine: Engine,
+  device: Device,
   source: Source,
   n: number,
   staging: Staging,
@@ -38,25 +38,30 @@ export async function loadGuide(
   const { width, height } = source;
   const { channels, data } = await source.get(n, signal);
   const mask = await source.mask?.(n, signal);
-  engine.u16(staging, data.length).set(data);
+  await device.write(staging, data);
+  const pixels = width * height;
   const sums = scratch.pointer;
-  const grey = sums + 2 * width * height;
-  const maskPlane = mask ? grey + width * height : 0;
-  if (mask) writeMask(mask, engine.u8(scratch).subarray(3 * width * height));
-  await engine.run('guide', staging.pointer, width, height, channels, maskPlane, grey, sums, out);
+  // What is written from outside begins with a word.
+  const plane: Block = { pointer: sums + ((2 * pixels + 3) & ~3), bytes: pixels };
+  if (mask) await device.write(plane, planeOf(mask));
+  const maskPlane = mask ? plane.pointer : 0;
+  const grey = plane.pointer + pixels;
+  await device.run('guide', staging.pointer, width, height, channels, maskPlane, grey, sums, out);
   return { channels, mask: maskPlane };
 }
 
-function writeMask({ width, height, channels, data }: Frame, out: Uint8Array): void {
+function planeOf({ width, height, channels, data }: Frame): Uint8Array {
+  const out = new Uint8Array(width * height);
   for (let p = 0, at = 0; p < width * height; p++, at += channels) {
     const alpha = channels === 4 ? data[at + 3]! : 65535;
     out[p] = Math.round((data[at + 1]! / 257) * (alpha / 65535));
   }
+  return out;
 }
 
 /** Writes the frame as four premultiplied u16 a pixel to the address `out`. */
-export async function loadPicture(engine: Engine, frame: Frame, staging: Staging, out: number): Promise<void> {
+export async function loadPicture(device: Device, frame: Frame, staging: Staging, out: number): Promise<void> {
   const { width, height, channels, data } = frame;
-  engine.u16(staging, data.length).set(data);
-  await engine.run('premultiply', staging.pointer, width, height, channels, out);
+  await device.write(staging, data);
+  await device.run('premultiply', staging.pointer, width, height, channels, out);
 }

@@ -1,7 +1,8 @@
 import { Failure } from '../errors.ts';
 import { resultName, writeFrame } from '../jobs/frames.ts';
 import type { StageFolder } from '../jobs/stage-folder.ts';
-import type { Block, Engine } from '../kernels/engine.ts';
+import type { Device } from '../kernels/device.ts';
+import type { Block } from '../kernels/heap.ts';
 import type { Frame } from '../media/frame.ts';
 import type { Report } from '../progress.ts';
 import { loadFill } from './fill.ts';
@@ -25,7 +26,7 @@ export type KeyPictures = { get(n: number, signal: AbortSignal): Promise<Frame> 
  * that are there are kept. Results have alpha when a key has. Throws Failure('key-size') for a key that is not of the source's size.
  */
 export async function synthesiseSpan(
-  engine: Engine,
+  device: Device,
   span: Span,
   { source, keys }: { readonly source: Source; readonly keys: KeyPictures },
   matches: StageFolder,
@@ -36,7 +37,7 @@ export async function synthesiseSpan(
   const total = span.to - span.from;
   let done = 0;
   let painter: Painter | null = null;
-  /** One frame is packed and written while the next is made. */
+  /** One frame is handed out, packed and written while the next is made. */
   let writing = Promise.resolve();
   try {
     for (let n = span.from; n < span.to; n++) {
@@ -46,12 +47,12 @@ export async function synthesiseSpan(
         report(++done, total);
         continue;
       }
-      painter ??= await Painter.open(engine, span, source, keys, matches, signal);
-      const frame = await painter.paint(n, signal);
+      painter ??= await Painter.open(device, span, source, keys, matches, signal);
+      const { frame } = await painter.paint(n, signal);
+      const packed = frame.then(writeFrame);
+      packed.catch(() => undefined);
       await writing;
-      writing = writeFrame(frame)
-        .then((bytes) => results.write(resultName(n), bytes))
-        .then(() => report(++done, total));
+      writing = packed.then((bytes) => results.write(resultName(n), bytes)).then(() => report(++done, total));
       writing.catch(() => undefined);
     }
     await writing;
@@ -87,16 +88,16 @@ class Painter {
   }
 
   static async open(
-    engine: Engine,
+    device: Device,
     span: Span,
     source: Source,
     keys: KeyPictures,
     matches: StageFolder,
     signal: AbortSignal,
   ): Promise<Painter> {
-    const mixture = await Mixture.open(engine, span, source, matches, signal);
+    const mixture = await Mixture.open(device, span, source, matches, signal);
     try {
-      const painter = new Painter(mixture, matches, await engine.run('coarseBytes', source.width, source.height));
+      const painter = new Painter(mixture, matches, await device.run('coarseBytes', source.width, source.height));
       for (const i of mixture.sides.keys()) await painter.#loadKey(i, keys, signal);
       await painter.#relate();
       return painter;
@@ -116,7 +117,7 @@ class Painter {
   }
 
   async #loadKey(side: number, keys: KeyPictures, signal: AbortSignal): Promise<void> {
-    const { engine, sides, source, staging } = this.#mixture;
+    const { device, sides, source, staging } = this.#mixture;
     const { width, height } = source;
     const { key } = sides[side]!;
     const painted = await keys.get(key, signal);
@@ -125,7 +126,7 @@ class Painter {
       throw new Failure('key-size', { frame: key, is, wanted: `${width}x${height}` });
     }
     if (painted.channels === 4) this.#channels = 4;
-    await loadPicture(engine, painted, staging, this.#picture(side));
+    await loadPicture(device, painted, staging, this.#picture(side));
   }
 
   /**
@@ -133,14 +134,14 @@ class Painter {
    * repaintings. A lone key is moved onto itself, a little astray.
    */
   async #relate(): Promise<void> {
-    const { engine, sides, source } = this.#mixture;
+    const { device, sides, source } = this.#mixture;
     const lines = (source.height + 1) >> 1;
-    const rows = engine.alloc(lines * RELATION_NUMBERS * 8);
+    const rows = device.alloc(lines * RELATION_NUMBERS * 8);
     try {
       const sums: Float64Array[] = [];
       const learn = async (one: number, other: number): Promise<void> => {
         await this.#compareKeys(one, other, rows);
-        sums.push(new Float64Array(engine.u8(rows, lines * RELATION_NUMBERS * 8).slice().buffer));
+        sums.push(new Float64Array(await device.read(rows, lines * RELATION_NUMBERS * 8)));
       };
       if (sides.length === 2) {
         for (const one of [0, 1]) {
@@ -149,25 +150,25 @@ class Painter {
         }
       } else {
         for (const astray of ASTRAY) {
-          const map = engine.f32(sides[0]!.map);
-          for (let i = 0; i < map.length; i++) map[i] = astray[i & 1]!;
+          const map = Float32Array.from({ length: 2 * source.width * source.height }, (_, i) => astray[i & 1]!);
+          await device.write(sides[0]!.map, map);
           await learn(0, 0);
         }
       }
       const samples = sums.length * lines * ((source.width + 1) >> 1);
-      engine.f32(this.#relation, 36).set(relationOf(sums, samples));
+      await device.write(this.#relation, relationOf(sums, samples));
     } finally {
-      engine.free(rows);
+      device.free(rows);
     }
   }
 
   async #compareKeys(one: number, other: number, rows: Block): Promise<void> {
-    const { engine, sides, source, residual, spare } = this.#mixture;
+    const { device, sides, source, residual, spare } = this.#mixture;
     const { width, height } = source;
     const [a, b] = [sides[one]!, sides[other]!];
-    await engine.run('miss', a.guide, b.guide, b.map.pointer, width, height, residual.pointer);
+    await device.run('miss', a.guide, b.guide, b.map.pointer, width, height, residual.pointer);
     await this.#bands();
-    await engine.run(
+    await device.run(
       'relate',
       ...[residual.pointer, spare[0].pointer, this.#coarse.pointer, this.#picture(one), this.#picture(other)],
       ...[b.map.pointer, width, height, rows.pointer],
@@ -175,20 +176,20 @@ class Painter {
   }
 
   #bands(): Promise<number> {
-    const { engine, source, residual, spare } = this.#mixture;
+    const { device, source, residual, spare } = this.#mixture;
     const { width, height } = source;
     const [soft, between] = spare;
-    return engine.run('bands', residual.pointer, width, height, soft.pointer, between.pointer, this.#coarse.pointer);
+    return device.run('bands', residual.pointer, width, height, soft.pointer, between.pointer, this.#coarse.pointer);
   }
 
   /** Lets the patches found by the match stage vote on frame `n`, at hand. False where there are none. */
   async #fill(n: number): Promise<boolean> {
-    const { engine, source, atlas, guide, residual, planes, spare } = this.#mixture;
+    const { device, source, atlas, guide, residual, planes, spare } = this.#mixture;
     const { width, height } = source;
     const [doubts, between, field, errors] = planes;
-    if ((await loadFill(engine, this.#matches, n, field, errors)) === 0) return false;
-    await engine.run('doubt', residual.pointer, width, height, doubts.pointer, between.pointer);
-    await engine.run(
+    if ((await loadFill(device, this.#matches, n, field, errors)) === 0) return false;
+    await device.run('doubt', residual.pointer, width, height, doubts.pointer, between.pointer);
+    await device.run(
       'vote',
       ...[guide.pointer, atlas.pointer, this.#pictures.pointer, width, height, field.pointer, errors.pointer],
       ...[doubts.pointer, residual.pointer, this.#filled.pointer, this.#votes.pointer],
@@ -197,15 +198,16 @@ class Painter {
     return true;
   }
 
-  async paint(n: number, signal: AbortSignal): Promise<Frame> {
-    const { engine, sides, source, share, residual, spare, staging } = this.#mixture;
+  /** Has frame `n` made; it comes when the device is done with it. */
+  async paint(n: number, signal: AbortSignal): Promise<{ frame: Promise<Frame> }> {
+    const { device, sides, source, share, residual, spare, staging } = this.#mixture;
     const { width, height } = source;
     const channels = this.#channels;
     await this.#mixture.load(n, signal);
     const filled = await this.#fill(n);
     await this.#bands();
     const [a, b] = sides;
-    await engine.run(
+    await device.run(
       'compose',
       ...[
         this.#picture(0),
@@ -219,7 +221,7 @@ class Painter {
       ...[residual.pointer, spare[0].pointer, this.#coarse.pointer, this.#relation.pointer],
       ...[filled ? this.#filled.pointer : 0, this.#votes.pointer, channels, staging.pointer],
     );
-    const data = new Uint16Array(engine.u16(staging, width * height * channels));
-    return { width, height, channels, data };
+    const made = device.read(staging, 2 * width * height * channels);
+    return { frame: made.then((bytes) => ({ width, height, channels, data: new Uint16Array(bytes) })) };
   }
 }

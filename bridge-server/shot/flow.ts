@@ -1,22 +1,23 @@
-import type { Block, Engine } from '../kernels/engine.ts';
+import type { Device } from '../kernels/device.ts';
+import type { Block } from '../kernels/heap.ts';
 import type { Frame } from '../media/frame.ts';
 
-/** An 8-bit luma plane of width*height bytes in the engine's memory. */
+/** An 8-bit luma plane of width*height bytes in the device's memory. */
 export type Luma = Block;
 
 /** The frame's luma (rec. 709 weights; what is transparent is over black). The caller frees it. */
-export async function lumaOf(engine: Engine, frame: Frame): Promise<Luma> {
+export async function lumaOf(device: Device, frame: Frame): Promise<Luma> {
   const { width, height, channels, data } = frame;
-  const pixels = engine.alloc(data.byteLength);
-  const luma = engine.alloc(width * height);
-  engine.u16(pixels, data.length).set(data);
+  const pixels = device.alloc(data.byteLength);
+  const luma = device.alloc(width * height);
   try {
-    await engine.run('luma', pixels.pointer, width, height, channels, luma.pointer);
+    await device.write(pixels, data);
+    await device.run('luma', pixels.pointer, width, height, channels, luma.pointer);
   } catch (error) {
-    engine.free(luma);
+    device.free(luma);
     throw error;
   } finally {
-    engine.free(pixels);
+    device.free(pixels);
   }
   return luma;
 }
@@ -59,26 +60,26 @@ export type FlowOptions = {
 };
 
 /** Dense optical flow from A to B (Dense Inverse Search with variational refinement). Bit-equal for any number of workers. */
-export async function estimateFlow(engine: Engine, a: Luma, b: Luma, options: FlowOptions): Promise<void> {
+export async function estimateFlow(device: Device, a: Luma, b: Luma, options: FlowOptions): Promise<void> {
   const { width, height, quality, initial, out } = options;
   const { finest, step, iterations, outer, outerFinest, inner } = EFFORT[quality];
   const levels = levelsOf(width, height, finest);
-  const pyramidBytes = (await engine.run('pyramidBytes', width, height, levels)) >>> 0;
-  const scratchBytes = (await engine.run('flowBytes', width, height, finest, step)) >>> 0;
-  const blocks = [engine.alloc(pyramidBytes), engine.alloc(pyramidBytes), engine.alloc(scratchBytes)] as const;
+  const pyramidBytes = (await device.run('pyramidBytes', width, height, levels)) >>> 0;
+  const scratchBytes = (await device.run('flowBytes', width, height, finest, step)) >>> 0;
+  const blocks = [device.alloc(pyramidBytes), device.alloc(pyramidBytes), device.alloc(scratchBytes)] as const;
   const [pyramidA, pyramidB, scratch] = blocks;
   try {
     await Promise.all([
-      engine.run('buildPyramid', a.pointer, width, height, levels, pyramidA.pointer),
-      engine.run('buildPyramid', b.pointer, width, height, levels, pyramidB.pointer),
-      engine.run(
+      device.run('buildPyramid', a.pointer, width, height, levels, pyramidA.pointer),
+      device.run('buildPyramid', b.pointer, width, height, levels, pyramidB.pointer),
+      device.run(
         'flow',
         ...[pyramidA.pointer, pyramidB.pointer, width, height, levels, finest, finest, step, iterations],
         ...[outer, outerFinest, inner, initial?.pointer ?? 0, out.pointer, scratch.pointer],
       ),
     ]);
   } finally {
-    engine.free(...blocks);
+    device.free(...blocks);
   }
 }
 

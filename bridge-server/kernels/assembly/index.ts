@@ -1,5 +1,6 @@
 // The table of contents of kernels.wasm: what engine.run can name.
 export { join } from './team';
+export { copyWords, fillWords } from './memory';
 export { luma } from './luma';
 export { buildPyramid, flow, flowBytes, pyramidBytes, takeLevel } from './flow';
 export { compareAlong, occlusion, pictureSums } from './consistency';
@@ -12,5 +13,5 @@ export { lookNearest, lookTidy, lookPrint } from './look-poster';
 export { guide, maskLuma, premultiply } from './guide';
 export { mapAlong, mapBetter, mapBorrow, mapExtent, mapPack, mapRefine, mapUnpack, refineMapBytes } from './track';
 export { bands, coarseBytes, compose, miss, mix, relate } from './blend';
-export { guideHalf, nnfCount, nnfRefine, nnfSearch, patchSums } from './nnf';
+export { guideHalf, nnfBytes, nnfCount, nnfRefine, nnfSearch, patchSums } from './nnf';
 export { doubt, vote } from './vote';

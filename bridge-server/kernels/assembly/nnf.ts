@@ -1,4 +1,4 @@
-import { bandFrom, bandTo, barrier, worker } from './team';
+import { bandFrom, bandTo, barrier, worker, workers } from './team';
 
 // Nearest-neighbour fields (NNF) for what the maps do not explain: for a pixel of a frame, the place in the keys whose patch of 5x5
 // is most alike. An exhaustive search on a small picture, then windows on ever larger ones; no random search and nothing passed on
@@ -58,6 +58,11 @@ export function patchSums(picture: usize, width: i32, height: i32, out: usize): 
 }
 
 const PATCH_BYTES: usize = SIDE * 48;
+
+/** Bytes of scratch that nnfSearch and nnfRefine need. */
+export function nnfBytes(): usize {
+  return <usize>workers * 256;
+}
 
 /** The patch about (x, y), edges repeated, as rows of 24 i16 of which 20 count. Gives the sum of its values. */
 function takePatch(picture: usize, width: i32, height: i32, x: i32, y: i32, patch: usize): i32 {

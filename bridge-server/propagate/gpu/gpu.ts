@@ -74,6 +74,7 @@ export class Gpu {
       write: (block, data) => this.#write(block, data),
       read: async (block, bytes) => {
         const { pointer } = within(block, bytes);
+        if (bytes === 0) return new ArrayBuffer(0);
         const data = (await this.#process.ask({ act: 'read', pointer, bytes }, signal)) as Uint8Array;
         return data.buffer.slice(data.byteOffset, data.byteOffset + bytes) as ArrayBuffer;
       },

@@ -11,6 +11,7 @@ export type Pass = {
 
 /** The files of `wgsl/` that have entry points. */
 export const MODULES = [
+  'words',
   'guide',
   'pyramid',
   'search',
@@ -97,9 +98,7 @@ function buildPyramid(plane: number, width: number, height: number, levels: numb
     const [w, h] = [sizeAt(level, width), sizeAt(level, height)];
     const stride = strideAt(level, width);
     const from =
-      level === 0
-        ? [plane, width, 0]
-        : [levelAt(pyramid, width, height, level - 1), strideAt(level - 1, width), 1];
+      level === 0 ? [plane, width, 0] : [levelAt(pyramid, width, height, level - 1), strideAt(level - 1, width), 1];
     const args = [...from, cornerOf(pyramid, width, height, level), stride, w, h];
     return overPixels('pyramid', 'pyramidLevel', [stride / 4, h + 2 * PAD], args);
   });
@@ -124,13 +123,22 @@ function flowBytes(width: number, height: number, finest: number, step: number):
 }
 
 function flow(
-  ...[a, b, width, height, levels, searched, finest, step, ...rest]: readonly [
-    ...[a: number, b: number, width: number, height: number, levels: number, searched: number, finest: number],
-    ...[step: number, iterations: number, outer: number, outerFinest: number, inner: number, given: number],
-    ...[out: number, scratch: number],
-  ]
+  a: number,
+  b: number,
+  width: number,
+  height: number,
+  levels: number,
+  searched: number,
+  finest: number,
+  step: number,
+  iterations: number,
+  outer: number,
+  outerFinest: number,
+  inner: number,
+  given: number,
+  out: number,
+  scratch: number,
 ): Pass[] {
-  const [iterations, outer, outerFinest, inner, given, out, scratch] = rest;
   const plane = planeBytes([sizeAt(finest, width), sizeAt(finest, height)]);
   let [u, v, coarseU, coarseV] = [scratch, scratch + plane, scratch + 2 * plane, scratch + 3 * plane];
   const refinement = scratch + FLOW_PLANES * plane;
@@ -218,15 +226,28 @@ function mapRefine(
     overCells('maps', 'refineGather', cells, [frame, key, width, height, map, sums, plane]),
     ...(i < iterations ? smooth(sums, between, cells, 6, plane) : smooth(error, between, cells)),
     overPixels('maps', 'refineSolve', cells, [sums, plane, ...cells, least, moved, i === 0 ? 1 : 0]),
-    overPixels('maps', 'refineMove', size, [map, scratch, width, height, moved, stepX, stepY, i === iterations ? 1 : 0]),
+    overPixels('maps', 'refineMove', size, [
+      map,
+      scratch,
+      width,
+      height,
+      moved,
+      stepX,
+      stepY,
+      i === iterations ? 1 : 0,
+    ]),
   ]).flat();
 }
 
 function mapBetter(
-  ...[frame, key, width, height, map, other, plane, between]: readonly [
-    ...[frame: number, key: number, width: number, height: number, map: number, other: number],
-    ...[plane: number, between: number],
-  ]
+  frame: number,
+  key: number,
+  width: number,
+  height: number,
+  map: number,
+  other: number,
+  plane: number,
+  between: number,
 ): Pass[] {
   const size: Size = [width, height];
   return [
@@ -237,13 +258,22 @@ function mapBetter(
 }
 
 function mix(
-  ...[frame, keyA, mapA, keyB, mapB, width, height, nearness, residual, samples, ...planes]: readonly [
-    ...[frame: number, keyA: number, mapA: number, keyB: number, mapB: number, width: number, height: number],
-    ...[nearness: number, residual: number, samples: number],
-    ...[share: number, errorB: number, cross: number, square: number, between: number],
-  ]
+  frame: number,
+  keyA: number,
+  mapA: number,
+  keyB: number,
+  mapB: number,
+  width: number,
+  height: number,
+  nearness: number,
+  residual: number,
+  samples: number,
+  share: number,
+  errorB: number,
+  cross: number,
+  square: number,
+  between: number,
 ): Pass[] {
-  const [share, errorB, cross, square, between] = planes;
   const size: Size = [width, height];
   const four = [share, errorB, cross, square];
   return [
@@ -276,13 +306,21 @@ function bands(residual: number, width: number, height: number, soft: number, be
 }
 
 function vote(
-  ...[frame, atlas, pictures, width, height, field, errors, doubts, residual, ...rest]: readonly [
-    ...[frame: number, atlas: number, pictures: number, width: number, height: number, field: number],
-    ...[errors: number, doubts: number, residual: number, filled: number, votes: number],
-    ...[misses: number, plane: number, between: number],
-  ]
+  frame: number,
+  atlas: number,
+  pictures: number,
+  width: number,
+  height: number,
+  field: number,
+  errors: number,
+  doubts: number,
+  residual: number,
+  filled: number,
+  votes: number,
+  misses: number,
+  plane: number,
+  between: number,
 ): Pass[] {
-  const [filled, votes, misses, plane, between] = rest;
   const size: Size = [width, height];
   const gathered = [frame, atlas, pictures, ...size, field, errors, filled, votes, misses, plane];
   return [
@@ -297,6 +335,10 @@ function vote(
  * answer of its own is in ANSWERS.
  */
 const PASSES = {
+  copyWords: (from: number, to: number, count: number) => [along('words', 'copyWords', count, 256, [from, to, count])],
+  fillWords: (at: number, count: number, value: number) => [
+    along('words', 'fillWords', count, 256, [at, count, value]),
+  ],
   luma: (pixels: number, width: number, height: number, channels: number, out: number) => [
     along('guide', 'luma', (width * height) / 4, 256, [pixels, width, height, channels, out]),
   ],
@@ -304,10 +346,14 @@ const PASSES = {
     along('guide', 'maskLuma', (width * height) / 4, 256, [mask, width, height, luma]),
   ],
   guide: (
-    ...[pixels, width, height, channels, mask, , sums, out]: readonly [
-      ...[pixels: number, width: number, height: number, channels: number, mask: number, grey: number],
-      ...[sums: number, out: number],
-    ]
+    pixels: number,
+    width: number,
+    height: number,
+    channels: number,
+    mask: number,
+    _grey: number,
+    sums: number,
+    out: number,
   ) => [
     overPixels('guide', 'guideColours', [width, height], [pixels, width, height, channels, out]),
     along('guide', 'guideSums', (width * height) / 2, 256, [out, width, height, sums]),
@@ -345,10 +391,15 @@ const PASSES = {
   ],
   bands,
   relate: (
-    ...[residual, soft, coarse, painted, other, map, width, height, rows]: readonly [
-      ...[residual: number, soft: number, coarse: number, painted: number, other: number, map: number],
-      ...[width: number, height: number, rows: number],
-    ]
+    residual: number,
+    soft: number,
+    coarse: number,
+    painted: number,
+    other: number,
+    map: number,
+    width: number,
+    height: number,
+    rows: number,
   ) => [
     {
       module: 'mix',
@@ -357,17 +408,11 @@ const PASSES = {
       args: [residual, soft, coarse, painted, other, map, width, height, rows],
     },
   ],
-  compose: (
-    ...args: readonly [
-      ...[keyA: number, mapA: number, keyB: number, mapB: number, width: number, height: number, share: number],
-      ...[residual: number, soft: number, coarse: number, relation: number, filled: number, votes: number],
-      ...[channels: number, out: number],
-    ]
-  ) => {
-    const pixels = args[4] * args[5];
-    return args[13] === 3
-      ? [along('mix', 'composeRgb', pixels / 2, 256, args)]
-      : [along('mix', 'composeRgba', pixels, 256, args)];
+  compose: (...args: readonly number[]) => {
+    const [width, height, channels] = [args[4]!, args[5]!, args[13]!];
+    return channels === 3
+      ? [along('mix', 'composeRgb', (width * height) / 2, 256, args)]
+      : [along('mix', 'composeRgba', width * height, 256, args)];
   },
   doubt: (residual: number, width: number, height: number, plane: number, between: number) => [
     overPixels('vote', 'doubt', [width, height], [residual, width, height, plane]),
@@ -377,37 +422,43 @@ const PASSES = {
   patchSums: (picture: number, width: number, height: number, out: number) => [
     overPixels('nnf', 'patchSums', [width, height], [picture, width, height, out]),
   ],
-  nnfSearch: (
-    ...args: readonly [
-      ...[frame: number, atlas: number, width: number, height: number, list: number, count: number],
-      ...[places: number, sums: number, candidates: number, taken: number, field: number, scratch: number],
-    ]
-  ) => [along('nnf', 'nnfSearch', args[5], 64, args)],
+  nnfSearch: (...args: readonly number[]) => [along('nnf', 'nnfSearch', args[5]!, 64, args)],
   nnfCount: (list: number, count: number, field: number, taken: number) => [
     along('count', 'nnfCount', count, 64, [list, count, field, taken]),
   ],
   nnfRefine: (
-    ...[frame, atlas, width, height, , list, count, coarse, radius, field, errors]: readonly [
-      ...[frame: number, atlas: number, width: number, height: number, keys: number, list: number, count: number],
-      ...[coarse: number, radius: number, field: number, errors: number, scratch: number],
-    ]
-  ) => [along('nnf', 'nnfRefine', count, 64, [frame, atlas, width, height, list, count, coarse, radius, field, errors])],
+    frame: number,
+    atlas: number,
+    width: number,
+    height: number,
+    _keys: number,
+    list: number,
+    count: number,
+    coarse: number,
+    radius: number,
+    field: number,
+    errors: number,
+  ) => [
+    along('nnf', 'nnfRefine', count, 64, [frame, atlas, width, height, list, count, coarse, radius, field, errors]),
+  ],
 } satisfies Record<string, (...args: never) => readonly Pass[]>;
 
 /** Kernels that only answer with a number: bytes of scratch, as these passes need it. */
-const ANSWERS = { pyramidBytes, flowBytes, refineMapBytes, coarseBytes } satisfies Record<
+const ANSWERS = { pyramidBytes, flowBytes, refineMapBytes, coarseBytes, nnfBytes: () => 0 } satisfies Record<
   string,
   (...args: never) => number
 >;
 
+type Named<R> = Readonly<Record<string, (...args: readonly number[]) => R>>;
+
 /** What a kernel answers without running anything, or null. */
 export function answerOf(kernel: string, args: readonly number[]): number | null {
   if (!Object.hasOwn(ANSWERS, kernel)) return null;
-  return (ANSWERS[kernel as keyof typeof ANSWERS] as (...args: readonly number[]) => number)(...args);
+  return (ANSWERS as Named<number>)[kernel]!(...args);
 }
 
 /** The passes of a kernel. Throws for one that there is not. */
 export function passesOf(kernel: string, args: readonly number[]): readonly Pass[] {
   if (!Object.hasOwn(PASSES, kernel)) throw new Error(`${kernel}: there is no such kernel for the graphics card`);
-  return (PASSES[kernel as keyof typeof PASSES] as (...args: readonly number[]) => readonly Pass[])(...args);
+  return (PASSES as Named<readonly Pass[]>)[kernel]!(...args);
 }

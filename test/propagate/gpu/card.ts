@@ -2,13 +2,12 @@ import { existsSync } from 'node:fs';
 import { Gpu } from '../../../bridge-server/propagate/gpu/gpu.ts';
 import { never } from '../run.ts';
 
-/** The Vulkan in software that comes with Chromium. */
+/** The Vulkan in software that comes with Chromium: WGSL runs on it as on a graphics card. */
 const CHROMIUM = '/usr/lib/chromium';
 const driver = `${CHROMIUM}/vk_swiftshader_icd.json`;
 
-/** Whether there is a Vulkan, be it in software: WGSL runs as on a graphics card. */
-export const hasVulkan = existsSync(driver);
-if (!hasVulkan) console.warn(`NOT TESTED: the kernels of the graphics card, for want of ${driver}.`);
+/** What there is to say when these tests cannot run. */
+export const reason = existsSync(driver) ? null : `there is no ${driver}`;
 
 // Not for the tests themselves but for the process that they start.
 process.env['VK_DRIVER_FILES'] = driver;
