@@ -21,7 +21,7 @@ fn mapAlong(@builtin(global_invocation_id) id: vec3<u32>) {
   storeVector(arg(4u) + at, step_ + there);
 }
 
-fn errorAt(own: vec4<f32>, key: u32, width: i32, height: i32, place: vec2<f32>) -> f32 {
+fn errorAt(own: vec4<f32>, key: u32, width: i32, height: i32, place: vec2<i32>) -> f32 {
   let difference = samplePixels(key, width, height, place) - own;
   return total4(difference * difference);
 }
@@ -41,8 +41,8 @@ fn mapGain(@builtin(global_invocation_id) id: vec3<u32>) {
   var gain = 0.0;
   if (loadU(one) != loadU(other) || loadU(one + 4u) != loadU(other + 4u)) {
     let own = loadPixel(arg(0u) + (p << 2u));
-    gain = errorAt(own, arg(1u), width, height, vec2<f32>(id.xy) + loadVector(one)) -
-      errorAt(own, arg(1u), width, height, vec2<f32>(id.xy) + loadVector(other));
+    gain = errorAt(own, arg(1u), width, height, placeBy(loadVector(one), vec2<i32>(id.xy), width, height)) -
+      errorAt(own, arg(1u), width, height, placeBy(loadVector(other), vec2<i32>(id.xy), width, height));
   }
   storeF(arg(6u) + (p << 2u), gain);
 }
@@ -65,12 +65,11 @@ const NEAREST: i32 = 3;
 const FARTHEST: i32 = 24;
 const MOST: i32 = 0x7fffffff;
 
-/** Windows of 6x6 about the cells at (x, y) and at (x, y) + vector, to the nearest pixel; given up once `limit` is reached. */
+/** Windows of 6x6 about the cells at (x, y) and, in the key, at k; given up once `limit` is reached. */
 // frame, key, width, height, map, out
-fn windowError(x: i32, y: i32, vector: vec2<f32>, limit: i32) -> i32 {
+fn windowError(x: i32, y: i32, k: vec2<i32>, limit: i32) -> i32 {
   let width = argI(2u);
   let height = argI(3u);
-  let k = vec2<i32>(round(vec2<f32>(f32(x), f32(y)) + vector));
   if (k.x < -1 || k.y < -1 || k.x > width || k.y > height) {
     return MOST;
   }
@@ -109,11 +108,14 @@ fn mapBorrow(@builtin(global_invocation_id) id: vec3<u32>) {
     return;
   }
   let at = arg(4u) + (u32(y * width + x) << 3u);
-  let own = windowError(x, y, loadVector(at), MOST);
+  let ownPlace = vec2<i32>(round(vec2<f32>(f32(x), f32(y)) + loadVector(at)));
+  let own = windowError(x, y, ownPlace, MOST);
   var lender = 0u;
   var lendersPlace = vec2<i32>(0);
   if (own > TOLERABLE) {
     var least = own - (own >> 2u);
+    // The place tried last: most neighbours lend the same one.
+    var last = ownPlace;
     for (var ring = NEAREST; ring <= FARTHEST; ring *= 2) {
       for (var side = 0; side < 8; side++) {
         let qx = x + select(select(ring, 0, side < 5), -ring, side < 3);
@@ -126,7 +128,13 @@ fn mapBorrow(@builtin(global_invocation_id) id: vec3<u32>) {
           continue;
         }
         let q = arg(4u) + (u32(qy * width + qx) << 3u);
-        let error = windowError(x, y, carriedOn(q, vec2<i32>(x - qx, y - qy)), least);
+        let carried = carriedOn(q, vec2<i32>(x - qx, y - qy));
+        let k = vec2<i32>(round(vec2<f32>(f32(x), f32(y)) + carried));
+        if (all(k == ownPlace) || all(k == last)) {
+          continue;
+        }
+        last = k;
+        let error = windowError(x, y, k, least);
         if (error < least) {
           least = error;
           lender = q;
@@ -184,7 +192,7 @@ fn refineGather(@builtin(global_invocation_id) id: vec3<u32>) {
     for (var x = 2 * cell.x; x < min(width, 2 * cell.x + 2); x++) {
       let px = u32(x) << 2u;
       let vector = loadVector(arg(4u) + (u32(y * width + x) << 3u));
-      let there = samplePixels(arg(1u), width, height, vec2<f32>(f32(x), f32(y)) + vector);
+      let there = samplePixels(arg(1u), width, height, placeBy(vector, vec2<i32>(x, y), width, height));
       let t = there - loadPixel(row + px);
       let gx = slope(
         loadPixel(row + (u32(max(0, x - 2)) << 2u)),

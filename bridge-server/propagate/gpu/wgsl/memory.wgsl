@@ -63,16 +63,24 @@ fn storeVector(at: u32, value: vec2<f32>) {
 }
 
 /** Four u8. */
-fn loadPixel(at: u32) -> vec4<f32> {
+fn loadPixelI(at: u32) -> vec4<i32> {
   let word = memory[at >> 2u];
-  return vec4<f32>(vec4<u32>(word, word >> 8u, word >> 16u, word >> 24u) & vec4<u32>(255u));
+  return vec4<i32>(vec4<u32>(word, word >> 8u, word >> 16u, word >> 24u) & vec4<u32>(255u));
+}
+
+fn loadPixel(at: u32) -> vec4<f32> {
+  return vec4<f32>(loadPixelI(at));
 }
 
 /** Four u16. */
-fn loadWords(at: u32) -> vec4<f32> {
+fn loadWordsI(at: u32) -> vec4<i32> {
   let low = memory[at >> 2u];
   let high = memory[(at >> 2u) + 1u];
-  return vec4<f32>(vec4<u32>(low & 65535u, low >> 16u, high & 65535u, high >> 16u));
+  return vec4<i32>(vec4<u32>(low & 65535u, low >> 16u, high & 65535u, high >> 16u));
+}
+
+fn loadWords(at: u32) -> vec4<f32> {
+  return vec4<f32>(loadWordsI(at));
 }
 
 /** Four i16. */

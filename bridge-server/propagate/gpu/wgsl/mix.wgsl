@@ -16,8 +16,8 @@ fn mixErrors(@builtin(global_invocation_id) id: vec3<u32>) {
   }
   let p = id.y * u32(width) + id.x;
   let own = loadPixel(arg(0u) + (p << 2u));
-  let a = samplePixels(arg(1u), width, height, vec2<f32>(id.xy) + loadVector(arg(2u) + (p << 3u)));
-  let b = samplePixels(arg(3u), width, height, vec2<f32>(id.xy) + loadVector(arg(4u) + (p << 3u)));
+  let a = samplePixels(arg(1u), width, height, placeBy(loadVector(arg(2u) + (p << 3u)), vec2<i32>(id.xy), width, height));
+  let b = samplePixels(arg(3u), width, height, placeBy(loadVector(arg(4u) + (p << 3u)), vec2<i32>(id.xy), width, height));
   storeSigned(arg(7u) + (p << 3u), a * SAMPLE);
   storeSigned(arg(8u) + (p << 3u), b * SAMPLE);
   let offA = a - own;
@@ -61,7 +61,7 @@ fn miss(@builtin(global_invocation_id) id: vec3<u32>) {
     return;
   }
   let p = id.y * u32(width) + id.x;
-  let there = samplePixels(arg(1u), width, height, vec2<f32>(id.xy) + loadVector(arg(2u) + (p << 3u)));
+  let there = samplePixels(arg(1u), width, height, placeBy(loadVector(arg(2u) + (p << 3u)), vec2<i32>(id.xy), width, height));
   storeSigned(arg(5u) + (p << 3u), (loadPixel(arg(0u) + (p << 2u)) - there) * RESIDUAL);
 }
 
@@ -221,7 +221,7 @@ fn relate(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_ind
       let fine = loadSigned(arg(0u) + (p << 3u)) * (1.0 / RESIDUAL);
       let mild = loadSigned(arg(1u) + (p << 3u)) * (1.0 / RESIDUAL);
       let wide = coarseAt(arg(2u), width, height, x, y) * (1.0 / RESIDUAL);
-      let place = vec2<f32>(f32(x), f32(y)) + loadVector(arg(5u) + (p << 3u));
+      let place = placeBy(loadVector(arg(5u) + (p << 3u)), vec2<i32>(vec2<u32>(x, y)), width, height);
       let there = sampleWords(arg(4u), width, height, place);
       let missed = (loadWords(arg(3u) + (p << 3u)) - there) * (1.0 / 257.0);
       weight = OUTLIER / (OUTLIER + colour3(fine * fine));
@@ -283,12 +283,12 @@ fn composed(p: u32) -> vec4<f32> {
     weight = loadF(arg(6u) + (p << 2u));
   }
   var value = vec4<f32>(0.0);
-  let own = vec2<f32>(f32(x), f32(y));
+  let own = vec2<i32>(vec2<u32>(x, y));
   if (weight > 0.0) {
-    value = sampleWords(arg(0u), width, height, own + loadVector(arg(1u) + (p << 3u))) * weight;
+    value = sampleWords(arg(0u), width, height, placeBy(loadVector(arg(1u) + (p << 3u)), own, width, height)) * weight;
   }
   if (weight < 1.0) {
-    value += sampleWords(arg(2u), width, height, own + loadVector(arg(3u) + (p << 3u))) * (1.0 - weight);
+    value += sampleWords(arg(2u), width, height, placeBy(loadVector(arg(3u) + (p << 3u)), own, width, height)) * (1.0 - weight);
   }
   if (arg(11u) != 0u) {
     let patched = loadF(arg(11u) + (p << 2u));

@@ -1,18 +1,19 @@
-// Sampling. Places outside a picture read its edge.
+// Sampling as kernels/assembly/sample.ts has it: bicubic (Keys 1981, a = -0.75), at places in 1/64 pixel, along a row in whole numbers.
+// Places outside a picture read its edge.
 
-const A: f32 = -0.75;
-
-fn before(t: f32) -> f32 {
-  return A * t * (1.0 - t) * (1.0 - t);
+/** Where the pixel is by a vector in pixels: in 1/64 pixel, inside the picture. */
+fn placeBy(vector: vec2<f32>, pixel: vec2<i32>, width: i32, height: i32) -> vec2<i32> {
+  let moved = vec2<i32>(round(vector * 64.0));
+  return clamp(moved + (pixel << vec2<u32>(6u)), vec2<i32>(0), vec2<i32>(width - 1, height - 1) << vec2<u32>(6u));
 }
 
-fn near(t: f32) -> f32 {
-  return ((A + 2.0) * t - (A + 3.0)) * t * t + 1.0;
-}
-
-/** The weights of four neighbours in a row, `t` past the second (bicubic, Keys 1981). */
-fn cubic(t: f32) -> vec4<f32> {
-  return vec4<f32>(before(t), near(t), near(1.0 - t), before(1.0 - t));
+/** The weights of four neighbours in 1/16384, `k` 64ths past the second. No product of whole numbers here lies between two levels. */
+fn taps(k: i32) -> vec4<i32> {
+  let rest = 64 - k;
+  let first = -((3 * k * rest * rest + 32) >> 6u);
+  let second = 16384 - 9 * k * k + ((5 * k * k * k + 32) >> 6u);
+  let last = -((3 * rest * k * k + 32) >> 6u);
+  return vec4<i32>(first, second, 16384 - first - second - last, last);
 }
 
 /** Indices of the four neighbours about `i` within 0..size-1. */
@@ -20,40 +21,41 @@ fn around(i: i32, size: i32) -> vec4<u32> {
   return vec4<u32>(u32(max(i - 1, 0)), u32(i), u32(min(i + 1, size - 1)), u32(min(i + 2, size - 1)));
 }
 
-fn rowOfPixels(row: u32, columns: vec4<u32>, weights: vec4<f32>) -> vec4<f32> {
-  return (loadPixel(row + columns.x) * weights.x + loadPixel(row + columns.y) * weights.y) +
-    (loadPixel(row + columns.z) * weights.z + loadPixel(row + columns.w) * weights.w);
+const UNIT: f32 = 1.0 / 16384.0 / 16384.0;
+
+fn rowOfPixels(row: u32, columns: vec4<u32>, weights: vec4<i32>) -> vec4<f32> {
+  return vec4<f32>(
+    loadPixelI(row + columns.x) * weights.x + loadPixelI(row + columns.y) * weights.y +
+    loadPixelI(row + columns.z) * weights.z + loadPixelI(row + columns.w) * weights.w
+  );
 }
 
-fn rowOfWords(row: u32, columns: vec4<u32>, weights: vec4<f32>) -> vec4<f32> {
-  return (loadWords(row + columns.x) * weights.x + loadWords(row + columns.y) * weights.y) +
-    (loadWords(row + columns.z) * weights.z + loadWords(row + columns.w) * weights.w);
+/** Half of the range is taken off, so that sums fit 32 bits. */
+fn rowOfWords(row: u32, columns: vec4<u32>, weights: vec4<i32>) -> vec4<f32> {
+  return vec4<f32>(
+    (loadWordsI(row + columns.x) - 32768) * weights.x + (loadWordsI(row + columns.y) - 32768) * weights.y +
+    (loadWordsI(row + columns.z) - 32768) * weights.z + (loadWordsI(row + columns.w) - 32768) * weights.w
+  );
 }
 
-/** Of a picture of four u8 a pixel, bicubic. */
-fn samplePixels(picture: u32, width: i32, height: i32, place: vec2<f32>) -> vec4<f32> {
-  let p = clamp(place, vec2<f32>(0.0), vec2<f32>(f32(width - 1), f32(height - 1)));
-  let i = vec2<i32>(p);
-  let t = p - vec2<f32>(i);
-  let columns = around(i.x, width) << vec4<u32>(2u);
-  let rows = around(i.y, height) * (u32(width) << 2u) + picture;
-  let x = cubic(t.x);
-  let y = cubic(t.y);
+/** Of a picture of four u8 a pixel, at a place that `placeBy` gave. */
+fn samplePixels(picture: u32, width: i32, height: i32, place: vec2<i32>) -> vec4<f32> {
+  let columns = around(place.x >> 6u, width) << vec4<u32>(2u);
+  let rows = around(place.y >> 6u, height) * (u32(width) << 2u) + picture;
+  let x = taps(place.x & 63);
+  let y = vec4<f32>(taps(place.y & 63)) * UNIT;
   return (rowOfPixels(rows.x, columns, x) * y.x + rowOfPixels(rows.y, columns, x) * y.y) +
     (rowOfPixels(rows.z, columns, x) * y.z + rowOfPixels(rows.w, columns, x) * y.w);
 }
 
-/** Of a picture of four u16 a pixel, bicubic. */
-fn sampleWords(picture: u32, width: i32, height: i32, place: vec2<f32>) -> vec4<f32> {
-  let p = clamp(place, vec2<f32>(0.0), vec2<f32>(f32(width - 1), f32(height - 1)));
-  let i = vec2<i32>(p);
-  let t = p - vec2<f32>(i);
-  let columns = around(i.x, width) << vec4<u32>(3u);
-  let rows = around(i.y, height) * (u32(width) << 3u) + picture;
-  let x = cubic(t.x);
-  let y = cubic(t.y);
-  return (rowOfWords(rows.x, columns, x) * y.x + rowOfWords(rows.y, columns, x) * y.y) +
-    (rowOfWords(rows.z, columns, x) * y.z + rowOfWords(rows.w, columns, x) * y.w);
+/** Of a picture of four u16 a pixel, at a place that `placeBy` gave. */
+fn sampleWords(picture: u32, width: i32, height: i32, place: vec2<i32>) -> vec4<f32> {
+  let columns = around(place.x >> 6u, width) << vec4<u32>(3u);
+  let rows = around(place.y >> 6u, height) * (u32(width) << 3u) + picture;
+  let x = taps(place.x & 63);
+  let y = vec4<f32>(taps(place.y & 63)) * UNIT;
+  return ((rowOfWords(rows.x, columns, x) * y.x + rowOfWords(rows.y, columns, x) * y.y) +
+    (rowOfWords(rows.z, columns, x) * y.z + rowOfWords(rows.w, columns, x) * y.w)) + 32768.0;
 }
 
 /** Of a plane of f32, bilinear. */
