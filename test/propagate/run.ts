@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { readFrame, resultName } from '../../bridge-server/jobs/frames.ts';
 import { openStageFolder } from '../../bridge-server/jobs/stage-folder.ts';
 import type { StageFolder } from '../../bridge-server/jobs/stage-folder.ts';
-import type { Engine } from '../../bridge-server/kernels/engine.ts';
+import type { Device } from '../../bridge-server/kernels/device.ts';
 import type { Frame } from '../../bridge-server/media/frame.ts';
 import { matchSpan } from '../../bridge-server/propagate/match.ts';
 import type { Span } from '../../bridge-server/propagate/spans.ts';
@@ -30,7 +30,7 @@ export async function folders(): Promise<Folders> {
 
 /** Both stages on one span. Gives the finished frames by number. */
 export async function propagate(
-  engine: Engine,
+  device: Device,
   shot: Shot,
   span: Span,
   into?: Folders,
@@ -41,8 +41,8 @@ export async function propagate(
   const moving = mask ? { mask: (n: number) => Promise.resolve(mask(n)) } : {};
   const source = { width, height, get: (n: number) => Promise.resolve(frame(n)), ...moving };
   const keys = { get: (n: number) => Promise.resolve(shot.key(n)) };
-  await matchSpan(engine, span, source, matches, () => undefined, signal);
-  await synthesiseSpan(engine, span, { source, keys }, matches, results, () => undefined, signal);
+  await matchSpan(device, span, source, matches, () => undefined, signal);
+  await synthesiseSpan(device, span, { source, keys }, matches, results, () => undefined, signal);
   const made = new Map<number, Frame>();
   for (let n = span.from; n < span.to; n++) made.set(n, await readFrame(await results.read(resultName(n))));
   return made;

