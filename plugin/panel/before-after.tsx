@@ -71,18 +71,7 @@ export function BeforeAfter({ connection, mode, before, after, frame, grown }: P
         ) : null}
         <div className="edge" style={{ left: `${part}%` }} />
       </div>
-      <div className="row between">
-        <div className="caption">{before.name}</div>
-        <div className="caption">{after.name}</div>
-      </div>
-      <Slider
-        label={words.compare.wipe}
-        value={part}
-        least={0}
-        most={100}
-        show={(value) => `${value} %`}
-        onChange={setPart}
-      />
+      <Slider label={before.name} value={part} least={0} most={100} show={() => after.name} onChange={setPart} />
     </div>
   );
 }

@@ -43,6 +43,7 @@ export function Compare({ desk, job, jobs, renders, onBack, onJob }: Props) {
     : { name: words.compare.source, job: job.id, of: 'source' };
   const [from, to] = report ? [report.from, report.to] : rangeOf(job, facts);
   const frame = Math.min(to - 1, Math.max(from, chosen ?? report?.worst[0]?.peak ?? Math.floor((from + to - 1) / 2)));
+  const beside = { before: frame > from ? frame - 1 : null, after: frame < to - 1 ? frame + 1 : null };
   const keys = done ? job.state.result.keys.map((key) => key.frame) : [];
   return (
     <div className="scroll compare">
@@ -98,13 +99,12 @@ export function Compare({ desk, job, jobs, renders, onBack, onJob }: Props) {
         show={String}
         onChange={setFrame}
       />
-      <Steps
-        frame={frame}
-        all={{ from, to }}
-        keys={keys}
-        weak={report?.worst.map(({ peak }) => peak) ?? []}
-        onFrame={setFrame}
-      />
+      <div className="row steps">
+        <Step kind="key" side="before" stops={around(keys, frame)} onFrame={setFrame} />
+        <Step kind="frame" side="before" stops={beside} onFrame={setFrame} />
+        <Step kind="frame" side="after" stops={beside} onFrame={setFrame} />
+        <Step kind="key" side="after" stops={around(keys, frame)} onFrame={setFrame} />
+      </div>
       {report && done ? (
         <Weak desk={desk} job={job} report={report} keys={keys} frame={frame} onFrame={setFrame} onFixed={onBack} />
       ) : (
@@ -128,45 +128,22 @@ function rangeOf(job: JobView, facts: { readonly to: number } | null): [number, 
 /** Grows while a job runs: pictures that were not there may be there. */
 const grownOf = ({ state }: JobView): number => (state.state === 'running' ? (state.progress?.done ?? 0) : 0);
 
-/** To the neighbours of a frame: keys, single frames, weak spans. */
-function Steps(props: {
-  readonly frame: number;
-  readonly all: { readonly from: number; readonly to: number };
-  readonly keys: readonly number[];
-  readonly weak: readonly number[];
+type Stops = { readonly before: number | null; readonly after: number | null };
+
+/** To a neighbour of the frame, where there is one. */
+function Step(props: {
+  readonly kind: keyof typeof words.compare.steps;
+  readonly side: keyof Stops;
+  readonly stops: Stops;
   readonly onFrame: (frame: number) => void;
 }) {
-  const { frame, all, keys, weak, onFrame } = props;
-  const stops = {
-    worst: around(
-      [...weak].sort((a, b) => a - b),
-      frame,
-    ),
-    key: around(keys, frame),
-    frame: { before: frame > all.from ? frame - 1 : null, after: frame < all.to - 1 ? frame + 1 : null },
-  };
-  const step = (kind: keyof typeof stops, side: 'before' | 'after', sign: string) => {
-    const stop = stops[kind][side];
-    return (
-      <QuietButton
-        key={`${kind} ${side}`}
-        title={words.compare.steps[kind][side]}
-        disabled={stop === null}
-        onPress={() => stop !== null && onFrame(stop)}
-      >
-        {sign}
-      </QuietButton>
-    );
-  };
+  const { kind, side, stops, onFrame } = props;
+  const stop = stops[side];
+  const name = words.compare.steps[kind][side];
   return (
-    <div className="row steps">
-      {step('worst', 'before', `‹ ${words.compare.weak}`)}
-      {step('key', 'before', '«')}
-      {step('frame', 'before', '‹')}
-      {step('frame', 'after', '›')}
-      {step('key', 'after', '»')}
-      {step('worst', 'after', `${words.compare.weak} ›`)}
-    </div>
+    <QuietButton title={name} disabled={stop === null} onPress={() => stop !== null && onFrame(stop)}>
+      {kind === 'key' ? name : side === 'before' ? '‹' : '›'}
+    </QuietButton>
   );
 }
 
@@ -208,6 +185,10 @@ function Weak(props: {
     mark: marks?.[n]?.value ?? null,
   }));
   const most = Math.max(...values);
+  const peaks = around(
+    [...worst.map(({ peak }) => peak)].sort((a, b) => a - b),
+    frame,
+  );
   const add = keyToAdd(report, frame);
   const request = withKey(job, add);
   const own = job.request.keys.kind === 'images';
@@ -249,7 +230,13 @@ function Weak(props: {
       <div className="dim hint">{words.compare.graphHint[shown]}</div>
       {worst.length > 0 ? (
         <>
-          <div className="label">{words.compare.weakest}</div>
+          <div className="row between">
+            <div className="dim">{words.compare.weakest}</div>
+            <div className="row signs">
+              <Step kind="worst" side="before" stops={peaks} onFrame={onFrame} />
+              <Step kind="worst" side="after" stops={peaks} onFrame={onFrame} />
+            </div>
+          </div>
           <div className="row chips">
             {worst.map((span) => (
               <Pressable

@@ -100,16 +100,16 @@ function Progress({ connection, job: { id, state } }: { readonly connection: Con
   const { progress } = state;
   const running = state.state === 'running';
   const { done, total, etaSeconds } = progress ?? { done: 0, total: 0, etaSeconds: null };
-  const facts = [
-    ...(total > 0 ? [words.queue.of(done, total)] : []),
-    ...(progress && running ? rateOf(progress) : []),
-    ...(etaSeconds === null || !running || done === total ? [] : [words.queue.left(durationText(etaSeconds))]),
-  ];
+  const facts = [...(total > 0 ? [words.queue.of(done, total)] : []), ...(progress && running ? rateOf(progress) : [])];
+  const left = etaSeconds === null || !running || done === total ? '' : words.queue.left(durationText(etaSeconds));
   return (
     <div>
       {preview === undefined ? null : <img className="preview" src={preview} alt="" />}
       <ProgressBar done={done} total={total} />
-      <div>{progress ? words.queue.stages[progress.stage] : words.queue.states.running}</div>
+      <div className="row between">
+        <div className="name">{progress ? words.queue.stages[progress.stage] : words.queue.starting}</div>
+        <div className="left">{left}</div>
+      </div>
       <div className="dim">{facts.join('  ·  ')}</div>
     </div>
   );

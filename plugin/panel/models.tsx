@@ -51,8 +51,8 @@ export function ModelsView({ connection, host }: { readonly connection: Connecti
       ))}
       <div className="section">
         <div className="title">{words.models.add}</div>
-        <div className="row end">
-          <TextField label={words.models.addFrom} placeholder={words.models.addHint} value={from} onChange={setFrom} />
+        <TextField label={words.models.addFrom} placeholder={words.models.addHint} value={from} onChange={setFrom} />
+        <div className="row buttons">
           {host.choose ? <Button onPress={() => void choose()}>{words.models.choose}</Button> : null}
           <Button disabled={from.trim() === ''} onPress={() => void add(from.trim())}>
             {words.models.addButton}
@@ -89,7 +89,7 @@ function Family({ name, models }: FamilyView) {
   return (
     <div className="section">
       <div className="title">{name ?? words.models.anyFamily}</div>
-      <div className="card list">
+      <div className="card rows">
         {models.map(({ path, name: called, kind, bytes, control }) => (
           <div className="model" key={path} title={path}>
             <div className="name">{called}</div>
@@ -145,7 +145,7 @@ function Offered(props: {
   return (
     <div className="section">
       <div className="title">{words.models.offered}</div>
-      <div className="card list">
+      <div className="card rows">
         {offered.map(({ name, what, kind, family, bytes, source }) => (
           <div className="row between model" key={name} title={source}>
             <div className="about">

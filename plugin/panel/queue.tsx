@@ -102,7 +102,7 @@ function Waiting(props: {
   return (
     <div className="section">
       <div className="title">{`${words.queue.sections.next}  ·  ${jobs.length}`}</div>
-      <div className="card list waiting">
+      <div className="card rows">
         {jobs.map(({ id, request, version }, n) => (
           <div className="row between wait" key={id}>
             <div className="about">

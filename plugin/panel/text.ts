@@ -39,7 +39,7 @@ export function rateOf({ done, total, unit, etaSeconds }: Progress): readonly st
 
 export function sizeText(bytes: number): string {
   const { gigabytes, megabytes } = words.models.size;
-  return bytes >= 1e9 ? gigabytes((bytes / 1e9).toFixed(1)) : megabytes((bytes / 1e6).toPrecision(2));
+  return bytes >= 1e9 ? gigabytes((bytes / 1e9).toFixed(1)) : megabytes(roughly(bytes / 1e6));
 }
 
 export const levelsText = (levels: number): string => levels.toFixed(1);
