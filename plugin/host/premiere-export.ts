@@ -1,5 +1,5 @@
 import type { Action, premierepro, Project, Sequence, TickTime } from '@adobe/premierepro';
-import type { Lent, Preparing, Preset, Shot } from './host.ts';
+import type { Lent, PremiereSpot, Preparing, Preset, Shot } from './host.ts';
 import { clipAt, findClip, readLying, shownAt, trackName, type Lying } from './premiere-clips.ts';
 import { exportPath, isMovieEnding, written } from './exporting.ts';
 import { BIN, projectOf, sequenceOf, transact } from './premiere-project.ts';
@@ -30,8 +30,7 @@ export async function exportShot(api: premierepro, shot: Shot, lent: Lent, prepa
   const sequence = sequenceOf(api, spot);
   if (!sequence) throw new HostProblem('clip-changed');
   const clip = findClip(spot, await readLying(api, sequence));
-  const painted = clip && [clip.start, clip.end].map((time) => String(shownAt(spot, clip, time)));
-  if (painted?.[0] !== spot.paintedFrom || painted[1] !== spot.paintedTo) throw new HostProblem('clip-changed');
+  if (!clip || !showsExactly(spot, clip)) throw new HostProblem('clip-changed');
   const stem = exportPath(project.path, [sequence.name, trackName(clip.track), String(clip.start)]);
   const preset = await presetFor(api, sequence, lent);
   const path = `${stem}.${preset.ending}`;
@@ -56,6 +55,10 @@ export async function exportShot(api: premierepro, shot: Shot, lent: Lent, prepa
   }
   return { ...shot, source: { ...source, path }, export: null };
 }
+
+const showsExactly = (spot: PremiereSpot, clip: Lying): boolean =>
+  shownAt(spot, clip, clip.start) === BigInt(spot.paintedFrom) &&
+  shownAt(spot, clip, clip.end) === BigInt(spot.paintedTo);
 
 /** The remembered one if Premiere can still use it, else one that the user chooses now. */
 async function presetFor(api: premierepro, sequence: Sequence, lent: Lent): Promise<{ path: string; ending: string }> {

@@ -4,6 +4,7 @@ import type {
   CompoundAction,
   FolderItem,
   FootageInterpretation,
+  Guid,
   Keyframe,
   Marker,
   premierepro,
@@ -196,7 +197,7 @@ export class SimPremiere {
     const start = BigInt(at) * sequence.ticksPerFrame;
     const clip: SimClip = {
       ...{ id: this.#id(), item: item.id, name: item.name, start, end: start + length, in: from, out: from + length },
-      ...{ speed: 1, reversed: false, disabled: false, effects: [], motion: STILL, animated: false, ...changes },
+      ...{ speed: 1, reversed: false, disabled: false, effects: [], motion: [...STILL], animated: false, ...changes },
     };
     this.sequence(sequence.guid).video[track]!.clips.push(clip);
     if (item.media?.sound) this.sequence(sequence.guid).audio[0]!.clips.push({ ...clip, id: `${clip.id}-sound` });
@@ -218,13 +219,11 @@ export class SimPremiere {
 
   /** Hands the clock on: what was late comes, and the user does something. */
   readonly pause = async (): Promise<void> => {
-    await Promise.resolve();
-    this.#late = this.#late.filter((one) => {
-      one.pauses -= 1;
-      if (one.pauses > 0) return true;
-      one.run();
-      return false;
-    });
+    await new Promise((resolve) => setImmediate(resolve));
+    for (const one of this.#late) one.pauses -= 1;
+    const due = this.#late.filter(({ pauses }) => pauses <= 0);
+    this.#late = this.#late.filter(({ pauses }) => pauses > 0);
+    for (const { run } of due) run();
     this.onPause();
   };
 
@@ -244,20 +243,26 @@ export class SimPremiere {
     const api: SimApi = {
       Project: {
         getActiveProject: native(0, 0, () => soon(this.open ? this.#project() : (null as unknown as Project))),
-        getProject: native(1, 1, (guid: { toString(): string }) =>
-          this.open && String(guid) === this.guid ? this.#project() : null,
+        getProject: native(1, 1, (guid: Guid) =>
+          this.open && String(guid) === this.guid ? this.#project() : (null as unknown as Project),
         ),
       },
-      ProjectItem: { TYPE_CLIP: 1, TYPE_BIN: 2, TYPE_ROOT: 3, TYPE_FILE: 4, cast: (item: object) => item },
-      ClipProjectItem: { cast: native(1, 1, (item: Tagged) => this.#castClip(item)) },
-      FolderItem: { cast: native(1, 1, (item: Tagged) => this.#castFolder(item)) },
-      Guid: { fromString: native(1, 1, (text: string) => ({ toString: () => text })) },
-      TickTime: { createWithTicks: native(1, 1, (ticks: string) => tick(BigInt(ticks))) },
-      SequenceEditor: { getEditor: native(1, 1, (sequence: Tagged) => this.#editor(sequence.simId)) },
-      Properties: {
-        getProperties: native(1, 1, (owner) => this.#properties((owner as unknown as Tagged).simId)),
+      ProjectItem: {
+        TYPE_CLIP: 1,
+        TYPE_BIN: 2,
+        TYPE_ROOT: 3,
+        TYPE_FILE: 4,
+        cast: (item) => item as unknown as ProjectItem,
       },
-      Markers: { getMarkers: native(1, 1, (owner) => this.#markers((owner as unknown as Tagged).simId)) },
+      ClipProjectItem: { cast: native(1, 1, (item) => this.#castClip(inside(item))!) },
+      FolderItem: { cast: native(1, 1, (item) => this.#castFolder(inside(item))!) },
+      Guid: { fromString: native(1, 1, (text: string) => ({ toString: () => text }) as Guid) },
+      TickTime: { createWithTicks: native(1, 1, (ticks: string) => tick(BigInt(ticks))) },
+      SequenceEditor: { getEditor: native(1, 1, (sequence) => this.#editor(inside(sequence).simId)) },
+      Properties: {
+        getProperties: native(1, 1, (owner) => this.#properties(inside(owner).simId)),
+      },
+      Markers: { getMarkers: native(1, 1, (owner) => this.#markers(inside(owner).simId)) },
       EncoderManager: {
         getManager: native(0, 0, () => this.#encoder()),
         getExportFileExtension: native(2, 2, (_sequence, preset: string) => {
@@ -298,7 +303,7 @@ export class SimPremiere {
       path: this.path,
       getSequences: () => soon(this.state.sequences.map(({ guid }) => this.#sequence(guid))),
       deleteSequence: native(1, 1, async (sequence: Sequence) => {
-        const { simId } = sequence as unknown as Tagged;
+        const { simId } = inside(sequence);
         await Promise.resolve();
         // It cannot be undone, and takes its item with it; what nested it shows nothing.
         const { item } = this.sequence(simId);
@@ -308,7 +313,7 @@ export class SimPremiere {
         return false;
       }),
       setActiveSequence: native(1, 1, (sequence: Sequence) => {
-        this.active = (sequence as unknown as Tagged).simId;
+        this.active = inside(sequence).simId;
         return soon(false);
       }),
       guid: { toString: () => this.guid } as Project['guid'],
@@ -703,7 +708,7 @@ export class SimPremiere {
       exportSequence: native(5, 5, async (sequence: Sequence, type: unknown, path, preset, full) => {
         if (type !== 'export.immediately' || !path || !preset || full !== false) throw new Error('Invalid parameter.');
         const { exports, exportDelay, exportAnswer } = this.#mischief;
-        const movie = { frames: this.#rendered((sequence as unknown as Tagged).simId), written: 0 };
+        const movie = { frames: this.#rendered(inside(sequence).simId), written: 0 };
         this.exported.set(path, movie);
         let left = exportDelay;
         const done = new Promise<void>((resolve) => {
@@ -759,7 +764,7 @@ export class SimPremiere {
       const start = (BigInt(time.ticks) / ticksPerFrame) * ticksPerFrame;
       return {
         ...{ item: item.id, name: item.name, start, end: start + length, in: from, out: from + length },
-        ...{ speed: 1, reversed: false, disabled: false, effects: [], motion: STILL, animated: false },
+        ...{ speed: 1, reversed: false, disabled: false, effects: [], motion: [...STILL], animated: false },
       };
     };
     const put = (tracks: SimTrack[], index: number, clip: SimClip): void => {
@@ -839,6 +844,7 @@ export class SimPremiere {
 
 /** What every object of the host carries inside. `raw` is false for what came out of a cast. */
 type Tagged = { readonly simId: string; readonly raw: boolean };
+const inside = (object: object): Tagged => object as Tagged;
 
 /** Everything of the module that is simulated is what Adobe's types say of it; what is in `Constants` is not, on purpose. */
 type SimApi = {
