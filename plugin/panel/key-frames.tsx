@@ -68,7 +68,7 @@ export function KeyFrames(props: {
           <div className="dim hint">{words.keys.exported}</div>
         ) : (
           <Disclosure
-            title={picked ? words.keys.showChosen(picked.length) : words.keys.show}
+            title={picked ? words.keys.showChosen(picked.length) : open ? words.keys.hide : words.keys.show}
             open={open}
             onToggle={() => setOpen(!open)}
           >

@@ -1,0 +1,194 @@
+import { copyFile, mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Page } from 'playwright-core';
+import sharp from 'sharp';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
+import type { JobView } from '../../bridge-server/protocol/job.ts';
+import { Connection } from '../../plugin/bridge/connection.ts';
+import { makeTinyModel } from '../diffusion/model.ts';
+import { pentimento } from '../server/bridge.ts';
+import { root } from './built.ts';
+import { executablePath, expectTidy, PanelStand, picture } from './page.ts';
+
+/** Shot, Look and KeyFrames in a browser, before the real bridge: what is pressed, and what comes of it. */
+describe.skipIf(executablePath === null)('painting', () => {
+  let stand: PanelStand;
+  let models: string;
+  beforeAll(async () => {
+    stand = await PanelStand.open();
+    await stand.makeMovie('A003_C012.mov', 24);
+    models = join(stand.install.outside, 'models');
+    await mkdir(models);
+    await makeTinyModel(join(models, 'dream'), 'sd15');
+    const golden = (name: string): string => join(root, 'test', 'goldens', name);
+    await copyFile(
+      golden('tiny-controlnet/original/control-1.safetensors'),
+      join(models, 'control_softedge.safetensors'),
+    );
+    await copyFile(golden('tiny-lora/kohya-linear.safetensors'), join(models, 'anna.safetensors'));
+    await copyFile(golden('tiny-sdxl/lora/kohya-sgm.safetensors'), join(models, 'xl.safetensors'));
+    await pentimento(stand.install, 'models', 'add', models);
+  });
+  afterAll(() => stand.close());
+
+  async function open(size = { width: 320, height: 700 }): Promise<Page> {
+    const { page, errors } = await stand.openPanel({ viewport: size });
+    onTestFinished(async () => {
+      await page.close();
+      expect(errors).toEqual([]);
+    });
+    await page.getByText('allowed ›').click();
+    await page.getByText('A003_C012.mov', { exact: true }).click();
+    return page;
+  }
+
+  /** The job that the last press on Paint made. */
+  async function newest(): Promise<JobView> {
+    const tokens = { read: () => Promise.resolve(stand.bridge.token), keep: () => Promise.resolve() };
+    const connection = new Connection({ ports: [stand.bridge.port], tokens });
+    try {
+      return await vi.waitFor(() => connection.jobs[0] ?? Promise.reject(new Error('no job')), 5000);
+    } finally {
+      connection.close();
+    }
+  }
+
+  const press = (page: Page, name: string) => page.getByText(name, { exact: true }).click();
+  const choose = (page: Page, label: string, option: string) =>
+    page.locator(`sp-dropdown[aria-label="${label}"] select`).selectOption({ label: option });
+  const slide = (page: Page, label: string, value: number, n = 0) =>
+    page.locator(`sp-slider[aria-label="${label}"] input`).nth(n).fill(String(value));
+  const write = (page: Page, label: string, text: string) =>
+    page.locator(`[aria-label="${label}"] input, [aria-label="${label}"] textarea`).first().fill(text);
+  const keys = (page: Page) => page.locator('.key .caption').allTextContents();
+
+  test('says what it will paint, and a look is what was set, to the last of it', async () => {
+    const page = await open();
+    await page.locator('.card', { hasText: '320 × 180' }).waitFor();
+    const card = await page.locator('.card').first().textContent();
+    expect(card).toContain('24 frames  ·  00:01:00  ·  0–23');
+    expect(card).toContain('320 × 180  ·  23.976 fps');
+
+    await press(page, 'Describe');
+    await write(page, 'What it should look like', 'a woman, <lora:anna:0.4>');
+    await choose(page, 'Preset', 'Watercolour');
+    await slide(page, 'Strength', 70);
+    // Changed since it was chosen: it says so.
+    await page.locator('option', { hasText: 'Watercolour (changed)' }).waitFor({ state: 'attached' });
+    await press(page, '▸ More');
+    await choose(page, 'From key to key', 'Locked to the key before');
+    await press(page, '▸ Structure');
+    await slide(page, 'Strength', 120, 1);
+    await write(page, 'to, %', '60');
+    await page.keyboard.press('Tab');
+    await press(page, 'Show the map');
+    const map = page.locator('.map img');
+    await map.waitFor();
+    expect(
+      await map.evaluate((image: HTMLImageElement) => [image.naturalWidth, image.naturalHeight])[0],
+    ).toBeGreaterThan(100);
+    await picture(page, 'structure');
+    await expectTidy(page);
+    await press(page, '▸ Identity');
+    await page.getByText('xl.safetensors is for SDXL.').waitFor();
+    await press(page, 'Add a LoRA');
+    await slide(page, 'Strength', -150, 1);
+    await press(page, '▸ Sampling');
+    await write(page, 'Seed', '77');
+    await write(page, 'Steps', '4');
+    await choose(page, 'Scheduler', 'Euler ancestral');
+    await press(page, 'Second pass, larger and finer');
+    await expectTidy(page);
+    await page.locator('sp-button[variant=cta]').click();
+
+    await page.locator('.tab.chosen', { hasText: 'Queue' }).waitFor();
+    const { request } = await newest();
+    expect(request.look).toMatchObject({
+      ...{ kind: 'diffusion', seed: 77, steps: 4, scheduler: 'euler_a', strength: 0.7, noise: 'carried' },
+      prompt: 'a woman, watercolour painting, loose washes, wet edges, visible paper grain',
+      secondPass: { scale: 1.5, strength: 0.4 },
+      controls: [{ map: { kind: 'softedge' }, weight: 1.2, start: 0, end: 0.6 }],
+      loras: [{ scale: -1.5, textScale: -1.5 }, { scale: 0.4 }],
+      consistency: { attention: 'anchored', shape: 0.3 },
+    });
+    // The choices are there again when the panel is.
+    await page.reload();
+    await page.locator('.dot.connected').waitFor();
+    await page.locator('sp-textarea[aria-label="What it should look like"]').waitFor();
+    expect(await page.locator('textarea').first().inputValue()).toMatch(/^a woman, <lora:anna:0.4>, watercolour/);
+  });
+
+  test('presets are kept, renamed, sent as text and deleted', async () => {
+    const page = await open();
+    await press(page, 'Describe');
+    await write(page, 'What it should look like', 'anna at dawn');
+    await press(page, 'Edit');
+    await write(page, 'Name', 'Watercolour');
+    await page.getByText('One of ours has that name: choose another.').waitFor();
+    await write(page, 'Name', 'Dawn');
+    await press(page, 'Keep');
+    await write(page, 'Name', 'Dusk');
+    await press(page, 'Rename');
+    await press(page, 'Show as text');
+    const text = await page.locator('sp-textarea[aria-label="Text of a preset"] textarea').inputValue();
+    expect(JSON.parse(text)).toMatchObject({ name: 'Dusk', manner: { prompt: 'anna at dawn', model: 'dream' } });
+    await press(page, 'Delete');
+    expect(await page.locator('option', { hasText: 'Dusk' }).count()).toBe(0);
+    // The editor of presets closed with the preset that it was for.
+    await press(page, 'Show as text');
+    await write(page, 'Text of a preset', text);
+    await press(page, 'Add this preset');
+    await write(page, 'What it should look like', 'something else');
+    await choose(page, 'Preset', 'Dusk');
+    expect(await page.locator('textarea').first().inputValue()).toBe('anna at dawn');
+    await expectTidy(page);
+  });
+
+  test('keys are picked one by one, and the result is painted from these', async () => {
+    const page = await open({ width: 260, height: 640 });
+    await press(page, '▸ Show them');
+    await page.locator('.key img').first().waitFor();
+    const automatic = await keys(page);
+    expect(automatic.length).toBeGreaterThan(0);
+    await slide(page, 'Frame', 20);
+    await press(page, 'Add frame 20');
+    await slide(page, 'Frame', 23);
+    await press(page, 'Add frame 23');
+    await slide(page, 'Frame', 22);
+    await press(page, 'Move to 22');
+    expect(await keys(page)).toEqual([...automatic, '20', '22'].sort((a, b) => Number(a) - Number(b)));
+    // Of several, all but two go; the last would stay.
+    for (const frame of automatic) {
+      await page.locator('.key', { hasText: new RegExp(`^${frame}$`) }).click();
+      await press(page, 'Remove');
+    }
+    const mine = join(stand.install.allowed, 'mine.png');
+    await sharp({ create: { width: 320, height: 180, channels: 3, background: '#c04020' } })
+      .png()
+      .toFile(mine);
+    await page.locator('.key', { hasText: /^22$/ }).click();
+    await press(page, 'My image…');
+    await write(page, 'My image for this frame', mine);
+    await press(page, 'Use it');
+    await page.getByText('My image: mine.png').waitFor();
+    expect(await keys(page)).toEqual(['20', '22 mine']);
+    await picture(page, 'keys');
+    await expectTidy(page);
+    await page.locator('sp-button[variant=cta]').click();
+    await page.locator('.tag.done').waitFor();
+    const { request, state } = await newest();
+    expect(request.keys).toEqual({
+      kind: 'chosen',
+      keys: [
+        { frame: 20, picture: { kind: 'painted' } },
+        { frame: 22, picture: { kind: 'image', path: mine } },
+      ],
+    });
+    expect(state).toMatchObject({ state: 'done', result: { keys: [{ frame: 20 }, { frame: 22 }] } });
+    // And back to what the shot itself says.
+    await page.locator('.tab').first().click();
+    await press(page, '▸ 2 key frames');
+    await press(page, 'Back to automatic');
+    await vi.waitFor(async () => expect(await keys(page)).toEqual(automatic));
+  });
+});
