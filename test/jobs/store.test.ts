@@ -5,6 +5,7 @@ import { createInterface } from 'node:readline';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { DatabaseSync } from 'node:sqlite';
+import fc from 'fast-check';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { Store } from '../../bridge-server/jobs/store.ts';
 import { newFolder } from './folder.ts';
@@ -93,6 +94,135 @@ describe('the store', () => {
     await other.kill();
     store.beat();
     expect(store.get(other.job)?.state).toEqual({ state: 'cancelled' });
+  });
+
+  it('calls a job paused whose process was killed while it was being paused, with how far it was', async () => {
+    const { store, path } = await newStore();
+    const other = await otherOwner(path);
+    store.request(other.job, 'paused');
+    await other.kill();
+    store.beat();
+    expect(store.get(other.job)?.state).toEqual({ state: 'paused', progress: null });
+    // Nobody has it: who cancels it need not ask anybody.
+    store.request(other.job, 'cancelled');
+    expect(store.get(other.job)?.state).toEqual({ state: 'cancelled' });
+  });
+
+  it('is told to cancel what it was told to pause, and never the other way round', async () => {
+    const { store } = await newStore();
+    const { id } = store.insert(someRequest(), null);
+    for (const [asked, is] of [
+      ['paused', 'paused'],
+      ['cancelled', 'cancelled'],
+      ['paused', 'cancelled'],
+    ] as const) {
+      store.request(id, asked);
+      expect(store.requests()).toEqual([{ id, asked: is }]);
+    }
+    store.setState(id, { state: 'cancelled' });
+    expect(store.requeue(id)).toBe(true);
+    expect(store.requests()).toEqual([]);
+  });
+
+  it('keeps the queue in the order that was asked for, whatever is moved and whatever comes and goes', async () => {
+    const step = fc.oneof(
+      fc.record({ do: fc.constant('insert' as const) }),
+      fc.record({ do: fc.constant('move' as const), job: fc.nat(7), before: fc.option(fc.nat(7)) }),
+      fc.record({ do: fc.constantFrom('pause' as const, 'cancel' as const, 'resume' as const), job: fc.nat(7) }),
+    );
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { maxLength: 25 }), async (steps) => {
+        const { store } = await newStore();
+        // All jobs in the order that they would run in if all were queued; those that wait, and those that were only paused.
+        let order: string[] = [];
+        const waiting = new Set<string>();
+        const paused = new Set<string>();
+        for (const one of steps) {
+          if (one.do === 'insert') {
+            const { id } = store.insert(someRequest(), null);
+            order.push(id);
+            waiting.add(id);
+            continue;
+          }
+          const job = String(one.job + 1);
+          if (one.do === 'move') {
+            const before = one.before === null ? null : String(one.before + 1);
+            const can = waiting.has(job) && (before === null || waiting.has(before)) && job !== before;
+            expect(job === before || store.move(job, before) === can).toBe(true);
+            if (!can) continue;
+            // Those that do not wait stay where they are.
+            const queue = order.filter((id) => waiting.has(id) && id !== job);
+            queue.splice(before === null ? queue.length : queue.indexOf(before), 0, job);
+            order = order.map((id) => (waiting.has(id) ? queue.shift()! : id));
+          } else if (one.do === 'resume') {
+            const known = order.includes(job) && !waiting.has(job);
+            expect(store.requeue(job)).toBe(known);
+            if (known && !paused.has(job)) order = [...order.filter((id) => id !== job), job];
+            if (known) waiting.add(job);
+            paused.delete(job);
+          } else if (waiting.has(job)) {
+            store.setState(job, one.do === 'pause' ? { state: 'paused', progress: null } : { state: 'cancelled' });
+            waiting.delete(job);
+            if (one.do === 'pause') paused.add(job);
+          }
+        }
+        const queue = order.filter((id) => waiting.has(id));
+        expect(store.nextQueued()).toBe(queue[0] ?? null);
+        for (const id of order) expect(store.get(id)?.place).toBe(waiting.has(id) ? queue.indexOf(id) : null);
+        store.close();
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  it('takes over the jobs of an older release as they were', async () => {
+    const path = join(await newFolder(), 'jobs.sqlite');
+    const raw = new DatabaseSync(path);
+    raw.exec(`
+      CREATE TABLE owners (id TEXT PRIMARY KEY, pid INTEGER NOT NULL, beat INTEGER NOT NULL) STRICT;
+      CREATE TABLE jobs (id INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT UNIQUE, created INTEGER NOT NULL, request TEXT NOT NULL,
+        request_hash TEXT NOT NULL, source TEXT NOT NULL, output TEXT NOT NULL, version INTEGER NOT NULL, state TEXT NOT NULL,
+        owner TEXT, key_place TEXT, cancel INTEGER NOT NULL DEFAULT 0, revision INTEGER NOT NULL, UNIQUE (source, output, version)
+      ) STRICT;
+      CREATE TABLE holds (folder TEXT NOT NULL, job INTEGER NOT NULL, PRIMARY KEY (folder, job)) STRICT, WITHOUT ROWID;
+      CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
+      INSERT INTO owners VALUES ('gone', 999999999, 0);
+      PRAGMA user_version = 2;
+    `);
+    const request = JSON.stringify({ ...someRequest(), source: { ...someRequest().source, from: 5 } });
+    const states = [
+      {
+        state: 'done',
+        result: { output: '/out/a.mov', frames: 7, seconds: 1, keys: [], notes: [], stability: [{ from: 0 }] },
+      },
+      { state: 'running', progress: null },
+      { state: 'queued' },
+    ];
+    const insert = raw.prepare('INSERT INTO jobs VALUES (?, NULL, 0, ?, ?, ?, ?, ?, ?, ?, NULL, ?, ?)');
+    for (const [i, state] of states.entries()) {
+      insert.run(
+        i + 1,
+        request,
+        'hash',
+        'a',
+        'b',
+        i + 1,
+        JSON.stringify(state),
+        i > 0 ? 'gone' : null,
+        i === 1 ? 1 : 0,
+        i + 1,
+      );
+    }
+    raw.close();
+    const store = new Store(path);
+    expect(store.get('1')?.state).toMatchObject({
+      result: { range: { from: 5, to: 12 }, frames: 7, advice: null, stability: [] },
+    });
+    store.beat();
+    expect(store.list(9, null).map(({ state }) => state.state)).toEqual(['interrupted', 'cancelled', 'done']);
+    expect(store.requeue('3')).toBe(true);
+    expect(store.get(store.insert(someRequest(), null).id)?.place).toBe(1);
+    store.close();
   });
 
   it('takes its jobs from a process that is silent, and that one notices', async () => {
