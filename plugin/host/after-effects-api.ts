@@ -83,6 +83,8 @@ export type Layer = {
   readonly index: number;
   name: string;
   enabled: boolean;
+  /** What is locked throws when it is changed. */
+  locked: boolean;
   /** When any layer of a composition is, only those are seen. */
   solo: boolean;
   readonly hasVideo: boolean;

@@ -65,10 +65,13 @@ function soloCopy(app: Application, comp: Composition, index: number): Compositi
   try {
     const copy = comp.duplicate();
     copy.name = `${FOLDER} export of ${comp.name}`;
-    for (const layer of layersOf(copy)) if (layer.index !== index && layer.solo) layer.solo = false;
-    const own = copy.layer(index);
-    own.enabled = true;
-    own.solo = true;
+    for (const layer of layersOf(copy)) {
+      const own = layer.index === index;
+      if (layer.solo === own && (!own || layer.enabled)) continue;
+      layer.locked = false;
+      layer.solo = own;
+      if (own) layer.enabled = true;
+    }
     return copy;
   } finally {
     app.endUndoGroup();

@@ -125,6 +125,7 @@ export function swapVersion(module: AfterEffectsModule, app: Application, there:
     throw new HostProblem('version-gone');
   }
   if (layer.timeRemapEnabled || Math.abs(layer.stretch - 100) > 1e-6) throw new HostProblem('version-changed');
+  if (layer.locked) throw new HostProblem('placing-failed');
   const { id, inPoint, outPoint } = layer;
   const startTime = layer.startTime + secondsOf(by.spot.rate, by.spot.paintedFrom - there.spot.paintedFrom);
   const first = framesOf(by.spot.rate, inPoint - startTime);

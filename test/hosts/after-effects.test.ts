@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { RenderRequest } from '../../bridge-server/protocol/request.ts';
 import { afterEffectsHost } from '../../plugin/host/after-effects.ts';
-import type { Result, Shot } from '../../plugin/host/host.ts';
+import type { AfterEffectsSpot, EditorHost, Result, Shot } from '../../plugin/host/host.ts';
 import { HostProblem } from '../../plugin/host/problem.ts';
 import { lent } from './lent.ts';
 import { SimAfterEffects, type Build, type SimComp, type SimLayer } from './after-effects.ts';
@@ -15,11 +15,11 @@ const SHOT = { rate: RATE, duration: 240 / REAL };
 function editor(build: Build = 'beside', rate = REAL) {
   const sim = new SimAfterEffects(build);
   const comp = sim.addComp('Komposition 1', rate);
-  return { sim, comp, host: afterEffectsHost(sim.module(), lent()) };
+  return { sim, comp, host: afterEffectsHost(sim.module(), lent({ pause: sim.pause, look: sim.look })) };
 }
 
-async function shotOf(host: ReturnType<typeof afterEffectsHost>): Promise<Shot> {
-  const { clips } = await host.selection();
+async function shotOf(host: EditorHost, withEffects = false): Promise<Shot> {
+  const { clips } = await host.selection({ withEffects });
   expect(clips).toHaveLength(1);
   const [clip] = clips;
   if (!clip!.usable) throw clip!.reason;
@@ -46,7 +46,7 @@ test('a selected layer is a shot, frame-exact, whatever floating point makes of 
   const changes = { startTime: 10 / REAL + 1e-5, inPoint: 34 / REAL - 1e-5, outPoint: 82 / REAL + 1e-5 };
   select(sim, sim.addLayer(comp, footage.id, changes));
   const { timeline } = await host.selection();
-  expect(timeline).toEqual({ name: 'Komposition 1', rate: FILM, width: 1920, height: 1080 });
+  expect(timeline).toEqual({ name: 'Komposition 1', rate: FILM, width: 1920, height: 1080, pixelAspect: 1 });
   const shot = await shotOf(host);
   expect(shot.source).toEqual({ path: '/shots/a.mov', from: 24, to: 72 });
   expect(shot.notices).toEqual([]);
@@ -69,13 +69,8 @@ test('the rate that the project gives the footage is the one that counts', async
 
 test.each<[string, (sim: SimAfterEffects, comp: SimComp) => SimLayer]>([
   ['adjustment-layer', (sim, comp) => sim.addLayer(comp, sim.addSolid().id, { adjustment: true })],
-  ['no-picture', (sim, comp) => sim.addLayer(comp, sim.addSolid().id)],
-  ['no-picture', (sim, comp) => sim.addLayer(comp, null)],
-  ['precomp', (sim, comp) => sim.addLayer(comp, sim.addComp('Unterkomposition', 25).id)],
+  ['no-picture', (sim, comp) => sim.addLayer(comp, sim.addSolid().id, { isNull: true })],
   ['offline', (sim, comp) => sim.addLayer(comp, sim.addFootage('/a.mov', SHOT, { missing: true }).id)],
-  ['still', (sim, comp) => sim.addLayer(comp, sim.addFootage('/a.png', SHOT, { still: true }).id)],
-  ['layer-retimed', (sim, comp) => sim.addLayer(comp, sim.addFootage('/a.mov', SHOT).id, { stretch: -100 })],
-  ['layer-retimed', (sim, comp) => sim.addLayer(comp, sim.addFootage('/a.mov', SHOT).id, { remapped: true })],
 ])('%s is refused in words', async (code, make) => {
   const { sim, comp, host } = editor();
   select(sim, make(sim, comp));
@@ -141,6 +136,182 @@ test('a layer, composition or project that is gone is told', async () => {
   const file = await selectedShot();
   const result = { ...finish(file.sim, file.shot), path: '/nowhere.mov' };
   await expect(file.host.place(result, file.shot.spot!)).rejects.toMatchObject({ code: 'import-failed' });
+});
+
+const seconds = (frame: number): number => frame / REAL;
+const WHERE = { startTime: seconds(10) + 0.01, inPoint: seconds(34), outPoint: seconds(46) };
+type Make = (sim: SimAfterEffects, comp: SimComp) => SimLayer;
+const EXPORTED: [string, Make][] = [
+  ['nested', (sim, comp) => sim.addLayer(comp, sim.addComp('Unterkomposition', 25).id, WHERE)],
+  ['generated', (sim, comp) => sim.addLayer(comp, sim.addSolid().id, WHERE)],
+  ['generated', (sim, comp) => sim.addLayer(comp, null, { ...WHERE, name: 'Titel' })],
+  ['still', (sim, comp) => sim.addLayer(comp, sim.addFootage('/a.png', SHOT, { still: true }).id, WHERE)],
+  ['retimed', (sim, comp) => sim.addLayer(comp, sim.addFootage('/a.mov', SHOT).id, { ...WHERE, stretch: 50 })],
+  ['retimed', (sim, comp) => sim.addLayer(comp, sim.addFootage('/a.mov', SHOT).id, { ...WHERE, remapped: true })],
+  [
+    'effects',
+    (sim, comp) => sim.addLayer(comp, sim.addFootage('/a.mov', SHOT).id, { ...WHERE, effects: ['Keylight'] }),
+  ],
+];
+
+/** A layer between others, one of which the user looks at alone. */
+function crowded(make: Make) {
+  const all = editor();
+  const { sim, comp } = all;
+  const other = sim.addFootage('/other.mov', SHOT);
+  sim.addLayer(comp, other.id, { solo: true, locked: true });
+  const layer = make(sim, comp);
+  sim.addLayer(comp, other.id);
+  sim.addLayer(comp, other.id, { adjustment: true });
+  select(sim, layer);
+  return { ...all, layer };
+}
+
+const preparing = () => ({ signal: new AbortController().signal, onProgress: () => undefined });
+
+test.each(EXPORTED)('%s: rendered as the composition shows it, alone, and the result lies above', async (why, make) => {
+  const { sim, comp, host, layer } = crowded(make);
+  sim.queue.push({ comp: comp.id, render: true, start: 0, duration: 1, file: '/theirs.mov', template: 'Verlustfrei' });
+  const before = structuredClone({ state: sim.state, queue: sim.queue });
+  const shot = await shotOf(host, true);
+  expect(shot).toMatchObject({ export: why, rate: FILM, source: { path: '', from: 0, to: 12 } });
+  const bytes: number[] = [];
+  const prepared = await host.prepare(shot, { ...preparing(), onProgress: (n) => bytes.push(n) });
+  expect(prepared).toEqual({ ...shot, source: { ...shot.source, path: prepared.source.path }, export: null });
+  expect(bytes.length).toBeGreaterThan(0);
+  expect([...sim.rendered.keys()]).toEqual([prepared.source.path]);
+  const { frames } = sim.rendered.get(prepared.source.path)!;
+  expect(frames).toHaveLength(12);
+  for (const [n, frame] of frames.entries()) {
+    expect(frame.map(({ shows }) => shows)).toEqual([layer.source ?? layer.name]);
+    expect(frame[0]!.at).toBeCloseTo(((seconds(34 + n) - layer.startTime) * 100) / layer.stretch, 6);
+  }
+  // Nothing is left of the copy, and nothing was touched.
+  expect({ state: sim.state, queue: sim.queue }).toEqual(before);
+
+  await host.place(finish(sim, prepared), prepared.spot!);
+  const [result] = layersOf(sim, comp).filter(({ name }) => name.startsWith('job'));
+  expect(
+    [result!.startTime, result!.inPoint, result!.outPoint].map((time) => Math.round(time * REAL * 50) / 50),
+  ).toEqual([34, 34, 46]);
+});
+
+test.each(['written nothing', 'stopped'] as const)(
+  'a render that ended (%s) is told, and leaves nothing',
+  async (ends) => {
+    const { sim, host } = crowded(EXPORTED[0]![1]);
+    sim.render = { ...sim.render, ends };
+    const before = structuredClone({ state: sim.state, queue: sim.queue });
+    await expect(host.prepare(await shotOf(host), preparing())).rejects.toMatchObject({ code: 'export-failed' });
+    expect({ state: sim.state, queue: sim.queue }).toEqual(before);
+  },
+);
+
+test('a render can be cancelled; a queue that runs is left alone; images are no movie', async () => {
+  const { sim, host } = crowded(EXPORTED[0]![1]);
+  const before = structuredClone({ state: sim.state, queue: sim.queue });
+  const shot = await shotOf(host);
+  const abort = new AbortController();
+  const cancelled = host.prepare(shot, { signal: abort.signal, onProgress: () => abort.abort() });
+  await expect(cancelled).rejects.toMatchObject({ name: 'AbortError' });
+  expect(sim.rendering).toBeNull();
+  sim.render = { ...sim.render, ending: 'psd' };
+  await expect(host.prepare(shot, preparing())).rejects.toMatchObject({ code: 'template-unfit' });
+  sim.rendering = { pauses: 0, movies: [] };
+  await expect(host.prepare(shot, preparing())).rejects.toMatchObject({ code: 'queue-busy' });
+  sim.file = '';
+  await expect(host.prepare(shot, preparing())).rejects.toMatchObject({ code: 'project-unsaved' });
+  expect({ state: sim.state, queue: sim.queue }).toEqual(before);
+});
+
+test('markers of the composition and of the layer, and the playhead, are frames of the footage', async () => {
+  const { sim, comp, layer, shot, host } = await selectedShot();
+  const now = sim.comp(comp.id);
+  now.markers.push(...[33, 34, 60, 82].map((at) => ({ at: seconds(at) + 1e-5, comment: `at ${at}` })));
+  layersOf(sim, comp)
+    .find(({ id }) => id === layer.id)!
+    .markers.push({ at: seconds(50) - 1e-5, comment: 'turn' });
+  expect((await shotOf(host)).markers).toEqual([
+    { frame: 24, name: 'at 34' },
+    { frame: 40, name: 'turn' },
+    { frame: 50, name: 'at 60' },
+  ]);
+  const playhead = async (at: number) => {
+    now.time = seconds(at) - 1e-6;
+    return await host.playhead(shot);
+  };
+  expect([await playhead(33), await playhead(34), await playhead(81), await playhead(82)]).toEqual([
+    null,
+    24,
+    71,
+    null,
+  ]);
+});
+
+test('the result has its layer’s place in the picture; where that is animated it is told', async () => {
+  const { sim, comp, layer, place, host } = await selectedShot();
+  const below = layersOf(sim, comp).find(({ id }) => id === layer.id)!;
+  below.transform['ADBE Scale'] = [50, 50, 100];
+  below.transform['ADBE Position'] = [300, 200, 0];
+  await place();
+  const result = layersOf(sim, comp).find(({ name }) => name === 'job-1.mov')!;
+  expect(result.transform).toEqual(below.transform);
+  below.animated = true;
+  expect((await shotOf(host)).notices).toEqual([{ code: 'motion' }]);
+  below.animated = false;
+  below.parent = result.id;
+  expect((await shotOf(host)).notices).toEqual([{ code: 'motion' }]);
+});
+
+async function placedVersions() {
+  const all = await selectedShot();
+  const { sim, comp, shot, host } = all;
+  const spot = shot.spot as AfterEffectsSpot;
+  const [one, two] = ['v1', 'v2'].map((job) => ({ ...finish(sim, shot, job), spot }));
+  await host.place(one!, spot);
+  const placed = (): SimLayer => {
+    const ours = sim.state.items.filter(({ file }) => file?.startsWith('/shots/v')).map(({ id }) => id);
+    const layers = layersOf(sim, comp).filter(({ source }) => source !== null && ours.includes(source));
+    expect(layers).toHaveLength(1);
+    return layers[0]!;
+  };
+  const shows = (): string | null => sim.state.items.find(({ id }) => id === placed().source)!.file;
+  return { ...all, spot, one: one!, two: two!, placed, shows };
+}
+
+test('a version takes the place of another: the same layer, effects and all, in one undo step', async () => {
+  const { sim, host, spot, one, two, placed, shows } = await placedVersions();
+  placed().effects = ['Lumetri'];
+  const before = structuredClone(placed());
+  const steps = sim.undoSteps.length;
+  await host.swap(one, two);
+  expect(shows()).toBe(two.path);
+  expect(placed()).toEqual({ ...before, source: placed().source });
+  expect(sim.undoSteps.slice(steps).map(({ label }) => label)).toEqual(['Pentimento: swap']);
+  expect((await host.swap(one, two)).already).toBe(true);
+  expect((await host.versions(spot)).map(({ job, where }) => [job, where])).toEqual([
+    ['v1', null],
+    ['v2', 'v1.mov'],
+  ]);
+  sim.undo();
+  expect(shows()).toBe(one.path);
+});
+
+test('versions of which more was painted show the same frames; of less they are refused, and so are locked layers', async () => {
+  const { host, spot, one, two, placed, shows } = await placedVersions();
+  const { startTime, inPoint, outPoint } = placed();
+  await host.swap(one, { ...two, spot: { ...spot, paintedFrom: spot.paintedFrom - 7 } });
+  expect(placed().startTime).toBeCloseTo(startTime - seconds(7), 3);
+  expect([placed().inPoint, placed().outPoint]).toEqual([inPoint, outPoint]);
+  const wide = { ...two, spot: { ...spot, paintedFrom: spot.paintedFrom - 7 } };
+  const narrow = { ...one, spot: { ...spot, paintedTo: spot.paintedTo - 3 } };
+  await expect(host.swap(wide, narrow)).rejects.toMatchObject({ code: 'versions-differ' });
+  placed().locked = true;
+  await expect(host.swap(wide, one)).rejects.toMatchObject({ code: 'placing-failed' });
+  placed().locked = false;
+  placed().stretch = 200;
+  await expect(host.swap(wide, one)).rejects.toMatchObject({ code: 'version-changed' });
+  expect(shows()).toBe(two.path);
 });
 
 const session = fc.record({

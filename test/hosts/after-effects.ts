@@ -9,6 +9,8 @@ import type {
   Item,
   Layer,
   Project,
+  Property,
+  RenderQueueItem,
 } from '../../plugin/host/after-effects-api.ts';
 
 /**
@@ -43,16 +45,84 @@ export type SimLayer = {
   startTime: number;
   inPoint: number;
   outPoint: number;
+  locked: boolean;
+  solo: boolean;
+  isNull: boolean;
+  threeD: boolean;
+  parent: number | null;
+  effects: string[];
+  /** Anchor, position, scale, rotation. */
+  transform: Record<string, unknown>;
+  animated: boolean;
+  markers: SimMarker[];
 };
 
-export type SimComp = { readonly id: number; readonly rate: number; layers: SimLayer[] };
+/** In seconds of the composition. */
+export type SimMarker = { readonly at: number; readonly comment: string };
+
+export type SimComp = {
+  readonly id: number;
+  readonly rate: number;
+  time: number;
+  markers: SimMarker[];
+  layers: SimLayer[];
+};
+
+/** What one frame of a rendered movie shows: sources (or names) of layers, and the time of each within its layer. */
+export type RenderedFrame = readonly { readonly shows: number | string; readonly at: number }[];
+
+export type RenderMischief = {
+  /** How many pauses a render takes. */
+  readonly pauses: number;
+  readonly ends: 'finished' | 'written nothing' | 'stopped';
+  /** What an output module makes of the ending of its file. */
+  readonly ending: string;
+};
 type State = { items: SimItem[]; comps: SimComp[] };
+
+type SimQueued = {
+  readonly comp: number;
+  render: boolean;
+  start: number;
+  duration: number;
+  file: string;
+  template: string;
+};
+
+type SimRun = {
+  pauses: number;
+  readonly movies: readonly {
+    readonly item: SimQueued;
+    readonly movie: { readonly frames: readonly RenderedFrame[]; written: number };
+  }[];
+};
+
+const AT_REST = {
+  'ADBE Anchor Point': [960, 540, 0],
+  'ADBE Position': [960, 540, 0],
+  'ADBE Scale': [100, 100, 100],
+  'ADBE Rotate Z': 0,
+} as const;
+
+const markerProperty = (markers: readonly SimMarker[]): Property => ({
+  name: 'Marke',
+  numKeys: markers.length,
+  keyTime: (index) => markers[index - 1]!.at,
+  keyValue: (index) => ({ comment: markers[index - 1]!.comment }),
+});
 
 /** Where `ImportOptions` is: beside the application, within it, or global. */
 export type Build = 'beside' | 'within' | 'global';
 
 export class SimAfterEffects {
   state: State = { items: [], comps: [] };
+  /** Nothing of it can be undone. */
+  readonly queue: SimQueued[] = [];
+  readonly rendered = new Map<string, { readonly frames: readonly RenderedFrame[]; written: number }>();
+  rendering: SimRun | null = null;
+  templates: string[] = ['Verlustfrei', 'High Quality with Alpha'];
+  render: RenderMischief = { pauses: 3, ends: 'finished', ending: 'mov' };
+  file = '/projects/Film.aep';
   readonly undoSteps: { label: string; before: State }[] = [];
   readonly disk = new Map<string, FootageFacts>();
   readonly selected = new Set<number>();
@@ -80,7 +150,7 @@ export class SimAfterEffects {
 
   addComp(name: string, rate: number): SimComp {
     const { id } = this.#item('comp', name, { rate, duration: 20 });
-    const comp = { id, rate, layers: [] };
+    const comp: SimComp = { id, rate, time: 0, markers: [], layers: [] };
     this.state.comps.push(comp);
     this.active ??= id;
     return comp;
@@ -93,6 +163,8 @@ export class SimAfterEffects {
     const layer: SimLayer = {
       ...{ id: this.#ids++, name: item?.name ?? 'Nichts', source, enabled: true, adjustment: false, remapped: false },
       ...{ stretch: 100, startTime, inPoint: startTime, outPoint: startTime + (item?.duration ?? 5) },
+      ...{ locked: false, solo: false, isNull: false, threeD: false, parent: null, effects: [], animated: false },
+      ...{ transform: structuredClone(AT_REST), markers: [] },
       ...changes,
     };
     this.state.comps.find(({ id }) => id === comp.id)!.layers.unshift(layer);
@@ -102,6 +174,31 @@ export class SimAfterEffects {
   comp(id: number): SimComp {
     return this.state.comps.find((one) => one.id === id)!;
   }
+
+  /** Time goes on: what renders comes further. */
+  readonly pause = async (): Promise<void> => {
+    await new Promise((resolve) => setImmediate(resolve));
+    const run = this.rendering;
+    if (!run) return;
+    run.pauses += 1;
+    const { pauses, ends } = this.render;
+    const share = Math.min(1, run.pauses / pauses);
+    for (const { movie } of run.movies) {
+      if (ends !== 'written nothing') movie.written = Math.floor(movie.frames.length * share);
+      if (ends === 'stopped') movie.written = Math.min(movie.written, movie.frames.length - 1);
+    }
+    if (share < 1) return;
+    for (const { item } of run.movies) item.render = false;
+    this.rendering = null;
+  };
+
+  /** What the bridge sees of a movie. */
+  readonly look = async (path: string, frame: number): Promise<{ bytes: number; readable: boolean } | null> => {
+    await Promise.resolve();
+    const movie = this.rendered.get(path);
+    if (!movie || movie.written === 0) return null;
+    return { bytes: movie.written, readable: movie.written >= movie.frames.length && frame < movie.frames.length };
+  };
 
   undo(): void {
     this.state = this.undoSteps.pop()!.before;
@@ -146,6 +243,8 @@ export class SimAfterEffects {
   #project(): Project {
     const sim = this;
     return {
+      file: this.file,
+      renderQueue: this.#renderQueue(),
       get activeItem() {
         return sim.active === null ? null : sim.#itemObject(sim.active);
       },
@@ -239,7 +338,33 @@ export class SimAfterEffects {
   #compObject({ id, name, rate, duration }: SimItem): Composition {
     const sim = this;
     return {
-      ...{ id, name, width: 1920, height: 1080, frameRate: rate, frameDuration: 1 / rate, duration },
+      ...{ id, width: 1920, height: 1080, pixelAspect: 1, frameRate: rate, frameDuration: 1 / rate, duration },
+      get name() {
+        return name;
+      },
+      set name(text) {
+        sim.#change('Rename');
+        sim.state.items.find((one) => one.id === id)!.name = text;
+      },
+      get time() {
+        return sim.comp(id).time;
+      },
+      get markerProperty() {
+        return markerProperty(sim.comp(id).markers);
+      },
+      duplicate: () => {
+        this.#change('Duplicate');
+        const copy = { ...this.#item('comp', `${name} 2`, { rate, duration }) };
+        const layers = this.comp(id).layers.map((layer) => ({ ...structuredClone(layer), id: this.#ids++ }));
+        this.state.comps.push({ ...structuredClone(this.comp(id)), id: copy.id, layers });
+        return this.#itemObject(copy.id) as Composition;
+      },
+      remove: () => {
+        this.#change('Remove');
+        if (this.queue.some((one) => one.comp === id && this.rendering)) throw new Error('After Effects: rendering');
+        this.state.items = this.state.items.filter((one) => one.id !== id);
+        this.state.comps = this.state.comps.filter((one) => one.id !== id);
+      },
       get selectedLayers() {
         return sim
           .comp(id)
@@ -271,6 +396,11 @@ export class SimAfterEffects {
       if (!layer) throw new Error('After Effects: Object is invalid');
       return layer;
     };
+    const unlocked = (): SimLayer => {
+      if (find().locked) throw new Error('After Effects: the layer is locked');
+      this.#change('Switch');
+      return find();
+    };
     // Stored in units of its own, as floating-point users see.
     const stored = (seconds: number): number => Math.round(seconds * 0x10000) / 0x10000;
     return {
@@ -281,7 +411,35 @@ export class SimAfterEffects {
       get name() {
         return find().name;
       },
-      ...{ enabled: find().enabled, hasVideo: find().source !== null, adjustmentLayer: find().adjustment },
+      ...{ hasVideo: true, nullLayer: find().isNull, threeDLayer: find().threeD, adjustmentLayer: find().adjustment },
+      get enabled() {
+        return find().enabled;
+      },
+      set enabled(value) {
+        unlocked().enabled = value;
+      },
+      get solo() {
+        return find().solo;
+      },
+      set solo(value) {
+        unlocked().solo = value;
+      },
+      get locked() {
+        return find().locked;
+      },
+      set locked(value) {
+        sim.#change('Lock');
+        find().locked = value;
+      },
+      get parent() {
+        const { parent } = find();
+        return parent === null ? null : sim.#layerObject(comp, parent);
+      },
+      property: (matchName) => this.#property(find, matchName),
+      replaceSource: (item) => {
+        this.#change('Replace');
+        unlocked().source = item.id;
+      },
       ...{ timeRemapEnabled: find().remapped, stretch: find().stretch },
       get source() {
         const { source } = find();
@@ -326,6 +484,135 @@ export class SimAfterEffects {
         );
       },
     };
+  }
+
+  #property(find: () => SimLayer, matchName: string): Property | null {
+    switch (matchName) {
+      case 'ADBE Marker':
+        return markerProperty(find().markers);
+      case 'ADBE Effect Parade':
+        return {
+          name: 'Effekte',
+          numProperties: find().effects.length,
+          property: (which) => ({ name: find().effects[Number(which) - 1]! }),
+        };
+      case 'ADBE Transform Group':
+        return {
+          name: 'Transformieren',
+          property: (name) => ({
+            name: String(name),
+            isTimeVarying: find().animated,
+            dimensionsSeparated: false,
+            value: find().transform[name],
+            setValue: (value) => {
+              this.#change('Transform');
+              find().transform[name] = value;
+            },
+          }),
+        };
+      default:
+        return null;
+    }
+  }
+
+  #renderQueue(): Project['renderQueue'] {
+    const sim = this;
+    return {
+      get numItems() {
+        return sim.queue.length;
+      },
+      get rendering() {
+        return sim.rendering !== null;
+      },
+      items: {
+        add: ({ id }) => {
+          const item: SimQueued = { comp: id, render: true, start: 0, duration: 0, file: '', template: 'Verlustfrei' };
+          this.queue.push(item);
+          return this.#queued(item);
+        },
+      },
+      item: (index) => {
+        const item = this.queue[index - 1];
+        if (!item) throw new Error(`After Effects: index ${index} out of range`);
+        return this.#queued(item);
+      },
+      // Whatever is queued, whoever queued it.
+      renderAsync: () => {
+        const movies = this.queue
+          .filter(({ render }) => render)
+          .map((item) => {
+            const movie = { frames: this.#frames(item), written: 0 };
+            this.rendered.set(item.file, movie);
+            return { item, movie };
+          });
+        this.rendering = { pauses: 0, movies };
+        return false;
+      },
+      stopRendering: () => {
+        this.rendering = null;
+        return false;
+      },
+    };
+  }
+
+  #queued(item: SimQueued): RenderQueueItem {
+    const sim = this;
+    const still = (): SimQueued => {
+      if (this.rendering) throw new Error('After Effects: rendering');
+      if (!this.queue.includes(item)) throw new Error('After Effects: Object is invalid');
+      return item;
+    };
+    return {
+      get render() {
+        return item.render;
+      },
+      set render(value) {
+        still().render = value;
+      },
+      get timeSpanStart() {
+        return item.start;
+      },
+      set timeSpanStart(value) {
+        still().start = value;
+      },
+      get timeSpanDuration() {
+        return item.duration;
+      },
+      set timeSpanDuration(value) {
+        still().duration = value;
+      },
+      outputModule: () => ({
+        get file() {
+          return item.file;
+        },
+        set file(path) {
+          still().file = path.replace(/[^.]*$/, sim.render.ending);
+        },
+        templates: this.templates,
+        applyTemplate: (name) => {
+          if (!this.templates.includes(name)) throw new Error('After Effects: no such template');
+          still().template = name;
+          return true;
+        },
+      }),
+      remove: () => {
+        this.queue.splice(this.queue.indexOf(still()), 1);
+        return true;
+      },
+    };
+  }
+
+  /** What is seen of a composition in the time span of an item. */
+  #frames({ comp: id, start, duration }: SimQueued): RenderedFrame[] {
+    const { layers, rate } = this.comp(id);
+    const alone = layers.some(({ solo }) => solo);
+    return Array.from({ length: Math.round(duration * rate) }, (_, n) => {
+      const time = start + n / rate;
+      return layers
+        .filter(({ enabled, solo }) => enabled && (solo || !alone))
+        .filter(({ inPoint, outPoint }) => inPoint < time + 0.1 / rate && time + 0.1 / rate < outPoint)
+        .map((layer) => ({ shows: layer.source ?? layer.name, at: ((time - layer.startTime) * 100) / layer.stretch }));
+    });
   }
 
   #item(kind: SimItem['kind'], name: string, changes: Partial<SimItem>): SimItem {
