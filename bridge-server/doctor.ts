@@ -5,6 +5,7 @@ import { availableParallelism, cpus, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { Failure } from './errors.ts';
 import type { Folders } from './folders.ts';
+import { openGraphics } from './jobs/graphics.ts';
 import { Engine } from './kernels/engine.ts';
 import { tool } from './media/ffmpeg.ts';
 import { BRIDGE_PORTS } from './protocol/wire.ts';
@@ -32,6 +33,7 @@ export async function examine(places: Folders): Promise<Finding[]> {
     await images(),
     await kernels(),
     processors(),
+    await graphics(),
     memory(),
     await writable('configuration folder', places.config),
     await writable('data folder', places.data),
@@ -84,6 +86,14 @@ async function kernels(): Promise<Finding> {
 
 function processors(): Finding {
   return fine('processors', `${availableParallelism()} (${cpus()[0]?.model.trim() ?? 'unknown'})`);
+}
+
+/** None is no fault: the processors do what it would. */
+async function graphics(): Promise<Finding> {
+  const card = await openGraphics(new AbortController().signal);
+  if (typeof card === 'string') return fine('graphics card', `not used: ${card}`);
+  card.close();
+  return fine('graphics card', `${card.name}, makes the frames between keys`);
 }
 
 function memory(): Finding {

@@ -1,3 +1,4 @@
+import type { Device } from '../kernels/device.ts';
 import type { Engine } from '../kernels/engine.ts';
 import type { Clip, FrameWindow } from '../media/clip.ts';
 import type { Frame } from '../media/frame.ts';
@@ -33,9 +34,10 @@ export type Stretch = {
   readonly missing: number;
 };
 
-/** The plan of what lies between the keys. All of it is held in the cache from now on. */
+/** The plan of what lies between the keys, made on this device. All of it is held in the cache from now on. */
 export async function stretchesOf(
   { clip, cache, code, signal }: Work,
+  device: Device,
   pictures: Pictures,
   cuts: readonly number[],
 ): Promise<Stretch[]> {
@@ -44,7 +46,7 @@ export async function stretchesOf(
     const ends = [span.before, span.after].filter((key) => key !== null);
     const identities: string[] = [];
     for (const key of ends) identities.push(await pictures.identity(key, signal));
-    const match = matchKey(sourceKey(clip.identity, code), span, code);
+    const match = matchKey(sourceKey(clip.identity, code), span, { ...code, kernels: device.codeHash });
     const results = await cache.open('propagate', resultKey(match, identities));
     const there = new Set(await results.names());
     const missing = framesIn(span).filter((n) => !there.has(resultName(n))).length;
@@ -55,7 +57,8 @@ export async function stretchesOf(
 
 /** Makes the frames that are missing. What led to those that are there is not made again. */
 export async function paintBetween(
-  { clip, source, engine, cache, stages, signal }: Work,
+  { clip, source, cache, stages, signal }: Work,
+  device: Device,
   pictures: Pictures,
   stretches: readonly Stretch[],
 ): Promise<void> {
@@ -68,11 +71,11 @@ export async function paintBetween(
   for (const { span, match, matches, results, missing } of stretches) {
     const count = span.to - span.from;
     await matching.run(count, async (report) => {
-      if (missing > 0) await matchSpan(engine, span, footage, matches, report, signal);
+      if (missing > 0) await matchSpan(device, span, footage, matches, report, signal);
     });
     await painting.run(count, async (report) => {
       const pair = { source: footage, keys: pictures };
-      if (missing > 0) await synthesiseSpan(engine, span, pair, matches, results, report, signal);
+      if (missing > 0) await synthesiseSpan(device, span, pair, matches, results, report, signal);
     });
     cache.release('match', match);
     await cache.keeper.makeRoom(0);

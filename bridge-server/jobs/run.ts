@@ -6,6 +6,7 @@ import { FrameWindow, openClip } from '../media/clip.ts';
 import type { Frame, FrameRange } from '../media/frame.ts';
 import type { Progress } from '../progress.ts';
 import { adviceOf } from '../propagate/advice.ts';
+import { CardLost, Gpu } from '../propagate/gpu/gpu.ts';
 import type { RenderRequest } from '../protocol/request.ts';
 import { analyse, type ShotAnalysis } from '../shot/analyse.ts';
 import { chooseKeys } from '../shot/keys.ts';
@@ -17,6 +18,7 @@ import { chosenImages, givenChoice, paintsKeys, refuseChosen } from './chosen.ts
 import type { RenderResult } from './job.ts';
 import { linksShots, openAtelier, type Atelier, type Studio } from './diffusion.ts';
 import { resultName } from './frames.ts';
+import { openGraphics } from './graphics.ts';
 import {
   channelsOf,
   imagePictures,
@@ -30,8 +32,9 @@ import {
 import { masksOf } from './masks.ts';
 import { refuseOutput } from './output.ts';
 import type { Pictures } from './pictures.ts';
+import { shotPreview } from './preview.ts';
 import { analysisKey, codeOf, lookKey, sourceKey } from './plan.ts';
-import { reduced } from './reduced.ts';
+import { reduced, type Reduced } from './reduced.ts';
 import { refuseSmallDisk } from './space.ts';
 import { stabilityOf } from './stability.ts';
 import { CacheDamage } from './stage-folder.ts';
@@ -60,12 +63,21 @@ const WINDOW_BYTES = { fast: 256 * 2 ** 20, quality: 256 * 2 ** 20, small: 64 * 
 export async function render(request: RenderRequest, tools: Tools): Promise<RenderResult> {
   const started = performance.now();
   const mended = new Set<string>();
+  /** What the graphics card failed with: then the processor makes everything, also what the card had made, so that all frames match. */
+  let failure: string | null = null;
   for (;;) {
     try {
-      const result = await attempt(request, tools);
+      const { notes, ...result } = await attempt(request, tools, failure === null);
       const seconds = (performance.now() - started) / 1000;
-      return { ...result, seconds, peakRssBytes: process.resourceUsage().maxRSS * 1024 };
+      const peakRssBytes = process.resourceUsage().maxRSS * 1024;
+      const all =
+        failure === null ? notes : [...notes, `The graphics card failed (${failure}): the CPU made the frames.`];
+      return { ...result, notes: all, seconds, peakRssBytes };
     } catch (error) {
+      if (error instanceof CardLost && failure === null) {
+        failure = error.message;
+        continue;
+      }
       // A damaged entry has been removed; from the start again, only what is missing is made.
       if (!(error instanceof CacheDamage)) throw error;
       // Entries that contradict each other go together.
@@ -76,7 +88,12 @@ export async function render(request: RenderRequest, tools: Tools): Promise<Rend
   }
 }
 
-async function attempt(request: RenderRequest, tools: Tools): Promise<Omit<RenderResult, 'seconds' | 'peakRssBytes'>> {
+/** `graphics`: whether frames between keys may be made on a graphics card. */
+async function attempt(
+  request: RenderRequest,
+  tools: Tools,
+  graphics: boolean,
+): Promise<Omit<RenderResult, 'seconds' | 'peakRssBytes'>> {
   const { engine, cache, signal } = tools;
   const stages = new Stages(tools.show, () => cache.writes);
   await refuseOutput(request);
@@ -84,6 +101,7 @@ async function attempt(request: RenderRequest, tools: Tools): Promise<Omit<Rende
   const clip = await stages.fresh('probe', 'frames', 1).run(1, () => openClip(request.source, signal));
   const source = new FrameWindow(clip, WINDOW_BYTES[request.profile]);
   let atelier: Atelier | null = null;
+  let card: Gpu | string = '';
   try {
     const code = await codeOf(engine.codeHash);
     const work: Work = { engine, cache, clip, source, code, stages, signal };
@@ -100,7 +118,8 @@ async function attempt(request: RenderRequest, tools: Tools): Promise<Omit<Rende
       atelier = await openAtelier(work, look, request, masks && masks.pictures, tools);
 
     const knowsShots = look.kind === 'diffusion' && linksShots(look);
-    const { keys, analysis, expected } = await chosenKeys(work, request.keys, images, knowsShots);
+    const small = await reduced(work);
+    const { keys, analysis, expected } = await chosenKeys(work, small, request.keys, images, knowsShots);
     const own = imagePictures(images, clip, source);
     const toPaint = keys.flatMap(({ frame }) => (images.has(frame) ? [] : [frame]));
     const painted =
@@ -108,12 +127,21 @@ async function attempt(request: RenderRequest, tools: Tools): Promise<Omit<Rende
     const pictures = together(painted, own);
     const channels = await channelsOf(images, clip);
 
-    const stretches = await stretchesOf(work, pictures, analysis.cuts);
+    // What is all keys needs no card.
+    if (graphics && keys.length < clip.range.to - clip.range.from) card = await openGraphics(signal);
+    const device = card instanceof Gpu ? card.under(signal) : engine;
+    const made = card instanceof Gpu ? [`The frames between keys were made on the graphics card (${card.name}).`] : [];
+    const stretches = await stretchesOf(work, device, pictures, analysis.cuts);
     await refuseSmallDisk(request, cache, clip, missingIn(stretches));
+    const unseen = tools.isWatched() ? stretches.filter(({ missing }) => missing > 0) : [];
+    const preview = await shotPreview(work, small, pictures, unseen, tools.showPreview);
     tools.framesIn(
-      stretches.map(({ span: { from, to }, results }) => ({ folder: relative(cache.root, results.path), from, to })),
+      [...stretches, ...preview.stretches].map(({ span: { from, to }, results }) => ({
+        ...{ folder: relative(cache.root, results.path), from, to },
+      })),
     );
-    await paintBetween(work, pictures, stretches);
+    await preview.make();
+    await paintBetween(work, device, pictures, stretches);
 
     const frames = clip.range.to - clip.range.from;
     const between = readerOf(stretches);
@@ -133,9 +161,10 @@ async function attempt(request: RenderRequest, tools: Tools): Promise<Omit<Rende
       scores: analysis.scores,
       stability,
       advice: expected.length === 0 ? null : adviceOf(clip.range, expected),
-      notes: [...clip.notes, ...left, ...(masks?.notes ?? []), ...(atelier?.notes ?? []), ...notes],
+      notes: [...clip.notes, ...left, ...(masks?.notes ?? []), ...(atelier?.notes ?? []), ...made, ...notes],
     };
   } finally {
+    if (card instanceof Gpu) card.close();
     await atelier?.close();
     await source.close();
   }
@@ -144,6 +173,7 @@ async function attempt(request: RenderRequest, tools: Tools): Promise<Omit<Rende
 /** Which frames are keys, what is expected between them, and where shots begin. The motion is only analysed when something depends on it. */
 async function chosenKeys(
   work: Work,
+  small: Reduced,
   asked: RenderRequest['keys'],
   images: ReadonlyMap<number, string>,
   knowsShots: boolean,
@@ -161,7 +191,7 @@ async function chosenKeys(
   const isGiven = asked.kind === 'images' || asked.kind === 'chosen';
   const chosen = isGiven ? givenChoice(asked, images.keys()) : chooseKeys(analysis, asked);
   const most = asked.kind === 'auto' ? (asked.budget ?? 2 * chosen.length) : chosen.length;
-  const { keys, expected } = await advised(work, await reduced(work), chosen, analysis.cuts, most);
+  const { keys, expected } = await advised(work, small, chosen, analysis.cuts, most);
   await stages.fresh('keys', 'keys', keys.length).run(keys.length, () => Promise.resolve());
   return { keys, expected, analysis };
 }

@@ -9,9 +9,13 @@ const ORDER: readonly Provider[] = ['cuda', 'coreml', 'dml', 'webgpu', 'cpu'];
 export function platformProviders(): Provider[] {
   return providersAmong(
     listSupportedBackends().map(({ name }) => name),
-    process.platform !== 'linux' || hasGraphicsDevice(filesIn('/dev'), filesIn('/dev/dri')),
+    machineHasGpu(),
   );
 }
+
+/** Whether it is worth asking for a graphics card here. */
+export const machineHasGpu = (): boolean =>
+  process.platform !== 'linux' || hasGraphicsDevice(filesIn('/dev'), filesIn('/dev/dri'));
 
 /**
  * @param known what comes with this platform's runtime

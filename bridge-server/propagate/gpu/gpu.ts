@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { readFile, readdir } from 'node:fs/promises';
 import type { Device } from '../../kernels/device.ts';
 import { Heap, type Block } from '../../kernels/heap.ts';
-import { SideProcess } from '../../side-process.ts';
+import { Crash, SideProcess } from '../../side-process.ts';
 import type { Ask, Card } from './messages.ts';
 import { answerOf } from './passes.ts';
 
@@ -11,9 +11,14 @@ const GROWTH = 1.25;
 /** The beginning of the memory is not given out: 0 means that something is not there. */
 const BOTTOM = 256;
 
+/** The card cannot do it, or not any more: why, in the driver's own words. */
+export class CardLost extends Error {
+  override readonly name = 'CardLost';
+}
+
 /**
  * The graphics card, from the bridge's side. Its driver lives in a process of its own. When that crashes, runs out of memory, or loses
- * the card, all that is asked from then on rejects with Crash.
+ * the card, all that is asked from then on rejects with CardLost.
  */
 export class Gpu {
   readonly name: string;
@@ -28,10 +33,10 @@ export class Gpu {
     this.codeHash = codeHash;
     let size = 0;
     this.#heap = new Heap(BOTTOM, (bytes) => {
-      if (bytes > card.limit) throw new RangeError(`${card.name} takes ${card.limit} bytes in one piece`);
+      if (bytes > card.limit) throw new CardLost(`it takes ${card.limit} bytes in one piece`);
       if (bytes <= size) return;
       size = Math.min(card.limit, Math.ceil((bytes * GROWTH) / 4) * 4);
-      process.tell({ act: 'grow', bytes: size });
+      this.#tell({ act: 'grow', bytes: size });
     });
   }
 
@@ -75,7 +80,7 @@ export class Gpu {
       read: async (block, bytes) => {
         const { pointer } = within(block, bytes);
         if (bytes === 0) return new ArrayBuffer(0);
-        const data = (await this.#process.ask({ act: 'read', pointer, bytes }, signal)) as Uint8Array;
+        const data = (await this.#process.ask({ act: 'read', pointer, bytes }, signal).catch(lost)) as Uint8Array;
         return data.buffer.slice(data.byteOffset, data.byteOffset + bytes) as ArrayBuffer;
       },
     };
@@ -84,20 +89,32 @@ export class Gpu {
   // Async, so that what the process throws is a rejection.
   async #run(kernel: string, args: number[]): Promise<number> {
     const answer = answerOf(kernel, args);
-    if (answer === null) this.#process.tell({ act: 'run', kernel, args });
+    if (answer === null) this.#tell({ act: 'run', kernel, args });
     return Promise.resolve(answer ?? 0);
   }
 
   async #write(block: Block, data: ArrayBufferView): Promise<void> {
     const { pointer } = within(block, data.byteLength);
     const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
-    this.#process.tell({ act: 'write', pointer, data: bytes });
+    this.#tell({ act: 'write', pointer, data: bytes });
     return Promise.resolve();
+  }
+
+  #tell(ask: Ask): void {
+    try {
+      this.#process.tell(ask);
+    } catch (error) {
+      lost(error);
+    }
   }
 
   close(): void {
     this.#process.close();
   }
+}
+
+function lost(error: unknown): never {
+  throw error instanceof Crash ? new CardLost(error.message, { cause: error }) : error;
 }
 
 function within(block: Block, bytes: number): Block {

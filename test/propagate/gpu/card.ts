@@ -9,8 +9,9 @@ const driver = `${CHROMIUM}/vk_swiftshader_icd.json`;
 /** What there is to say when these tests cannot run. */
 export const reason = existsSync(driver) ? null : `there is no ${driver}`;
 
-// Not for the tests themselves but for the process that they start.
-process.env['VK_DRIVER_FILES'] = driver;
-process.env['LD_LIBRARY_PATH'] = CHROMIUM;
+/** What a process must be told to find it. */
+export const softwareVulkan = { VK_DRIVER_FILES: driver, LD_LIBRARY_PATH: CHROMIUM };
+
+Object.assign(process.env, softwareVulkan);
 
 export const openSoftware = (): Promise<Gpu> => Gpu.open({ software: true }, never);

@@ -1,9 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Engine } from '../../../bridge-server/kernels/engine.ts';
 import type { Frame } from '../../../bridge-server/media/frame.ts';
-import { Gpu } from '../../../bridge-server/propagate/gpu/gpu.ts';
+import { CardLost, Gpu } from '../../../bridge-server/propagate/gpu/gpu.ts';
 import type { Span } from '../../../bridge-server/propagate/spans.ts';
-import { Crash } from '../../../bridge-server/side-process.ts';
 import { texture } from '../../shot/texture.ts';
 import { between, folders, never, propagate, psnr, type Shot } from '../run.ts';
 import { openSoftware, reason } from './card.ts';
@@ -98,7 +97,7 @@ describe.skipIf(reason !== null)(`propagation on the graphics card${reason ? ` (
         return shot(3).frame(n);
       },
     };
-    await expect(propagate(mortal.under(never), dying, between(LAST))).rejects.toThrow(Crash);
+    await expect(propagate(mortal.under(never), dying, between(LAST))).rejects.toThrow(CardLost);
     expect(mortal.ended).toBe(true);
     await expect(mortal.under(never).run('luma', 0, 0, 0, 3, 0)).rejects.toThrow(/SIGKILL/);
   });
