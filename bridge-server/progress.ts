@@ -6,6 +6,7 @@ export const STAGES = [
   'advise',
   'keys',
   'look',
+  'preview',
   'match',
   'propagate',
   'measure',

@@ -17,6 +17,7 @@ const WORDS: Record<Progress['stage'], string> = {
   advise: 'Looking how far the keys reach',
   keys: 'Choosing key frames',
   look: 'Painting key frames',
+  preview: 'Making a preview',
   match: 'Following the motion',
   propagate: 'Painting between keys',
   measure: 'Measuring the stability',

@@ -31,6 +31,8 @@ export type Studio = {
   readonly keysIn: (place: KeyPlace) => void;
   /** Told often what the picture of a frame is becoming, small and rough; `picture` computes it. */
   readonly showPreview: (frame: number, picture: () => Frame) => void;
+  /** Whether somebody wants to see what becomes of it before it is done. */
+  readonly isWatched: () => boolean;
 };
 
 /** What frames of the source may take that control maps are drawn from. */

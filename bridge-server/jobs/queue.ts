@@ -250,6 +250,7 @@ export class Jobs {
         keysIn: (place) => this.#store.setKeyPlace(job.id, place),
         framesIn: (places) => this.#store.setFramePlaces(job.id, places),
         showPreview: (frame, picture) => this.#showPreview(job.id, frame, picture),
+        isWatched: () => this.events.listenerCount('preview') > 0,
       });
       state = { state: 'done', result };
     } catch (error) {
