@@ -114,7 +114,7 @@ function commandLine(): Command {
       'off, or what keeps keys alike: attention=own|anchored|joint, window=N, start=S, shape=S, tone=S, colour=on|off',
       consistency,
     )
-    .option('--preview <file>', 'keep a small JPEG of what is being painted here')
+    .option('--preview <file>', 'keep a small JPEG of what is being painted, and of the whole shot in small')
     .option('--prompt-at <frame=prompt>', 'another prompt from that frame on; may be repeated', promptsAt, [])
     .option('--fade-prompts', 'from each --prompt-at to the next, fade instead of cutting')
     .option(
