@@ -6,6 +6,7 @@ import { Failure, asFailure } from './errors.ts';
 import { EXIT, exitCodeOf } from './exit.ts';
 import { parseRational, type Rational } from './media/rational.ts';
 import type { ControlOptions } from './commands/control.ts';
+import type { TrainOptions } from './commands/train.ts';
 import type { MeasureOptions } from './commands/measure.ts';
 import type { ControlOption, DetailOption, LoraOption, PromptOption, RegionOption } from './commands/look.ts';
 import type { KeyOption, RenderOptions, SeedOption } from './commands/render.ts';
@@ -186,6 +187,49 @@ function commandLine(): Command {
     .option('--json', 'progress as JSON lines on stderr, the result as JSON on stdout', false)
     .action(async (kind: ControlKind, input: string, options: ControlOptions) =>
       (await import('./commands/control.ts')).control(kind, input, options),
+    );
+
+  program
+    .command('train')
+    .description('train a LoRA of the subject of a clip')
+    .argument('<input>', 'a movie, or a folder of numbered images')
+    .requiredOption('--model <file>', 'the base model: a file, a model folder, or a name in the store')
+    .requiredOption('-o, --out <file>', 'the LoRA, a .safetensors file; NAME.training beside it shows how it goes')
+    .requiredOption('--trigger <word>', 'the word that will call up the subject, best one that means nothing else')
+    .option('--caption <text>', 'what the pictures show; {trigger} stands for the word', 'a photo of {trigger}')
+    .option('--from <frame>', 'first source frame', frame)
+    .option('--to <frame>', 'source frame to stop before', frame)
+    .option('--frames <n>', 'train on at most so many of its frames', count, 20)
+    .option('--subject <frame=x,y,wxh>', 'where the subject is (or several, joined by +); it is followed', details, [])
+    .option('--size <w>x<h>', 'pixels of a training picture (default: as many as the model was trained on)', pixels)
+    .option('--prior <folder>', 'numbered images of others of its class, which the model is to go on painting')
+    .option('--prior-caption <text>', 'what those show, such as "a photo of a person"')
+    .optionsGroup('Learning:')
+    .option('--rank <n>', 'how much it can hold', count, 8)
+    .option('--alpha <a>', 'its strength is alpha / rank (default: the rank)', amount)
+    .addOption(
+      new Option('--layers <which>', 'what of the U-Net is changed')
+        .choices(['attention', 'transformer'])
+        .default('attention'),
+    )
+    .option('--steps <n>', 'how long', count, 1000)
+    .option('--accumulate <n>', 'examples a step', count, 1)
+    .option('--rate <r>', 'learning rate', amount, 1e-4)
+    .addOption(
+      new Option('--schedule <name>', 'of the rate').choices(['constant', 'linear', 'cosine']).default('cosine'),
+    )
+    .option('--warmup <n>', 'steps over which the rate rises (default: a twentieth)', frame)
+    .option('--decay <d>', 'weight decay', amount, 0.01)
+    .option('--clip <g>', 'longest gradient; 0: any', amount, 1)
+    .option('--snr-gamma <g>', 'of min-SNR weighting; 0: none', amount, 5)
+    .option('--rank-dropout <p>', 'ranks that are left out by chance', part, 0)
+    .option('--caption-dropout <p>', 'examples without caption, by chance', part, 0.05)
+    .option('--prior-weight <w>', 'how much an example of the class counts', amount, 1)
+    .option('--seed <n>', 'another number, another LoRA', seed, 0)
+    .option('--workers <n>', 'threads that look at the clip', count)
+    .option('--json', 'progress as JSON lines on stderr, the result as JSON on stdout', false)
+    .action(async (input: string, options: TrainOptions) =>
+      (await import('./commands/train.ts')).trainCommand(input, options),
     );
 
   program
@@ -472,6 +516,19 @@ function share(text: string): number {
 function factor(text: string): number {
   const value = decimal(text);
   if (!(value <= 50)) throw new InvalidArgumentError('It must be a number from 0 to 50.');
+  return value;
+}
+
+function amount(text: string): number {
+  if (!/^(\d+\.?\d*|\.\d+)(e[+-]?\d{1,3})?$/i.test(text) || !Number.isFinite(Number(text))) {
+    throw new InvalidArgumentError('It must be a number from 0 on, such as 0.0001 or 1e-4.');
+  }
+  return Number(text);
+}
+
+function part(text: string): number {
+  const value = amount(text);
+  if (value > 1) throw new InvalidArgumentError('It must be a number from 0 to 1.');
   return value;
 }
 

@@ -384,6 +384,18 @@ const WORDS = {
         ? 'Work at a smaller size, or close other programs.'
         : 'Choose the profile small, or close other programs.',
   }),
+  'train-model': ({ path, kind }: { path: string; kind: string }) => ({
+    sentence: `No LoRA can be trained on ${path}: it is ${kind}.`,
+    remedy: 'Train on the base model that it was made from; the LoRA then works with it, too.',
+  }),
+  'train-memory': (facts: { width: number; height: number; neededBytes: number; freeBytes: number }) => ({
+    sentence: `Training at ${Math.round(facts.width)}x${Math.round(facts.height)} needs about ${gigabytes(facts.neededBytes)} of memory, and ${gigabytes(facts.freeBytes)} are free.`,
+    remedy: 'Train at a smaller --size, or close other programs.',
+  }),
+  'train-other': ({ path }: { path: string }) => ({
+    sentence: `${path} holds another training that has not ended.`,
+    remedy: 'Give its settings again to go on with it, give another --out, or delete that folder.',
+  }),
   'runtime-crashed': ({ network, how }: { network: string; how: string }) => ({
     sentence: `The process that runs the ${network} ended twice (${how}).`,
     remedy: 'Most often memory ran out: choose the profile small or a smaller size, or close other programs.',

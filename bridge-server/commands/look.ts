@@ -213,7 +213,7 @@ async function mapFor(kind: ControlKind, store: ModelStore): Promise<ControlMap>
 }
 
 /** A path, or the name of a model in the store. Failures: weights-missing, model-unknown, model-ambiguous. */
-async function located(name: string, store: ModelStore): Promise<string> {
+export async function located(name: string, store: ModelStore): Promise<string> {
   const path = resolve(name);
   if (await stat(path).catch(() => null)) return path;
   // What is written like a path is one.

@@ -402,7 +402,7 @@ function passesOf(model: Model, { settings, size }: Asked): { readonly size: Siz
 const areaOf = (model: Model, { area }: PaintSettings): number => area ?? nativeArea(model);
 
 /** The pixels that a family was trained on. */
-function nativeArea({ identity: { family, variant } }: Model): number {
+export function nativeArea({ identity: { family, variant } }: Model): number {
   const sides: Record<Family, number> = {
     sd15: 512,
     // SD 2 comes in two sizes; the larger one predicts v.

@@ -68,7 +68,7 @@ export function stabilityGraph(frames: readonly FrameMeasures[]): Promise<Buffer
   const last = Math.max(first + 1, frames.at(-1)?.frame ?? 1);
   const x = (frame: number): number =>
     MARGIN.left + ((WIDTH - MARGIN.left - MARGIN.right) * (frame - first)) / (last - first);
-  const ticks = steps(first, last, 12, 1);
+  const ticks = roundNumbers(first, last, 12, 1);
   const svg = [
     `<rect width="${WIDTH}" height="${height}" fill="${BACKGROUND}"/>`,
     ...shown.map((panel, i) => drawPanel(panel, frames, i * PANEL_HEIGHT, x, ticks)),
@@ -94,7 +94,7 @@ function drawPanel(
   const values = lines.flatMap(({ measure }) => frames.flatMap((frame) => frame[measure] ?? []));
   const high = Math.max(...values, 1e-6);
   const low = fromZero ? 0 : Math.min(...values);
-  const marks = steps(low, high * 1.04, 4, 0.01);
+  const marks = roundNumbers(low, high * 1.04, 4, 0.01);
   const ceiling = Math.max(high * 1.04, marks.at(-1));
   const floor = Math.min(low, marks[0]!);
   const bottom = top + PANEL_HEIGHT - MARGIN.bottom;
@@ -144,7 +144,7 @@ function runsOf(frames: readonly FrameMeasures[], measure: Line['measure']): { f
 }
 
 /** Round numbers (1, 2 or 5 times a power of ten, at least `least` apart) from `low` to `high`, about `count` of them. */
-function steps(low: number, high: number, count: number, least: number): number[] {
+export function roundNumbers(low: number, high: number, count: number, least: number): number[] {
   const rough = Math.max((high - low) / count, least);
   const power = 10 ** Math.floor(Math.log10(rough));
   const step = [1, 2, 5, 10].map((f) => f * power).find((s) => s >= rough * 0.999) ?? rough;

@@ -9,6 +9,9 @@ import type { Part } from '../weights/model.ts';
 /** What an output with the gradient of an input is called. */
 export const gradientOf = (input: string): string => `d_${input}`;
 
+/** How much is kept for the way back: 'blocks' least, 'products' also the results of large layers (see gradients). */
+export type Keep = 'blocks' | 'products';
+
 /** The inputs that are trained, in the order in which the network reads them, and their shapes. */
 export type Parameters = ReadonlyMap<string, readonly number[]>;
 
@@ -16,14 +19,12 @@ export type Parameters = ReadonlyMap<string, readonly number[]>;
  * One step of training a LoRA: the U-Net's inputs (see recordUNet), `target` [batch, 4, height, width], what the prediction should be,
  * and `weight` [batch], which each sample's squared differences are multiplied by before they are summed. Outputs: `loss`, and for
  * each matrix of the LoRA its gradient.
- *
- * @param keep 'blocks' keeps least for the way back, 'products' also the results of large layers (see gradients)
  */
 export function recordTraining(
   part: Part,
   sizes: UNetSizes & Record<keyof UNetSizes, number>,
   trained: TrainedLora,
-  keep: 'blocks' | 'products',
+  keep: Keep,
 ): { readonly recording: Recording; readonly parameters: Parameters } {
   const options = { storage: 'mapped', trained } as const;
   const p = new Scope(part, options);

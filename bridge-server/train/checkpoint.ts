@@ -1,0 +1,51 @@
+import { access } from 'node:fs/promises';
+import { openSafetensors, readFloats } from '../weights/safetensors.ts';
+import { writeSafetensors, type Written } from '../weights/write-safetensors.ts';
+import { noMoments } from './adamw.ts';
+import type { Parameters } from './graph.ts';
+import type { TrainState } from './lora.ts';
+
+/** Everything that a training needs to go on: the matrices, what the optimiser knows, and the losses so far. */
+const PARTS = ['weight', 'mean', 'square'] as const;
+
+/** @param identity tells the training apart from every other; only the same one can go on */
+export async function keepState(path: string, state: TrainState, parameters: Parameters, identity: string) {
+  const tensors = new Map<string, Written>();
+  for (const [name, shape] of parameters) {
+    const { mean, square } = state.moments.get(name)!;
+    const data = { weight: state.weights.get(name)!, mean, square };
+    for (const part of PARTS) tensors.set(`${name}.${part}`, { shape, data: data[part] });
+  }
+  tensors.set('losses', { shape: [state.losses.length], data: Float32Array.from(state.losses) });
+  await writeSafetensors(path, tensors, { identity, step: `${state.step}` });
+}
+
+/** The state that is kept there; null when there is none; 'other': that of another training. */
+export async function keptState(
+  path: string,
+  parameters: Parameters,
+  identity: string,
+): Promise<TrainState | 'other' | null> {
+  if (
+    !(await access(path).then(
+      () => true,
+      () => false,
+    ))
+  )
+    return null;
+  const { metadata, tensors } = await openSafetensors(path);
+  if (metadata.identity !== identity) return 'other';
+  const read = (name: string): Promise<Float32Array> => readFloats(path, tensors.get(name)!);
+  const weights = new Map<string, Float32Array>();
+  const moments = new Map<string, ReturnType<typeof noMoments>>();
+  for (const name of parameters.keys()) {
+    const [weight, mean, square] = (await Promise.all(PARTS.map((part) => read(`${name}.${part}`)))) as [
+      Float32Array,
+      Float32Array,
+      Float32Array,
+    ];
+    weights.set(name, weight);
+    moments.set(name, { mean, square });
+  }
+  return { step: Number(metadata.step), weights, moments, losses: [...(await read('losses'))] };
+}

@@ -1,0 +1,270 @@
+import { createHash } from 'node:crypto';
+import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
+import { basename, dirname, extname, join } from 'node:path';
+import { openTextEncoders } from '../diffusion/networks/text.ts';
+import { nativeArea, schedulerConfigOf } from '../diffusion/painter.ts';
+import { frameOf, type Planes } from '../diffusion/picture/planes.ts';
+import { openRuntime } from '../diffusion/profile.ts';
+import { alphasCumprod } from '../diffusion/schedulers/schedule.ts';
+import { Failure } from '../errors.ts';
+import { identityOfModel } from '../jobs/weights-identity.ts';
+import { Engine } from '../kernels/engine.ts';
+import { contactSheet } from '../measure/contact-sheet.ts';
+import { openClip } from '../media/clip.ts';
+import { writing } from '../media/destination.ts';
+import { numberedImages, readImage } from '../media/image.ts';
+import { partBeside } from '../media/part.ts';
+import { sha256File } from '../models/sha256.ts';
+import { type Model, openModel, requirePart } from '../weights/model.ts';
+import { captionOf } from './captions.ts';
+import { keepState, keptState } from './checkpoint.ts';
+import { lossCurve } from './curve.ts';
+import { cropped, type Example, openExamples } from './examples.ts';
+import { startOf, type TrainState } from './lora.ts';
+import { writeLora } from './lora-file.ts';
+import type { Objective } from './objective.ts';
+import { keepFor, refuseLarge, refuseUntrainable } from './preflight.ts';
+import type { TrainRequest } from './request.ts';
+import { framesOf } from './shot.ts';
+import { type Classroom, openClassroom, train, type TrainStep } from './trainer.ts';
+
+/** What a training tells while it runs, in this order. */
+export type TrainEvent =
+  | { readonly kind: 'survey'; readonly done: number; readonly total: number }
+  /** The examples that were chosen, as a contact sheet. */
+  | {
+      readonly kind: 'chosen';
+      readonly frames: readonly number[];
+      readonly sheet: string;
+      readonly notes: readonly string[];
+    }
+  | { readonly kind: 'encoded'; readonly done: number; readonly total: number }
+  /** `secondsPerStep` null: not known yet. */
+  | ({ readonly kind: 'step'; readonly steps: number; readonly secondsPerStep: number | null } & TrainStep)
+  | { readonly kind: 'done'; readonly lora: string; readonly curve: string; readonly loss: number };
+
+/** Raise it when the same request gives other weights. */
+const CODE = 1;
+
+/** How often the state is kept, whichever comes first. */
+const KEEP = { steps: 20, milliseconds: 60_000 };
+
+/**
+ * Trains a LoRA from a shot, and writes it to `out`. Beside it, in the folder NAME.training, are the contact sheet, the curve of the
+ * losses, and until the end the state: the same request goes on from there, after a cancel or a kill, to the same weights.
+ * Failures: train-model, train-memory, train-other, those of openClip, openModel and framesOf.
+ */
+export async function* trainFromShot(
+  request: TrainRequest,
+  out: string,
+  signal: AbortSignal,
+  workers?: number,
+): AsyncGenerator<TrainEvent> {
+  const model = await openModel(request.model);
+  refuseUntrainable(model);
+  const { objective, alphas } = objectiveOf(model);
+  const area = request.area ?? nativeArea(model);
+  const side = Math.sqrt(area);
+  refuseLarge(model, { width: side, height: side }, process.availableMemory());
+  const folder = join(dirname(out), `${basename(out, extname(out))}.training`);
+  await writing(folder, () => mkdir(folder, { recursive: true }));
+
+  const clip = await openClip(request.source, signal);
+  const engine = await Engine.start(workers);
+  const runtime = openRuntime('small');
+  try {
+    const surveyed = yield* telling<Awaited<ReturnType<typeof framesOf>>>((tell) =>
+      framesOf(engine, clip, request, area, (done, total) => tell({ kind: 'survey', done, total }), signal),
+    );
+    const sheet = join(folder, 'examples.png');
+    await writeWhole(sheet, await sheetOf(surveyed.pictures));
+    const frames = surveyed.pictures.map(({ frame }) => frame);
+    yield { kind: 'chosen', frames, sheet, notes: [...clip.notes, ...surveyed.notes] };
+
+    const encodeText = await openTextEncoders(model, runtime, 1, []);
+    const caption = captionOf(request.caption, request.trigger);
+    const priors = await priorPictures(request, area);
+    const total = frames.length + priors.length;
+    const encode = openExamples(model, encodeText, runtime);
+    const examples: Example[] = [];
+    for (const { picture } of surveyed.pictures) {
+      examples.push(await encode(picture, caption, signal));
+      yield { kind: 'encoded', done: examples.length, total };
+    }
+    const others: Example[] = [];
+    for (const picture of priors) {
+      others.push(await encode(picture, request.prior!.caption, signal));
+      yield { kind: 'encoded', done: examples.length + others.length, total };
+    }
+
+    const { settings } = request;
+    const unet = requirePart(model, 'unet');
+    const classroom = openClassroom(unet, [...examples, ...others], settings, keepFor(model), runtime);
+    const lessons = { examples, priors: others, empty: await encodeText('', signal), objective, alphas };
+    const identity = identityOf(request, clip.identity, await identityOfModel(model));
+    const kept = new KeptState(join(folder, 'state.safetensors'), classroom, identity);
+    const state = await kept.open(settings.seed);
+    const curve = join(folder, 'loss.png');
+    try {
+      let before = performance.now();
+      const times: number[] = [];
+      for await (const step of train(classroom, lessons, settings, state, signal)) {
+        times.push((performance.now() - before) / 1000);
+        before = performance.now();
+        if (await kept.keep(state)) await writeWhole(curve, await lossCurve(state.losses, settings.steps));
+        yield { kind: 'step', steps: settings.steps, secondsPerStep: secondsOf(times), ...step };
+      }
+    } catch (error) {
+      if (signal.aborted) await kept.keep(state, true);
+      throw error;
+    }
+    await writeWhole(curve, await lossCurve(state.losses, settings.steps));
+    await writeLora(out, state, classroom.parameters, settings, {
+      name: basename(out, extname(out)),
+      trigger: request.trigger,
+      caption,
+      family: model.identity.family,
+      objective,
+      model: { path: model.path, sha256: await hashOf(model, signal) },
+      examples: examples.length,
+      size: surveyed.pictures[0]!.picture,
+    });
+    await rm(kept.path, { force: true });
+    yield { kind: 'done', lora: out, curve, loss: meanOfLast(state.losses) };
+  } finally {
+    runtime.close();
+    await engine.close();
+  }
+}
+
+/** What the model was trained to predict, and the noise that it was shown. Failure: scheduler-unsupported. */
+function objectiveOf(model: Model): { objective: Objective; alphas: Float32Array } {
+  const config = schedulerConfigOf(model, 'ddpm');
+  const { prediction } = config;
+  if (prediction === 'sample') {
+    throw new Failure('scheduler-unsupported', { kind: 'ddpm', setting: 'prediction_type = "sample"' });
+  }
+  return { objective: prediction, alphas: alphasCumprod(config) };
+}
+
+const identityOf = (request: TrainRequest, clip: string, model: string): string =>
+  createHash('sha256')
+    .update(
+      JSON.stringify([
+        CODE,
+        { ...request, source: null, model: null },
+        clip,
+        request.source.from,
+        request.source.to,
+        model,
+      ]),
+    )
+    .digest('hex');
+
+/** The state on the disk. */
+class KeptState {
+  readonly path: string;
+  readonly #classroom: Classroom;
+  readonly #identity: string;
+  #step = 0;
+  #at = performance.now();
+
+  constructor(path: string, classroom: Classroom, identity: string) {
+    this.path = path;
+    this.#classroom = classroom;
+    this.#identity = identity;
+  }
+
+  /** Where the same training was left, or the beginning. Failure: train-other. */
+  async open(seed: number): Promise<TrainState> {
+    const { parameters } = this.#classroom;
+    const kept = await keptState(this.path, parameters, this.#identity);
+    if (kept === 'other') throw new Failure('train-other', { path: dirname(this.path) });
+    const state = kept ?? startOf(parameters, seed);
+    this.#step = state.step;
+    return state;
+  }
+
+  /** Keeps the state when it is time, or at once; says whether it did. */
+  async keep(state: TrainState, now = false): Promise<boolean> {
+    const isTime = state.step - this.#step >= KEEP.steps || performance.now() - this.#at >= KEEP.milliseconds;
+    if (state.step === this.#step || !(now || isTime)) return false;
+    await keepState(this.path, state, this.#classroom.parameters, this.#identity);
+    this.#step = state.step;
+    this.#at = performance.now();
+    return true;
+  }
+}
+
+/** Reports of a call as events of a generator, and the call's result. */
+async function* telling<T>(act: (tell: (event: TrainEvent) => void) => Promise<T>): AsyncGenerator<TrainEvent, T> {
+  let latest: TrainEvent | null = null;
+  let wake = (): void => undefined;
+  let isOver = false;
+  const result = act((event) => {
+    latest = event;
+    wake();
+  }).finally(() => {
+    isOver = true;
+    wake();
+  });
+  // Rejections are for who awaits the result below.
+  result.catch(() => undefined);
+  while (!isOver) {
+    await new Promise<void>((resolve) => (latest || isOver ? resolve() : (wake = resolve)));
+    if (latest) {
+      const event: TrainEvent = latest;
+      latest = null;
+      yield event;
+    }
+  }
+  return result;
+}
+
+/** Pictures of the class, each brought to its own bucket. */
+async function priorPictures({ prior }: TrainRequest, area: number): Promise<Planes[]> {
+  if (!prior) return [];
+  const images = await numberedImages(prior.folder);
+  if (images.size === 0) throw new Failure('images-none', { folder: prior.folder });
+  const pictures: Planes[] = [];
+  for (const path of images.values()) {
+    const frame = await readImage(path);
+    pictures.push(cropped(frame, { x: 0, y: 0, width: frame.width, height: frame.height }, area));
+  }
+  return pictures;
+}
+
+const COLUMNS = 6;
+
+function sheetOf(pictures: readonly { frame: number; picture: Planes }[]): Promise<Buffer> {
+  const cells = pictures.map(({ frame, picture }) => ({ frame: frameOf(picture), caption: `frame ${frame}` }));
+  const rows = Array.from({ length: Math.ceil(cells.length / COLUMNS) }, (_, i) => ({
+    label: '',
+    cells: cells.slice(i * COLUMNS, (i + 1) * COLUMNS),
+  }));
+  const { width, height } = pictures[0]!.picture;
+  return contactSheet(`${cells.length} examples of ${width}x${height}`, rows, { cellWidth: 180 });
+}
+
+async function writeWhole(path: string, data: Uint8Array): Promise<void> {
+  await writing(path, async () => {
+    const part = await partBeside(path);
+    await writeFile(part, data);
+    await rename(part, path);
+  });
+}
+
+/** The first step loads the network; the last few tell best. */
+function secondsOf(times: readonly number[]): number | null {
+  const some = times.slice(1).slice(-10);
+  return some.length === 0 ? null : some.reduce((sum, time) => sum + time, 0) / some.length;
+}
+
+/** SHA-256 of a model's file; of a folder that of its U-Net's. */
+const hashOf = (model: Model, signal: AbortSignal): Promise<string> =>
+  sha256File(requirePart(model, 'unet').weights.values().next().value!.path, signal);
+
+function meanOfLast(losses: readonly number[]): number {
+  const last = losses.slice(-Math.max(1, Math.round(losses.length / 20)));
+  return last.reduce((sum, loss) => sum + loss, 0) / last.length;
+}
