@@ -14,6 +14,8 @@ export type Choices = {
   readonly preset: string | null;
   /** Of the style 'own': the folder of the artist's images. */
   readonly ownKeys: string;
+  /** Whether clips with effects are written by the editor with them first, instead of painted from their files. */
+  readonly withEffects: boolean;
   readonly keys: Spacing;
   readonly profile: (typeof PROFILES)[number];
   readonly codec: (typeof CODECS)[number];
@@ -48,6 +50,7 @@ export const USUAL: Choices = {
   seedKept: true,
   preset: null,
   ownKeys: '',
+  withEffects: false,
   keys: { kind: 'auto', budget: null },
   profile: 'quality',
   codec: 'prores4444',

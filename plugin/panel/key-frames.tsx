@@ -35,6 +35,8 @@ export function KeyFrames(props: {
   readonly connection: Connection;
   /** The single shot that is selected; null when it is none or several. */
   readonly shot: Shot | null;
+  /** Whether the editor has yet to write the shot. */
+  readonly exported: boolean;
   readonly facts: SourceFacts | null;
   readonly jobs: readonly JobView[];
   readonly here: Here;
@@ -43,7 +45,7 @@ export function KeyFrames(props: {
   readonly own: ShotChoices;
   readonly changeOwn: (changes: Partial<ShotChoices>) => void;
 }) {
-  const { shot, choices, change, own, changeOwn } = props;
+  const { shot, exported, choices, change, own, changeOwn } = props;
   const [open, setOpen] = useState(false);
   const picked = shot ? own.keys : null;
   const spacing = JSON.stringify(choices.keys);
@@ -63,18 +65,15 @@ export function KeyFrames(props: {
   return (
     <div className="section">
       <Choice label={words.keys.title} value={picked ? PICKED : spacing} options={options} onChange={choose} />
+      {exported && worthwhile ? <div className="dim hint">{words.keys.exported}</div> : null}
       {shot && worthwhile ? (
-        shot.source.path === '' ? (
-          <div className="dim hint">{words.keys.exported}</div>
-        ) : (
-          <Disclosure
-            title={picked ? words.keys.showChosen(picked.length) : open ? words.keys.hide : words.keys.show}
-            open={open}
-            onToggle={() => setOpen(!open)}
-          >
-            <Strip {...props} shot={shot} />
-          </Disclosure>
-        )
+        <Disclosure
+          title={picked ? words.keys.showChosen(picked.length) : open ? words.keys.hide : words.keys.show}
+          open={open}
+          onToggle={() => setOpen(!open)}
+        >
+          <Strip {...props} shot={shot} />
+        </Disclosure>
       ) : null}
     </div>
   );

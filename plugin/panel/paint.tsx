@@ -16,8 +16,8 @@ import { Button, QuietButton } from './widgets.tsx';
 export function Paint({ desk, onPainted }: { readonly desk: Desk; readonly onPainted: () => void }) {
   const { host, connection, renders, memory } = desk;
   const { state, jobs } = useConnection(connection);
-  const { selection, refresh } = useSelection(host);
   const [choices, change] = useChoices(memory);
+  const { selection, refresh } = useSelection(host, choices.withEffects);
   const shotChoices = useShotChoices(memory);
   const [busy, setBusy] = useState<Busy | null>(null);
   const [trouble, setTrouble] = useState<Trouble | null>(null);
@@ -28,9 +28,7 @@ export function Paint({ desk, onPainted }: { readonly desk: Desk; readonly onPai
   const known = facts?.kind === 'known' ? facts.facts : null;
   const here = useHere(host, shot);
   const own = shotChoices.of(shot);
-  const changeOwn = (changes: Partial<ShotChoices>): void => {
-    if (shot) shotChoices.change(shot, changes);
-  };
+  const changeOwn = (changes: Partial<ShotChoices>): void => shotChoices.change(shot, changes);
   const back = useMade(shot, { choices, own }, (settings) => {
     change(settings.choices);
     changeOwn(settings.own);
@@ -59,14 +57,23 @@ export function Paint({ desk, onPainted }: { readonly desk: Desk; readonly onPai
     setBusy(null);
   };
 
-  const single = { host, connection, shot, here, choices, change, own, changeOwn };
+  // Of what the editor has yet to write, nothing can be shown.
+  const readable = shot?.source.path === '' ? null : shot;
+  const single = { host, connection, shot: readable, here, choices, change, own, changeOwn };
   const path = shot?.source.path ?? '';
   return (
     <>
       <div className="scroll" onMouseEnter={() => void refresh()}>
-        <ShotView {...{ host, connection, selection, facts, own, changeOwn }} onBack={back} />
+        <ShotView
+          {...{ host, connection, selection, facts, own, changeOwn }}
+          withEffects={choices.withEffects}
+          onEffects={(withEffects) => change({ withEffects })}
+          onBack={back}
+        />
         <StyleView {...{ host, connection, memory, choices, change }} />
-        {choices.style === 'own' ? null : <KeyFrames key={`keys ${path}`} {...single} facts={known} jobs={jobs} />}
+        {choices.style === 'own' ? null : (
+          <KeyFrames key={path} {...single} exported={shot !== null && readable === null} facts={known} jobs={jobs} />
+        )}
         <Finer {...single} memory={memory} />
       </div>
       <div className="foot">

@@ -1,12 +1,13 @@
+import { useState } from 'react';
 import type { Connection } from '../bridge/connection.ts';
-import type { Host, Notice, SelectedClip, Selection, Shot } from '../host/host.ts';
+import type { Host, Notice, Preset, SelectedClip, Selection, Shot } from '../host/host.ts';
 import type { ShotChoices } from '../request.ts';
 import { words } from '../words.ts';
 import { FilesView } from './files.tsx';
 import type { Facts } from './state.ts';
-import { rateText, timecodeText } from './text.ts';
+import { nameOf, rateText, timecodeText } from './text.ts';
 import { TroubleView } from './trouble.tsx';
-import { QuietButton } from './widgets.tsx';
+import { QuietButton, Toggle } from './widgets.tsx';
 
 const SHOWN = 4;
 
@@ -19,10 +20,13 @@ export function ShotView(props: {
   readonly facts: Facts | null;
   readonly own: ShotChoices;
   readonly changeOwn: (changes: Partial<ShotChoices>) => void;
+  readonly withEffects: boolean;
+  readonly onEffects: (withEffects: boolean) => void;
   /** Undoes that the selected version brought its settings; null when there is nothing to undo. */
   readonly onBack: (() => void) | null;
 }) {
-  const { host, connection, selection, facts, own, changeOwn, onBack } = props;
+  const { host, connection, selection, facts, own, changeOwn, withEffects, onEffects, onBack } = props;
+  const effects = { withEffects, onEffects };
   const clips = selection === null || selection === 'unreadable' ? [] : selection.clips;
   return (
     <div className="section">
@@ -43,7 +47,7 @@ export function ShotView(props: {
       {clips.slice(0, SHOWN).map((clip, n) => (
         <ClipCard
           key={n}
-          clip={clip}
+          {...{ clip, host, effects }}
           {...(clips.length === 1 ? { facts, own, changeOwn, onBack } : { facts: null, onBack: null })}
         />
       ))}
@@ -55,13 +59,15 @@ export function ShotView(props: {
 
 type CardProps = {
   readonly clip: SelectedClip;
+  readonly host: Host;
+  readonly effects: { readonly withEffects: boolean; readonly onEffects: (withEffects: boolean) => void };
   readonly facts: Facts | null;
   readonly own?: ShotChoices;
   readonly changeOwn?: (changes: Partial<ShotChoices>) => void;
   readonly onBack: (() => void) | null;
 };
 
-function ClipCard({ clip, facts, own, changeOwn, onBack }: CardProps) {
+function ClipCard({ clip, host, effects, facts, own, changeOwn, onBack }: CardProps) {
   if (!clip.usable) {
     return (
       <div className="card refused">
@@ -70,7 +76,8 @@ function ClipCard({ clip, facts, own, changeOwn, onBack }: CardProps) {
       </div>
     );
   }
-  const { notices, made } = clip.shot;
+  const { notices, made, export: why } = clip.shot;
+  const hasEffects = why === 'effects' || notices.some(({ code }) => code === 'effects');
   const known = facts?.kind === 'known' ? facts.facts : null;
   const rest = own ? restOf(own) : [];
   return (
@@ -103,7 +110,27 @@ function ClipCard({ clip, facts, own, changeOwn, onBack }: CardProps) {
           {note}
         </div>
       ))}
+      {why ? <div className="dim version">{words.shot.exports[why]}</div> : null}
+      {hasEffects ? (
+        <Toggle label={words.shot.withEffects} on={effects.withEffects} onChange={effects.onEffects} />
+      ) : null}
+      {why && host.preset ? <ExportPreset preset={host.preset} /> : null}
       {facts?.kind === 'refused' ? <TroubleView {...facts.trouble} /> : null}
+    </div>
+  );
+}
+
+/** With which of its presets the editor writes clips. */
+function ExportPreset({ preset }: { readonly preset: Preset }) {
+  const [path, setPath] = useState(preset.current());
+  const choose = async (): Promise<void> => {
+    await preset.choose().catch(() => null);
+    setPath(preset.current());
+  };
+  return (
+    <div className="row between actions">
+      <QuietButton onPress={() => void choose()}>{words.shot.choosePreset}</QuietButton>
+      <div className="dim name">{path === null ? words.shot.noPreset : nameOf(path)}</div>
     </div>
   );
 }

@@ -46,7 +46,10 @@ export function useRenders(renders: Renders): readonly Render[] {
 }
 
 /** The selection, and how to read it anew: editors tell of changes late or never, so a look at the panel is a reason too. */
-export function useSelection(host: Host): {
+export function useSelection(
+  host: Host,
+  withEffects: boolean,
+): {
   readonly selection: Selection | 'unreadable' | null;
   readonly refresh: () => Promise<Selection | 'unreadable'>;
 } {
@@ -55,11 +58,11 @@ export function useSelection(host: Host): {
   const refresh = useCallback(async () => {
     latest.current += 1;
     const mine = latest.current;
-    const read = await host.selection().catch(() => 'unreadable' as const);
+    const read = await host.selection({ withEffects }).catch(() => 'unreadable' as const);
     // An editor that is busy answers an earlier question later.
     if (mine === latest.current) setSelection(read);
     return read;
-  }, [host]);
+  }, [host, withEffects]);
   useEffect(() => {
     void refresh();
     return host.watch(() => void refresh());
@@ -79,15 +82,19 @@ export function useChoices(memory: Memory): [Choices, (changes: Partial<Choices>
   return [choices, change];
 }
 
+/** Whether there is a file already; else the editor writes one when it is to be painted. */
+const isFile = (shot: Shot | null): shot is Shot => shot !== null && shot.source.path !== '';
+
 /** What was chosen for single shots. They are known by their source, so that another clip of it finds what was said of its frames. */
 export function useShotChoices(memory: Memory): {
   readonly of: (shot: Shot | null) => ShotChoices;
-  readonly change: (shot: Shot, changes: Partial<ShotChoices>) => void;
+  readonly change: (shot: Shot | null, changes: Partial<ShotChoices>) => void;
 } {
   const [all, setAll] = useState(() => shotChoicesFrom(memory.getItem(MEMORY.shots)));
   return {
-    of: (shot) => (shot ? choicesWithin(all, shot.source) : NO_SHOT_CHOICES),
+    of: (shot) => (isFile(shot) ? choicesWithin(all, shot.source) : NO_SHOT_CHOICES),
     change: (shot, changes) => {
+      if (!isFile(shot)) return;
       const next = withChoices(all, shot.source, changes);
       memory.setItem(MEMORY.shots, JSON.stringify(next));
       setAll(next);
@@ -130,7 +137,7 @@ export type Facts =
 /** What the bridge sees of a shot's source; null until it has said, and for what an editor must write first. */
 export function useFacts(connection: Connection, shot: Shot | null): Facts | null {
   const { state } = useConnection(connection);
-  const source = shot && shot.source.path !== '' ? sourceOf(shot) : null;
+  const source = isFile(shot) ? sourceOf(shot) : null;
   const question = JSON.stringify(source);
   const answer = useAnswer<{ readonly question: string; readonly facts: Facts }>(async () => {
     if (!source) return null;

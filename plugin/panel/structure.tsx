@@ -272,7 +272,7 @@ const PREVIEW_WIDTH = 480;
 /** The map of the frame that the user looks at, when asked for. */
 function MapPreview({ connection, shot, here, area, map }: Omit<Shown, 'host'> & { readonly map: ControlMap }) {
   const [preview, setPreview] = useState<Preview>({ kind: 'none' });
-  if (!shot || shot.source.path === '') return null;
+  if (!shot) return null;
   const show = async (): Promise<void> => {
     setPreview({ kind: 'asking' });
     try {

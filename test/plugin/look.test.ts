@@ -9,6 +9,7 @@ import { makeTinyModel } from '../diffusion/model.ts';
 import { pentimento } from '../server/bridge.ts';
 import { root } from './built.ts';
 import { executablePath, expectTidy, PanelStand, picture } from './page.ts';
+import { lying, openPremiere } from './premiere-page.ts';
 
 /** Shot, Look and KeyFrames in a browser, before the real bridge: what is pressed, and what comes of it. */
 describe.skipIf(executablePath === null)('painting', () => {
@@ -84,9 +85,7 @@ describe.skipIf(executablePath === null)('painting', () => {
     await press(page, 'Show the map');
     const map = page.locator('.map img');
     await map.waitFor();
-    expect(
-      await map.evaluate((image: HTMLImageElement) => [image.naturalWidth, image.naturalHeight])[0],
-    ).toBeGreaterThan(100);
+    expect(await map.evaluate((image: HTMLImageElement) => image.naturalWidth)).toBeGreaterThan(100);
     await picture(page, 'structure');
     await expectTidy(page);
     await press(page, '▸ Identity');
@@ -142,6 +141,62 @@ describe.skipIf(executablePath === null)('painting', () => {
     await choose(page, 'Preset', 'Dusk');
     expect(await page.locator('textarea').first().inputValue()).toBe('anna at dawn');
     await expectTidy(page);
+  });
+
+  test('in an editor: keys at the playhead and at markers; a painted version brings back what made it', async () => {
+    const { page, errors } = await stand.newPage({ viewport: { width: 320, height: 700 } });
+    onTestFinished(() => page.close());
+    const movie = join(stand.install.allowed, 'A003_C012.mov');
+    await page.goto('about:blank');
+    await openPremiere(page, stand, movie);
+    await page.evaluate(() => {
+      const { sim, sequence } = globalThis;
+      const { markers } = sim.sequence(sequence.guid);
+      for (const frame of [103n, 200n]) markers.push({ at: frame * sequence.ticksPerFrame, name: 'key' });
+    });
+    await press(page, 'Poster');
+    await page.locator('.scroll').dispatchEvent('mouseover');
+    await press(page, '▸ Show them');
+    await press(page, 'Add at the marker');
+    await page.locator('.key', { hasText: /^9$/ }).click();
+    const playhead = (frame: number) =>
+      page.evaluate((at) => {
+        const { sim, sequence } = globalThis;
+        sim.sequence(sequence.guid).playhead = BigInt(at) * sequence.ticksPerFrame;
+      }, frame);
+    await playhead(40);
+    await press(page, 'Move to playhead');
+    await page.getByText('The playhead is not on this clip.').waitFor();
+    await playhead(110);
+    await press(page, 'Move to playhead');
+    await page.locator('.key.chosen', { hasText: /^16$/ }).waitFor();
+    await playhead(101);
+    await press(page, 'Add at playhead');
+    await page.locator('.key.chosen', { hasText: /^7$/ }).waitFor();
+    const picked = await keys(page);
+    expect(picked).toEqual(expect.arrayContaining(['7', '16']));
+    await press(page, 'Paint 12 frames');
+    await page.getByText('On V2').waitFor();
+    expect(await lying(page)).toEqual([[[100, 112]], [[100, 112]]]);
+
+    // Another look meanwhile, on the clip itself.
+    await page.locator('.tab').first().click();
+    await press(page, 'Ink');
+    await choose(page, 'Key frames', 'Every 12 frames');
+    await page.evaluate(() => {
+      const { sim, sequence } = globalThis;
+      sim.select(sim.sequence(sequence.guid).video[1]!.clips[0]!);
+    });
+    const chosen = (name: string) => page.locator('.tile.chosen', { hasText: name }).waitFor();
+    await chosen('Poster');
+    await press(page, `▸ ${picked.length} key frames`);
+    expect(await keys(page)).toEqual(picked);
+    await page.locator('.key img').first().waitFor();
+    await picture(page, 'version');
+    await press(page, 'Back to my settings');
+    await chosen('Ink');
+    expect(await page.locator('sp-dropdown[aria-label="Key frames"] select').inputValue()).toContain('"step":12');
+    expect(errors).toEqual([]);
   });
 
   test('keys are picked one by one, and the result is painted from these', async () => {

@@ -73,6 +73,7 @@ const anyChoices: fc.Arbitrary<Choices> = fc.record({
   seedKept: fc.boolean(),
   preset: fc.option(fc.string()),
   ownKeys: fc.constant('/keys'),
+  withEffects: fc.boolean(),
   keys: fc.oneof(
     fc.record({ kind: fc.constant('auto' as const), budget: fc.option(fc.integer({ min: 1, max: 99 })) }),
     fc.record({ kind: fc.constant('every' as const), step: fc.integer({ min: 1, max: 99 }) }),
@@ -154,8 +155,9 @@ test('a painted version is painted from the original clip', () => {
   const first = requestOf(shot(), USUAL);
   const slow = { ...first, source: { ...first.source, rate: { num: 12, den: 1 } } };
   const rate = { num: 24, den: 1 };
-  const place = { host: 'after-effects', comp: 1, layer: 2, source: 3, stretch: 100, remapped: false } as const;
-  const made = { job: 'j', request: slow, spot: { ...place, paintedFrom: 0, paintedTo: 9, rate } };
+  const place = { host: 'after-effects', comp: 1, layer: 2, source: 3, exported: false } as const;
+  const time = { stretch: 100, remapped: false, paintedFrom: 0, paintedTo: 9, rate };
+  const made = { job: 'j', request: slow, spot: { ...place, ...time } };
   expect(requestOf({ ...shot(), made }, { ...USUAL, style: 'poster' }).source).toEqual(slow.source);
 });
 
