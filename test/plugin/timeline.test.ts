@@ -1,9 +1,5 @@
-import { mkdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import sharp from 'sharp';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
-import { openClip } from '../../bridge-server/media/clip.ts';
-import { probe } from '../../bridge-server/media/probe.ts';
 import { Connection } from '../../plugin/bridge/connection.ts';
 import { afterEffectsHost } from '../../plugin/host/after-effects.ts';
 import type { EditorHost } from '../../plugin/host/host.ts';
@@ -13,18 +9,15 @@ import { requestOf, USUAL, type Choices } from '../../plugin/request.ts';
 import { tinyFolder } from '../diffusion/model.ts';
 import { SimAfterEffects } from '../hosts/after-effects.ts';
 import { lent } from '../hosts/lent.ts';
-import { SimPremiere, type MediaFacts } from '../hosts/premiere.ts';
-import { HEIGHT, makeClip, numberedPicture, numbersOf, WIDTH } from '../media/clips.ts';
+import { SimPremiere } from '../hosts/premiere.ts';
 import { newInstall, pentimento, removeInstall, serve, type Install, type Served } from '../server/bridge.ts';
+import { FILM, FILM_TICKS, makeNumberedMovie, makeOwnKeys, onDisk, shownIn } from './numbered.ts';
 
 /**
  * From the selection to the timeline, with a real clip on disk, the real bridge and real propagation: only the editor is
  * simulated. The artist's own keys are the source's own pictures, so that each result frame shows which source frame it is.
  */
 const FRAMES = 60;
-const signal = new AbortController().signal;
-const FILM_TICKS = 10594584000n;
-const FILM = { num: 24000, den: 1001 };
 
 let install: Install;
 let bridge: Served;
@@ -34,12 +27,8 @@ beforeAll(async () => {
   checkpoint = await tinyFolder('sd15');
   install = await newInstall();
   bridge = await serve(install);
-  const options = ['-c:v', 'libx264', '-crf', '12', '-c:a', 'aac', '-shortest'];
   source = join(install.allowed, 'shot.mov');
-  await makeClip(source, {
-    ...{ frames: FRAMES, rate: '24000/1001', options },
-    inputs: [['-f', 'lavfi', 'sine=duration=9']],
-  });
+  await makeNumberedMovie(source, FRAMES);
 });
 afterAll(async () => {
   await bridge.end('SIGKILL');
@@ -62,17 +51,9 @@ function panel(
   return { renders: new Renders(connection, host, kept), connection, close: () => connection.close() };
 }
 
-/** The artist's own images, for every frame of a range: what the source shows there. */
 async function ownKeys(from: number, to: number): Promise<Partial<Choices>> {
   const folder = join(install.allowed, `keys-${from}-${to}`);
-  await mkdir(folder);
-  for (let n = from; n < to; n++) {
-    const picture = sharp(numberedPicture(n), { raw: { width: WIDTH, height: HEIGHT, channels: 1 } });
-    await picture
-      .toColourspace('srgb')
-      .png()
-      .toFile(join(folder, `key_${n}.png`));
-  }
+  await makeOwnKeys(folder, from, to);
   return { style: 'own', ownKeys: folder };
 }
 
@@ -98,20 +79,6 @@ function ended(renders: Renders, count = 1): Promise<readonly Render[]> {
     const stop = renders.onChange(check);
     check();
   });
-}
-
-/** The simulated editor sees what really is on the disk. */
-async function onDisk(path: string): Promise<MediaFacts> {
-  const { range, rate } = await openWhole(path);
-  return { frames: range.to - range.from, rate, sound: (await probe(path, signal)).audio.length > 0 };
-}
-
-const openWhole = (path: string) => openClip({ path, from: 0, to: null, rate: null, alpha: 'straight' }, signal);
-
-/** The source frame that each of its frames shows. */
-async function shownIn(path: string): Promise<(number | null)[]> {
-  const clip = await openWhole(path);
-  return await numbersOf(clip.read(clip.range, signal));
 }
 
 function premiere() {
