@@ -193,6 +193,61 @@ test('a job is cancelled by any client, leaves nothing behind, and can be resume
   await Promise.all([one.close(), other.close()]);
 });
 
+test('jobs are paused and put in another order, by any client, which the next bridge still knows', async () => {
+  let one = await watcher();
+  const jobs: string[] = [];
+  for (const name of ['first', 'second', 'third', 'fourth']) {
+    jobs.push((await one.job(submit(long(`order-${name}.mov`)))).id);
+  }
+  const [first, second, third, fourth] = jobs as [string, string, string, string];
+  await one.until(first, 'running');
+  await one.next('job', ({ job: { id, place } }) => id === fourth && place === 2);
+  // The last goes before the others.
+  expect((await one.job({ type: 'move', job: fourth, before: second })).place).toBe(0);
+  await one.next('job', ({ job: { id, place } }) => id === third && place === 2);
+  expect((await one.job({ type: 'move', job: second, before: null })).place).toBe(2);
+  await expect(one.job({ type: 'move', job: first, before: third })).rejects.toThrow('job-not-queued');
+  await expect(one.job({ type: 'move', job: third, before: first })).rejects.toThrow('job-not-queued');
+
+  // What is paused steps aside, and the next one runs; one that waits can be paused too.
+  const asked = performance.now();
+  await one.job({ type: 'pause', job: first });
+  const paused = await one.until(first, 'paused');
+  expect(performance.now() - asked).toBeLessThan(5000);
+  expect(paused.state).toMatchObject({ progress: { stage: expect.stringMatching(/\w/) as string } });
+  await one.until(fourth, 'running');
+  await one.job({ type: 'pause', job: third });
+  expect(await one.until(third, 'paused')).toMatchObject({ state: { progress: null }, place: null });
+  expect((await one.job({ type: 'pause', job: third })).state.state).toBe('paused');
+
+  await bridge.end('SIGKILL');
+  bridge = await serve(install);
+  one = await watcher();
+  const list = await one.ask({ type: 'list', limit: 4, before: null });
+  if (list.type !== 'jobs') throw new Error('unreachable');
+  expect(list.jobs.map(({ id, state }) => [id, state.state])).toEqual([
+    [fourth, 'interrupted'],
+    [third, 'paused'],
+    [second, 'interrupted'],
+    [first, 'paused'],
+  ]);
+  // Resumed in whatever order, they keep their own; a paused one runs before what was behind it.
+  for (const job of [second, third, fourth]) await one.job({ type: 'resume', job });
+  await one.until(second, 'running');
+  await one.job({ type: 'resume', job: first });
+  const places = await one.ask({ type: 'list', limit: 4, before: null });
+  if (places.type !== 'jobs') throw new Error('unreachable');
+  expect(places.jobs.map(({ id, place }) => [id, place])).toEqual([
+    [fourth, 1],
+    [third, 2],
+    [second, null],
+    [first, 0],
+  ]);
+  for (const job of jobs) await one.job({ type: 'cancel', job });
+  for (const job of jobs) await one.until(job, 'cancelled');
+  await one.close();
+});
+
 test('a job that cannot be done says why, and the next one runs', async () => {
   const client = await watcher();
   const missing = {

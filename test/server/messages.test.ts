@@ -29,6 +29,8 @@ const almostMessage = fc.oneof(
           'subscribe',
           'cancel',
           'resume',
+          'pause',
+          'move',
           'hello',
           'pair',
           '__proto__',
@@ -61,6 +63,8 @@ test('malformed messages are refused in words, one by one, and the client may go
     [{ ...LIST, id: '' }, null],
     [{ ...LIST, id: 'x'.repeat(65) }, null],
     [{ type: 'submit', id: 'e', key: 'k'.repeat(10), request: { version: 2 } }, 'e'],
+    [{ type: 'move', id: 'f', job: '1' }, 'f'],
+    [{ type: 'pause', id: 'g', job: '' }, 'g'],
     [{ type: 'hello', version: 1, token: bridge.token }, null],
   ];
   for (const [message, to] of wrong) {
@@ -71,6 +75,8 @@ test('malformed messages are refused in words, one by one, and the client may go
   expect((await client.ask(LIST)).type).toBe('jobs');
   expect(await client.ask({ type: 'cancel', job: '999999' })).toMatchObject({ error: { code: 'job-unknown' } });
   expect(await client.ask({ type: 'resume', job: 'no/such' })).toMatchObject({ error: { code: 'job-unknown' } });
+  expect(await client.ask({ type: 'pause', job: '999999' })).toMatchObject({ error: { code: 'job-unknown' } });
+  expect(await client.ask({ type: 'move', job: '1', before: '-1' })).toMatchObject({ error: { code: 'job-unknown' } });
   await client.close();
 });
 

@@ -67,6 +67,7 @@ const maskIn = (folder: string) => ({ kind: 'images', folder, channel: 'grey', g
 const SLOTS: Record<string, (path: string) => RenderRequest> = {
   source: (path) => request({ source: { ...request().source, path } }),
   keys: (folder) => request({ keys: { kind: 'images', folder } }),
+  'chosen key': (path) => request({ keys: { kind: 'chosen', keys: [{ frame: 3, picture: { kind: 'image', path } }] } }),
   mask: (folder) => request({ mask: maskIn(folder) }),
   region: (folder) => request({ look: { ...diffusion(), regions: [{ mask: maskIn(folder), prompt: 'a cat' }] } }),
   model: (model) => request({ look: { ...diffusion(), model } }),
@@ -106,6 +107,7 @@ test('every path that a request can hold is among those tried here', () => {
     [
       ...texts,
       'keys.folder',
+      'keys.keys.picture.path',
       'look.embeddings',
       'look.model',
       'look.vae',
