@@ -177,7 +177,7 @@ export class SimAfterEffects {
 
   /** Time goes on: what renders comes further. */
   readonly pause = async (): Promise<void> => {
-    await new Promise((resolve) => setImmediate(resolve));
+    await new Promise((resolve) => setTimeout(resolve, 0));
     const run = this.rendering;
     if (!run) return;
     run.pauses += 1;

@@ -219,7 +219,7 @@ export class SimPremiere {
 
   /** Hands the clock on: what was late comes, and the user does something. */
   readonly pause = async (): Promise<void> => {
-    await new Promise((resolve) => setImmediate(resolve));
+    await new Promise((resolve) => setTimeout(resolve, 0));
     for (const one of this.#late) one.pauses -= 1;
     const due = this.#late.filter(({ pauses }) => pauses <= 0);
     this.#late = this.#late.filter(({ pauses }) => pauses > 0);
