@@ -42,9 +42,21 @@ describe('the jobs of an install', () => {
     expect(JSON.parse((await run(install, 'resume', '1', '--json')).stdout)).toEqual(JSON.parse(stdout));
   });
 
+  it('are paused from another process, and followed by who began them to where another one finishes them', async () => {
+    const install = await installWithShot(LONG);
+    const first = start(install, 'render', ...COMMAND, '--out', 'a.mov', '--json');
+    await first.said(({ stage, done }) => stage === 'match' && done > 0);
+    expect((await run(install, 'pause', '1')).stdout).toBe('Job 1 is paused.\n');
+    expect((await run(install, 'jobs')).stdout).toMatch(/ paused: \w+ \d+\/\d+ /);
+    const { code, stdout } = await run(install, 'resume', '1', '--json');
+    expect(code).toBe(0);
+    expect(await first.ended).toMatchObject({ code: 0, stdout });
+    expect((await run(install, 'pause', '1')).stdout).toBe('Job 1 is not running: it is done.\n');
+  });
+
   it('that do not exist are neither resumed nor cancelled', async () => {
     const install = await newInstall();
-    for (const command of ['resume', 'cancel']) {
+    for (const command of ['resume', 'cancel', 'pause']) {
       for (const id of ['7', 'seven', '../1']) {
         const { code, stderr } = await run(install, command, id);
         expect(code).toBe(2);

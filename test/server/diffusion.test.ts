@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import sharp from 'sharp';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { ffprobe } from '../../bridge-server/media/ffmpeg.ts';
-import type { RenderRequest } from '../../bridge-server/protocol/request.ts';
+import { reportSchema } from '../../bridge-server/protocol/job.ts';
+import type { ChosenKeys, RenderRequest } from '../../bridge-server/protocol/request.ts';
 import { sceneMovie } from '../cli/footage.ts';
 import { tinyFolder } from '../diffusion/model.ts';
 import { someDiffusion, someRequest } from '../jobs/request.ts';
@@ -73,6 +74,59 @@ test('keys are painted, and seen while they are', async () => {
     headers: { authorization: `Bearer ${bridge.token}` },
   });
   expect((await sharp(await key.bytes()).metadata()).width).toBe(160);
+
+  const answer = await fetch(`http://127.0.0.1:${bridge.port}/v1/jobs/${job.id}/report`, {
+    headers: { authorization: `Bearer ${bridge.token}` },
+  });
+  const { from, to, expectedErrors, worst, proposals, stability } = reportSchema.parse(await answer.json());
+  expect({ from, to, expected: expectedErrors.length }).toEqual({ from: 0, to: FRAMES, expected: FRAMES });
+  // Expected of the motion, whatever the keys look like: none is wrong at itself.
+  for (const n of [0, 4, 8]) expect(expectedErrors[n]).toBe(0);
+  expect(done.state.result.advice).toEqual({ worst, proposals });
+  const [shot] = stability;
+  expect(shot).toMatchObject({ from: 0, to: FRAMES, keys: { count: 3 }, frames: { count: FRAMES } });
+  expect(shot!.frames.series.map(({ frame: at }) => at)).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
+  await client.close();
+});
+
+test('a key is painted again with another seed, alone, and the others stay', async () => {
+  const client = await watcher();
+  const keys = (...pictures: ChosenKeys[number]['picture'][]): RenderRequest['keys'] => ({
+    kind: 'chosen',
+    keys: pictures.map((picture, i) => ({ frame: 4 * i, picture })),
+  });
+  const shown = async (id: string): Promise<string[]> => {
+    const jpegs: string[] = [];
+    for (const frame of [0, 4, 8]) {
+      const response = await fetch(`http://127.0.0.1:${bridge.port}/v1/jobs/${id}/keys/${frame}.jpg`, {
+        headers: { authorization: `Bearer ${bridge.token}` },
+      });
+      expect(response.status).toBe(200);
+      jpegs.push(Buffer.from(await response.bytes()).toString('base64'));
+    }
+    return jpegs;
+  };
+  const painted = { kind: 'painted' } as const;
+  const all: string[][] = [];
+  for (const [name, chosen] of [
+    ['three', keys(painted, painted, painted)],
+    ['reseeded', keys(painted, { kind: 'repainted', seed: 99 }, painted)],
+    ['own', keys(painted, painted, { kind: 'image', path: join(install.allowed, 'shot.mov frames', '000000.png') })],
+  ] as const) {
+    const job = await client.job(submit({ ...painting(`${name}.mp4`), keys: chosen }));
+    await client.until(job.id, 'done');
+    all.push(await shown(job.id));
+  }
+  const [three, reseeded, own] = all as [string[], string[], string[]];
+  expect(reseeded.map((jpeg, i) => jpeg === three[i])).toEqual([true, false, true]);
+  expect(own.map((jpeg, i) => jpeg === three[i])).toEqual([true, true, false]);
+  const chosen = keys(painted, { kind: 'repainted', seed: 1 });
+  const oil = await client.ask(submit({ ...painting('oil.mp4'), look: { kind: 'oil' }, keys: chosen }));
+  expect(oil).toMatchObject({ type: 'refused', error: { code: 'key-seed' } });
+  const late = await client.ask(
+    submit({ ...painting('late.mp4'), source: { ...painting('').source, to: 4 }, keys: chosen }),
+  );
+  expect(late).toMatchObject({ type: 'refused', error: { code: 'key-frame' } });
   await client.close();
 });
 
