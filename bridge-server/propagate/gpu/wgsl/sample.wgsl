@@ -23,39 +23,38 @@ fn around(i: i32, size: i32) -> vec4<u32> {
 
 const UNIT: f32 = 1.0 / 16384.0 / 16384.0;
 
-fn rowOfPixels(row: u32, columns: vec4<u32>, weights: vec4<i32>) -> vec4<f32> {
-  return vec4<f32>(
-    loadPixelI(row + columns.x) * weights.x + loadPixelI(row + columns.y) * weights.y +
-    loadPixelI(row + columns.z) * weights.z + loadPixelI(row + columns.w) * weights.w
-  );
-}
-
-/** Half of the range is taken off, so that sums fit 32 bits. */
-fn rowOfWords(row: u32, columns: vec4<u32>, weights: vec4<i32>) -> vec4<f32> {
-  return vec4<f32>(
-    (loadWordsI(row + columns.x) - 32768) * weights.x + (loadWordsI(row + columns.y) - 32768) * weights.y +
-    (loadWordsI(row + columns.z) - 32768) * weights.z + (loadWordsI(row + columns.w) - 32768) * weights.w
-  );
-}
-
-/** Of a picture of four u8 a pixel, at a place that `placeBy` gave. */
+/** Of a picture of four u8, at a place that `placeBy` gave. Loops keep what drivers have to compile small. */
 fn samplePixels(picture: u32, width: i32, height: i32, place: vec2<i32>) -> vec4<f32> {
   let columns = around(place.x >> 6u, width) << vec4<u32>(2u);
   let rows = around(place.y >> 6u, height) * (u32(width) << 2u) + picture;
   let x = taps(place.x & 63);
   let y = vec4<f32>(taps(place.y & 63)) * UNIT;
-  return (rowOfPixels(rows.x, columns, x) * y.x + rowOfPixels(rows.y, columns, x) * y.y) +
-    (rowOfPixels(rows.z, columns, x) * y.z + rowOfPixels(rows.w, columns, x) * y.w);
+  var halves = array<vec4<f32>, 2>();
+  for (var j = 0u; j < 4u; j++) {
+    var row = vec4<i32>(0);
+    for (var i = 0u; i < 4u; i++) {
+      row += loadPixelI(rows[j] + columns[i]) * x[i];
+    }
+    halves[j >> 1u] += vec4<f32>(row) * y[j];
+  }
+  return halves[0] + halves[1];
 }
 
-/** Of a picture of four u16 a pixel, at a place that `placeBy` gave. */
+/** Of a picture of four u16. Half of their range is taken off, so that sums fit 32 bits. */
 fn sampleWords(picture: u32, width: i32, height: i32, place: vec2<i32>) -> vec4<f32> {
   let columns = around(place.x >> 6u, width) << vec4<u32>(3u);
   let rows = around(place.y >> 6u, height) * (u32(width) << 3u) + picture;
   let x = taps(place.x & 63);
   let y = vec4<f32>(taps(place.y & 63)) * UNIT;
-  return ((rowOfWords(rows.x, columns, x) * y.x + rowOfWords(rows.y, columns, x) * y.y) +
-    (rowOfWords(rows.z, columns, x) * y.z + rowOfWords(rows.w, columns, x) * y.w)) + 32768.0;
+  var halves = array<vec4<f32>, 2>();
+  for (var j = 0u; j < 4u; j++) {
+    var row = vec4<i32>(0);
+    for (var i = 0u; i < 4u; i++) {
+      row += (loadWordsI(rows[j] + columns[i]) - 32768) * x[i];
+    }
+    halves[j >> 1u] += vec4<f32>(row) * y[j];
+  }
+  return (halves[0] + halves[1]) + 32768.0;
 }
 
 /** Of a plane of f32, bilinear. */

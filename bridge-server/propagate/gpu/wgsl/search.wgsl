@@ -151,38 +151,39 @@ fn compare(vector: vec2<f32>) {
   along = vec2<f32>(f32(all.y), f32(all.z)) - mean * sums;
 }
 
-// What a patch may start from; the first of equals wins.
-var<private> best: vec2<f32>;
-var<private> least: f32;
+/** What a patch may start from. */
+var<private> starts: array<vec2<f32>, 5>;
 
-fn consider(vector: vec2<f32>, there: bool) {
-  compare(vector);
-  if (there && error < least) {
-    least = error;
-    best = vector;
+/**
+ * Gauss-Newton from the first of the best of `count` starts, of which `there` has a bit each, while the error falls and the patch stays
+ * within its own size of where it began.
+ */
+fn descend(count: u32, there: u32, iterations: u32, to: u32, counts: bool) {
+  var best = vec2<f32>(0.0);
+  var least = FLT_MAX;
+  for (var i = 0u; i < count; i++) {
+    compare(starts[i]);
+    if (((there >> i) & 1u) == 1u && error < least) {
+      least = error;
+      best = starts[i];
+    }
   }
-}
-
-/** Gauss-Newton from the best while the error falls and the patch stays within its own size of where it began. */
-fn descend(iterations: u32, to: u32, counts: bool) {
   let begin = best;
-  compare(best);
-  least = error;
-  var leastMean = mean;
+  var next = best;
+  var leastMean = 0.0;
   var falling = true;
-  for (var i = 0u; i < iterations; i++) {
-    let move_ = vec2<f32>(inverse.x * along.x + inverse.y * along.y, inverse.y * along.x + inverse.z * along.y);
-    let next = best - move_;
-    let far = next - begin;
-    falling = falling && move_.x * move_.x + move_.y * move_.y >= 0.0001 &&
-      far.x * far.x + far.y * far.y <= f32(PATCH * PATCH);
-    compare(select(best, next, falling));
-    if (falling && error < least) {
+  least = FLT_MAX;
+  for (var i = 0u; i <= iterations; i++) {
+    compare(next);
+    falling = falling && error < least;
+    if (falling) {
       least = error;
       leastMean = mean;
       best = next;
-    } else {
-      falling = false;
+      let step = vec2<f32>(inverse.x * along.x + inverse.y * along.y, inverse.y * along.x + inverse.z * along.y);
+      next = best - step;
+      let far = next - begin;
+      falling = step.x * step.x + step.y * step.y >= 0.0001 && far.x * far.x + far.y * far.y <= f32(PATCH * PATCH);
     }
   }
   if (counts && row == 0) {
@@ -213,25 +214,24 @@ fn searchFromFlow(
   let index = takePlace(group, groups, local);
   let counts = i32(index) < patchesAlong(levelWidth()) * patchesAlong(levelHeight());
   takeTemplate();
-  least = FLT_MAX;
-  best = vec2<f32>(0.0);
   let size = vec2<i32>(levelWidth(), levelHeight());
   let centre = vec2<f32>(min(place + PATCH / 2, size));
-  var start = vec2<f32>(0.0);
+  starts[0] = vec2<f32>(0.0);
   if (arg(6u) != 0u) {
     let at = centre * 0.5 - 0.5;
-    start = 2.0 * vec2<f32>(
+    starts[0] = 2.0 * vec2<f32>(
       samplePlane(arg(6u), argI(8u), argI(9u), at),
       samplePlane(arg(7u), argI(8u), argI(9u), at),
     );
   }
-  consider(start, true);
+  var count = 1u;
   if (arg(10u) != 0u) {
     let unit = f32(1u << arg(13u));
     let at = min(vec2<i32>(centre * unit), vec2<i32>(argI(11u), argI(12u)) - 1);
-    consider(loadVector(arg(10u) + (u32(at.y * argI(11u) + at.x) << 3u)) * (1.0 / unit), true);
+    starts[1] = loadVector(arg(10u) + (u32(at.y * argI(11u) + at.x) << 3u)) * (1.0 / unit);
+    count = 2u;
   }
-  descend(arg(14u), arg(15u) + index * 12u, counts);
+  descend(count, 3u, arg(14u), arg(15u) + index * 12u, counts);
 }
 
 // …, from, iterations, patches
@@ -246,21 +246,18 @@ fn searchFromNeighbours(
   let rows = u32(patchesAlong(levelHeight()));
   let counts = index < columns * rows;
   takeTemplate();
-  least = FLT_MAX;
-  best = vec2<f32>(0.0);
   let own = min(index, columns * rows - 1u);
-  let column = own % columns;
-  let line_ = own / columns;
-  let left = column > 0u;
-  let right = column + 1u < columns;
-  let above = line_ > 0u;
-  let below = line_ + 1u < rows;
-  consider(loadVector(arg(6u) + own * 12u), true);
-  consider(loadVector(arg(6u) + select(own, own - 1u, left) * 12u), left);
-  consider(loadVector(arg(6u) + select(own, own + 1u, right) * 12u), right);
-  consider(loadVector(arg(6u) + select(own, own - columns, above) * 12u), above);
-  consider(loadVector(arg(6u) + select(own, own + columns, below) * 12u), below);
-  descend(arg(7u), arg(8u) + index * 12u, counts);
+  let left = own % columns > 0u;
+  let right = own % columns + 1u < columns;
+  let above = own >= columns;
+  let below = own + columns < columns * rows;
+  starts[0] = loadVector(arg(6u) + own * 12u);
+  starts[1] = loadVector(arg(6u) + select(own, own - 1u, left) * 12u);
+  starts[2] = loadVector(arg(6u) + select(own, own + 1u, right) * 12u);
+  starts[3] = loadVector(arg(6u) + select(own, own - columns, above) * 12u);
+  starts[4] = loadVector(arg(6u) + select(own, own + columns, below) * 12u);
+  let there = 1u | select(0u, 2u, left) | select(0u, 4u, right) | select(0u, 8u, above) | select(0u, 16u, below);
+  descend(5u, there, arg(7u), arg(8u) + index * 12u, counts);
 }
 
 /** Every pixel the mean of the patches over it, weighed by how well each explains it. */
