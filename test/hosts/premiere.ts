@@ -145,6 +145,8 @@ export class SimPremiere {
   path = '/projects/Film.prproj';
   open = true;
   active: string | null = null;
+  /** Puts a movie on the real disk, where a test has one. */
+  onWrite: (path: string, frames: readonly ExportedFrame[]) => Promise<void> = () => Promise.resolve();
   /** What the user does while the panel waits. */
   onPause: () => void = () => undefined;
   #mischief: Mischief;
@@ -718,7 +720,7 @@ export class SimPremiere {
             if (exports !== 'write nothing') movie.written = Math.floor(movie.frames.length * share);
             if (exports === 'stop') movie.written = Math.min(movie.written, movie.frames.length - 1);
             if (left > 0) this.#late.push({ pauses: 1, run: step });
-            else resolve();
+            else resolve(this.onWrite(path, movie.frames));
           };
           this.#late.push({ pauses: 1, run: step });
         });
