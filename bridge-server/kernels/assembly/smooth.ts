@@ -59,19 +59,3 @@ function edgeTaps(row: usize, width: i32, x: i32): f32 {
   const inner = load<f32>(row + (<usize>max(0, x - 1) << 2)) + load<f32>(row + (<usize>min(last, x + 1) << 2));
   return outer * 0.0625 + inner * 0.25 + load<f32>(row + (<usize>x << 2)) * 0.375;
 }
-
-/** The plane at (x, y) by bilinear interpolation; outside it reads the edge. */
-export function bilinear(plane: usize, width: i32, height: i32, x: f32, y: f32): f32 {
-  const px = max<f32>(0, min<f32>(<f32>(width - 1), x));
-  const py = max<f32>(0, min<f32>(<f32>(height - 1), y));
-  const ix = <i32>px;
-  const iy = <i32>py;
-  const tx = px - <f32>ix;
-  const ty = py - <f32>iy;
-  const right: usize = ix + 1 < width ? 4 : 0;
-  const upper = plane + ((<usize>iy * <usize>width + <usize>ix) << 2);
-  const lower = iy + 1 < height ? upper + (<usize>width << 2) : upper;
-  const a = load<f32>(upper) * (1 - tx) + load<f32>(upper + right) * tx;
-  const b = load<f32>(lower) * (1 - tx) + load<f32>(lower + right) * tx;
-  return a * (1 - ty) + b * ty;
-}
