@@ -374,11 +374,12 @@ type Asked = Pick<PainterOptions, 'settings' | 'profile' | 'pictures' | 'size'>;
 /** Refuses, before anything is loaded, what cannot be painted. Failures: weights-part, scheduler-unsupported, memory-short. */
 export function refuseUnpaintable(
   model: Model,
-  asked: Asked & Pick<PainterOptions, 'vae' | 'controls'>,
+  asked: Asked & Pick<PainterOptions, 'vae' | 'controls' | 'motion'>,
   freeBytes: number,
 ): void {
-  const { settings, profile, vae, controls = [] } = asked;
-  const parts = [requirePart(model, 'unet'), vae ?? requirePart(model, 'vae'), ...controls.map(({ net }) => net)];
+  const { settings, profile, vae, controls = [], motion = null } = asked;
+  const beside = [...controls.map(({ net }) => net), ...(motion ? [motion] : [])];
+  const parts = [requirePart(model, 'unet'), vae ?? requirePart(model, 'vae'), ...beside];
   makeScheduler(schedulerConfigOf(model, settings.scheduler), { count: settings.steps, strength: settings.strength });
   const { size } = passesOf(model, asked).at(-1);
   checkMemory(profile, planOf(model, asked), parts, size, freeBytes);

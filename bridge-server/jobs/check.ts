@@ -19,9 +19,9 @@ export async function checkRequest(request: RenderRequest, heldBytes: number): P
   refuseChosen(request, request.source);
   const { look, profile } = request;
   if (look.kind !== 'diffusion' || !paintsKeys(request)) return;
-  const { model, vae, controls } = await openLook(look);
+  const { model, vae, controls, motion } = await openLook(look);
   const asked = { settings: settingsOf(look), profile, pictures: fewestKeys(request), size: ANY_SIZE };
-  refuseUnpaintable(model, { ...asked, controls, ...(vae && { vae }) }, process.availableMemory() + heldBytes);
+  refuseUnpaintable(model, { ...asked, controls, motion, ...(vae && { vae }) }, process.availableMemory() + heldBytes);
 }
 
 /** As far as the request tells without its clip: the job itself checks again when it knows its keys. */

@@ -277,7 +277,9 @@ export class Store {
   setState(id: string, state: JobState): boolean {
     return this.transaction(() => {
       if (this.ownerOf(id) !== this.owner) return false;
-      this.#setState(Number(id), state);
+      // It may have been cancelled while it was being paused.
+      const { asked } = this.#one('SELECT asked FROM jobs WHERE id = ?', Number(id))!;
+      this.#setState(Number(id), state.state === 'paused' && asked === 'cancelled' ? { state: asked } : state);
       return true;
     });
   }

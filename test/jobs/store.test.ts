@@ -119,7 +119,9 @@ describe('the store', () => {
       store.request(id, asked);
       expect(store.requests()).toEqual([{ id, asked: is }]);
     }
-    store.setState(id, { state: 'cancelled' });
+    // It had begun to stop when it was only to be paused.
+    store.setState(id, { state: 'paused', progress: null });
+    expect(store.get(id)?.state).toEqual({ state: 'cancelled' });
     expect(store.requeue(id)).toBe(true);
     expect(store.requests()).toEqual([]);
   });
