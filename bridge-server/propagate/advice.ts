@@ -33,8 +33,10 @@ const NOTICEABLE = 2;
 const ABOUT = 0.7;
 const MOST_WORST = 5;
 const MOST_PROPOSALS = 5;
-/** A key that saves less than this in sum is not worth painting. */
+/** A key that saves less than this in sum is not proposed. */
 const LEAST_SAVED = 1;
+/** A key is only added by itself where it saves as much as so many barely bearable frames: keys a frame or two apart make a shot restless. */
+const LEAST_WORTH = 3;
 /** In longer spans a key is sought among so many frames. */
 const MOST_CANDIDATES = 400;
 /** A key has helped where it took at least this part of the error that was left. */
@@ -96,7 +98,7 @@ export function keysToAdd(
   return now
     .filter((each) => highest(each.errors) > bearable && isOpen(each))
     .map(bestKey)
-    .filter(({ saved }) => saved >= LEAST_SAVED)
+    .filter(({ saved }) => saved >= LEAST_WORTH * bearable)
     .sort((a, b) => b.saved - a.saved || a.frame - b.frame)
     .slice(0, room)
     .map(({ frame }) => frame)
