@@ -125,4 +125,7 @@ it('gradient energy of a ramp is the square of its steps, and blur lowers it', (
   const rough = Float32Array.from(uniform(400, 4));
   const blurred = rough.map((v, i) => 0.5 * (v + (rough[i + 1] ?? v)));
   expect(gradientEnergy(blurred, 20, 20)).toBeLessThan(0.8 * gradientEnergy(rough, 20, 20));
+  // What alternates from pixel to pixel is grain.
+  const checks = Float32Array.from({ length: 400 }, (_, i) => (i + Math.floor(i / 20)) % 2);
+  expect(gradientEnergy(checks, 20, 20)).toBe(0);
 });
