@@ -32,8 +32,13 @@ export async function confine(request: RenderRequest, bounds: Bounds): Promise<R
   };
 }
 
-/** The same, of what the request reads. */
-export async function confineInputs(request: RenderRequest, bounds: Bounds): Promise<RenderRequest> {
+/** The same, of what its keys are shown from. */
+export async function confineShown({ source, keys }: RenderRequest, bounds: Bounds): Promise<void> {
+  await confineSource(source, bounds);
+  await confineKeys(keys, bounds);
+}
+
+async function confineInputs(request: RenderRequest, bounds: Bounds): Promise<RenderRequest> {
   const { source, keys, look, mask } = request;
   return {
     ...request,

@@ -17,7 +17,7 @@ import type { JobView, ReportView } from '../protocol/job.ts';
 import type { AddingView, PreviewView } from '../protocol/messages.ts';
 import type { PlannedKeys, RenderRequest } from '../protocol/request.ts';
 import { browse } from './browse.ts';
-import { type Bounds, confine, confineInput, confineInputs, confineMap, confineSource } from './confine.ts';
+import { type Bounds, confine, confineInput, confineMap, confineShown, confineSource } from './confine.ts';
 import { ControlView } from './control-view.ts';
 import { Gallery } from './gallery.ts';
 import { KeyPlans } from './key-plans.ts';
@@ -148,7 +148,7 @@ export class Desk {
   preview(id: string, frame: number, width: number, signal: AbortSignal): Promise<Uint8Array> {
     const preview = this.#lastPreview.then(async () => {
       signal.throwIfAborted();
-      await confineInputs(this.#jobs.get(id).request, await this.#bounds());
+      await confineShown(this.#jobs.get(id).request, await this.#bounds());
       const key = await this.#jobs.keyPicture(id, frame, signal);
       if (!key) throw new Failure('preview-missing', { frame });
       return await encodeJpeg(key, { width });

@@ -14,6 +14,7 @@ export type Limits = {
   readonly strangers: number;
   /** From the opening of a socket to its hello. */
   readonly helloMs: number;
+  /** A request may name thousands of keys. */
   readonly messageBytes: number;
   /** Messages and pings of one socket; what exceeds it is refused and counts as bad. */
   readonly messages: Rate;
@@ -39,7 +40,7 @@ export const LIMITS: Limits = {
   connections: 128,
   strangers: 16,
   helloMs: 5_000,
-  messageBytes: 64 * 1024,
+  messageBytes: 256 * 1024,
   messages: { burst: 100, perSecond: 20 },
   badMessages: { burst: 20, perSecond: 0.1 },
   heartbeatMs: 10_000,

@@ -1,6 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { type Clip, FrameWindow, openClip } from '../media/clip.ts';
 import type { RenderRequest } from '../protocol/request.ts';
+import { Turns } from './turns.ts';
 
 /** Clips that are open at once: a source and two versions of its result are compared. */
 const CLIPS = 3;
@@ -8,6 +9,11 @@ const CLIPS = 3;
 const WINDOW_BYTES = 128 * 2 ** 20;
 /** How long a clip stays open that nobody asks for; its decoder waits meanwhile. */
 const IDLE_MS = 20_000;
+
+/** Clips that are being opened at once. */
+const AT_ONCE = 2;
+
+const never = new AbortController().signal;
 
 export type OpenClip = {
   readonly clip: Clip;
@@ -22,6 +28,7 @@ type Kept = { readonly mark: string; readonly opened: Promise<OpenClip> };
 export class OpenClips {
   /** Least recently used first. */
   readonly #kept = new Map<string, Kept>();
+  readonly #opening = new Turns(AT_ONCE);
   #idle: NodeJS.Timeout | null = null;
 
   /** Failures: those of openClip. Who asks first and leaves does not take the clip from the others: opening it is soon done. */
@@ -33,7 +40,7 @@ export class OpenClips {
     let kept = this.#kept.get(key);
     if (kept?.mark !== mark) {
       if (kept) this.#drop(key);
-      kept = { mark, opened: open(source, mark) };
+      kept = { mark, opened: this.#opening.take(() => open(source, mark), never) };
       kept.opened.catch(() => this.#kept.get(key) === kept && this.#kept.delete(key));
     }
     this.#kept.delete(key);
@@ -60,7 +67,7 @@ export class OpenClips {
 }
 
 async function open(source: RenderRequest['source'], mark: string): Promise<OpenClip> {
-  const clip = await openClip(source, new AbortController().signal);
+  const clip = await openClip(source, never);
   return { clip, window: new FrameWindow(clip, WINDOW_BYTES), mark };
 }
 
