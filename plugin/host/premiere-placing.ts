@@ -1,6 +1,15 @@
 import type { Action, premierepro, Project, ProjectItem, Sequence } from '@adobe/premierepro';
 import type { Lent, Placed, PremiereSpot, Result } from './host.ts';
-import { BIN, conform, importOnce, projectOf, remembering, sequenceOf, transact } from './premiere-project.ts';
+import {
+  BIN,
+  conform,
+  importOnce,
+  projectOf,
+  remembering,
+  sequenceOf,
+  transact,
+  whileTrimmed,
+} from './premiere-project.ts';
 import { clipAt, findClip, least, most, readLying, shownAt, trackName, type Lying } from './premiere-clips.ts';
 import { motionOf, settingMotion } from './premiere-motion.ts';
 import { HostProblem } from './problem.ts';
@@ -31,25 +40,16 @@ export async function placeResult(api: premierepro, result: Result, spot: Premie
     throw new HostProblem(sequence ? 'clip-gone' : 'sequence-gone');
   }
 
-  const before = await readLying(api, sequence);
-  const lies = lyingAs(before, item, aim);
-  if (lies) return { where: trackName(lies.track), already: true };
-
-  const length = BigInt(spot.paintedTo) - BigInt(spot.paintedFrom);
-  const part = aim.from !== 0n || aim.to !== length;
-  if (part) {
-    // Its own step: the length that is placed is the item's in and out when the placing action is made.
-    const [from, to] = [aim.from, aim.to].map((ticks) => api.TickTime.createWithTicks(String(ticks)));
-    transact(project, `${BIN}: trim`, () => [clip.createSetInOutPointsAction(from!, to!)]);
-  }
-  try {
+  const lies = lyingAs(await readLying(api, sequence), item, aim);
+  const whole = { from: 0n, to: BigInt(spot.paintedTo) - BigInt(spot.paintedFrom) };
+  const { from, to } = lies ? whole : aim;
+  return whileTrimmed(api, { project, clip, spot, from, to }, async () => {
+    if (lies) return { where: trackName(lies.track), already: true };
     const laid = await layDown({ api, project, sequence, item, aim, pause, remember });
     const below = spot.exported ? null : await clipAt(api, sequence, aim.below);
     if (below) await giveMotion(api, { project, sequence, laid, motion: await motionOf(below) });
     return { where: trackName(laid.track), already: false };
-  } finally {
-    if (part) transact(project, `${BIN}: trim`, () => [clip.createClearInOutPointsAction()]);
-  }
+  });
 }
 
 /** Its own step, since the clip must be there; only where it differs. A result that lies is worth more than how it is scaled. */

@@ -6,10 +6,11 @@ import type {
   ProjectItem,
   Properties,
   Sequence,
+  TickTime,
 } from '@adobe/premierepro';
 import type { Lent, Made, PremiereSpot, Result } from './host.ts';
 import { HostProblem } from './problem.ts';
-import { rateOfNumber, sameRate } from './time.ts';
+import { rateOfNumber, sameRate, TICKS_PER_SECOND } from './time.ts';
 
 type Pause = Lent['pause'];
 
@@ -102,6 +103,42 @@ export async function conform(project: Project, clip: ClipProjectItem, spot: Pre
   if (!sameRates) interpretation.setFrameRate(spot.rate.num / spot.rate.den);
   if (!samePixels) interpretation.setPixelAspectRatio(pixelAspect);
   transact(project, `${BIN}: interpret`, () => [clip.createSetFootageInterpretationAction(interpretation)]);
+}
+
+type Trim = {
+  readonly project: Project;
+  readonly clip: ClipProjectItem;
+  readonly spot: PremiereSpot;
+  /** In the result's own time. */
+  readonly from: bigint;
+  readonly to: bigint;
+};
+
+/**
+ * Does something while a result's in and out points are these: they are the length that is placed when the placing action is made,
+ * hence steps of their own. They are left clear, and need no step when the whole is wanted and nobody, nor a panel that was closed
+ * in the middle, has set them.
+ */
+export async function whileTrimmed<T>(api: premierepro, trim: Trim, body: () => Promise<T>): Promise<T> {
+  const { project, clip, spot, from, to } = trim;
+  const length = BigInt(spot.paintedTo) - BigInt(spot.paintedFrom);
+  const { VIDEO } = api.Constants.MediaType;
+  const present = { from: await clip.getInPoint(VIDEO), to: await clip.getOutPoint(VIDEO) };
+  const isSet = !near(present.from, from) || !near(present.to, to);
+  const [inPoint, outPoint] = [from, to].map((ticks) => api.TickTime.createWithTicks(String(ticks)));
+  if (isSet) transact(project, `${BIN}: trim`, () => [clip.createSetInOutPointsAction(inPoint!, outPoint!)]);
+  try {
+    return await body();
+  } finally {
+    const whole = from === 0n && to === length;
+    if (isSet || !whole) transact(project, `${BIN}: trim`, () => [clip.createClearInOutPointsAction()]);
+  }
+}
+
+/** Within a ten-thousandth of a second: editors round. */
+function near({ ticks }: TickTime, goal: bigint): boolean {
+  const difference = BigInt(ticks) - goal;
+  return (difference < 0n ? -difference : difference) < TICKS_PER_SECOND / 10000n;
 }
 
 /** Editors hand paths back with their own slashes, case (Windows) and composition of accents (macOS). */

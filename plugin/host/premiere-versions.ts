@@ -14,6 +14,7 @@ import {
   remembering,
   sequenceOf,
   transact,
+  whileTrimmed,
 } from './premiere-project.ts';
 import { effectsOf } from './premiere-selection.ts';
 import { HostProblem } from './problem.ts';
@@ -80,24 +81,20 @@ export async function swapVersion(
   const { item, clip } = await importOnce(api, project, by.path, pause);
   const remember = await remembering(api, clip, by, by.spot);
   await conform(project, clip, by.spot);
-  const part = from !== 0n || to !== length;
-  const [start, inPoint, outPoint] = [lies.start, from, to].map((ticks) => api.TickTime.createWithTicks(String(ticks)));
-  if (part) transact(project, `${BIN}: trim`, () => [clip.createSetInOutPointsAction(inPoint!, outPoint!)]);
-  try {
+  const start = api.TickTime.createWithTicks(String(lies.start));
+  return whileTrimmed(api, { project, clip, spot: by.spot, from, to }, async () => {
     const editor = api.SequenceEditor.getEditor(sequence);
     const track = await sequence.getVideoTrack(lies.track);
     const known = before.filter((one) => one.track === lies.track).length;
     transact(project, `${BIN}: swap in ${item.name}`, () => {
       // Somebody may have edited the track since it was read; inside the lock nobody can.
       if (track.getTrackItems(api.Constants.TrackItemType.CLIP, false).length !== known) return [];
-      return [...remember(), editor.createOverwriteItemAction(item, start!, lies.track, 0)];
+      return [...remember(), editor.createOverwriteItemAction(item, start, lies.track, 0)];
     });
     const laid = await swapped(api, { sequence, item, lies, before, pause });
     await giveMotion(api, { project, sequence, laid, motion });
     return { where: trackName(laid.track), already: false };
-  } finally {
-    if (part) transact(project, `${BIN}: trim`, () => [clip.createClearInOutPointsAction()]);
-  }
+  });
 }
 
 /** Of the clips that show an item: the only one, or the one over the clip that it was painted for. */

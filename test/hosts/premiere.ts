@@ -155,6 +155,9 @@ export class SimPremiere {
   #epoch = 0;
   #transacting = false;
   #ids = 0;
+  #panel = 0;
+  #answersLeft = Infinity;
+  #onClosed = (): void => undefined;
 
   constructor(mischief: Partial<Mischief> = {}) {
     this.#mischief = { ...GOOD, ...mischief };
@@ -241,10 +244,38 @@ export class SimPremiere {
   /** What `require('premierepro')` gives. */
   readonly api = this.#api();
 
+  /**
+   * Closes the panel after so many answers: what it waits for never comes, and the panel that is opened next knows nothing of it.
+   * Resolves when it is closed.
+   */
+  closePanelAfter(answers: number): Promise<'closed'> {
+    this.#answersLeft = answers;
+    return new Promise((resolve) => (this.#onClosed = () => resolve('closed')));
+  }
+
+  /** The panel that was to be closed is left alone. */
+  keepPanel(): void {
+    this.#answersLeft = Infinity;
+  }
+
+  /** Answers come later, never at once; to a panel that was closed, never. */
+  async #soon<T>(value: T): Promise<T> {
+    const panel = this.#panel;
+    await Promise.resolve();
+    await Promise.resolve();
+    this.#answersLeft -= 1;
+    if (this.#answersLeft < 0 && panel === this.#panel) {
+      this.keepPanel();
+      this.#panel += 1;
+      this.#onClosed();
+    }
+    return panel === this.#panel ? value : await new Promise<T>(() => undefined);
+  }
+
   #api(): premierepro {
     const api: SimApi = {
       Project: {
-        getActiveProject: native(0, 0, () => soon(this.open ? this.#project() : (null as unknown as Project))),
+        getActiveProject: native(0, 0, () => this.#soon(this.open ? this.#project() : (null as unknown as Project))),
         getProject: native(1, 1, (guid: Guid) =>
           this.open && String(guid) === this.guid ? this.#project() : (null as unknown as Project),
         ),
@@ -269,7 +300,7 @@ export class SimPremiere {
         getManager: native(0, 0, () => this.#encoder()),
         getExportFileExtension: native(2, 2, (_sequence, preset: string) => {
           const ending = this.presets.get(preset);
-          return ending === undefined ? Promise.reject(new Error('Invalid preset')) : soon(ending);
+          return ending === undefined ? Promise.reject(new Error('Invalid preset')) : this.#soon(ending);
         }),
       },
       // Hooks that never fire.
@@ -277,6 +308,7 @@ export class SimPremiere {
       // Not the numbers that the types pretend.
       Constants: {
         TrackItemType: { EMPTY: 10, CLIP: 11, TRANSITION: 12 },
+        MediaType: { ANY: 'any', VIDEO: 'video', AUDIO: 'audio' },
         PropertyType: { PERSISTENT: 'persistent', NON_PERSISTENT: 'volatile' },
         ExportType: { IMMEDIATELY: 'export.immediately', QUEUE_TO_AME: 'export.queue.ame' },
         SequenceEvent: { ACTIVATED: 'sequence.activated', SELECTION_CHANGED: 'sequence.selection' },
@@ -303,10 +335,10 @@ export class SimPremiere {
       | 'setActiveSequence'
     > = {
       path: this.path,
-      getSequences: () => soon(this.state.sequences.map(({ guid }) => this.#sequence(guid))),
+      getSequences: () => this.#soon(this.state.sequences.map(({ guid }) => this.#sequence(guid))),
       deleteSequence: native(1, 1, async (sequence: Sequence) => {
         const { simId } = inside(sequence);
-        await Promise.resolve();
+        await this.#soon(null);
         // It cannot be undone, and takes its item with it; what nested it shows nothing.
         const { item } = this.sequence(simId);
         this.state.sequences = this.state.sequences.filter(({ guid }) => guid !== simId);
@@ -316,16 +348,17 @@ export class SimPremiere {
       }),
       setActiveSequence: native(1, 1, (sequence: Sequence) => {
         this.active = inside(sequence).simId;
-        return soon(false);
+        return this.#soon(false);
       }),
       guid: { toString: () => this.guid } as Project['guid'],
       name: 'Simulated',
-      getActiveSequence: () => soon(this.active === null ? (null as unknown as Sequence) : this.#sequence(this.active)),
+      getActiveSequence: () =>
+        this.#soon(this.active === null ? (null as unknown as Sequence) : this.#sequence(this.active)),
       getSequence: (guid) => {
         const there = this.state.sequences.some((one) => one.guid === String(guid));
         return there ? this.#sequence(String(guid)) : (null as unknown as Sequence);
       },
-      getRootItem: () => soon(this.#castFolder(this.#projectItem('root'))!),
+      getRootItem: () => this.#soon(this.#castFolder(this.#projectItem('root'))!),
       lockedAccess: native(1, 1, (callback: () => unknown) => {
         this.#lock += 1;
         this.#epoch += 1;
@@ -381,7 +414,7 @@ export class SimPremiere {
   }
 
   async #import(paths: string[], bin: Tagged | undefined): Promise<boolean> {
-    await Promise.resolve();
+    await this.#soon(null);
     if (!Array.isArray(paths) || paths.some((path) => typeof path !== 'string')) throw new Error('Invalid parameter.');
     const target = bin === undefined ? 'root' : rawItem(bin).simId;
     if (this.#mischief.importsLost > 0) {
@@ -444,17 +477,19 @@ export class SimPremiere {
       | 'findItemsMatchingMediaPath'
       | 'createSetInOutPointsAction'
       | 'createClearInOutPointsAction'
+      | 'getInPoint'
+      | 'getOutPoint'
       | 'createSetFootageInterpretationAction'
     > = {
       name: this.#find(id).name,
       type: 1,
-      isSequence: () => soon(['sequence', 'multicam'].includes(this.#find(id).kind)),
-      isMulticamClip: () => soon(this.#find(id).kind === 'multicam'),
-      isMergedClip: () => soon(false),
-      isOffline: () => soon(this.#find(id).offline),
-      getMediaFilePath: () => soon(this.#find(id).path),
-      hasProxy: () => soon(this.#find(id).proxy !== null),
-      getProxyPath: () => soon(this.#find(id).proxy ?? ''),
+      isSequence: () => this.#soon(['sequence', 'multicam'].includes(this.#find(id).kind)),
+      isMulticamClip: () => this.#soon(this.#find(id).kind === 'multicam'),
+      isMergedClip: () => this.#soon(false),
+      isOffline: () => this.#soon(this.#find(id).offline),
+      getMediaFilePath: () => this.#soon(this.#find(id).path),
+      hasProxy: () => this.#soon(this.#find(id).proxy !== null),
+      getProxyPath: () => this.#soon(this.#find(id).proxy ?? ''),
       getFootageInterpretation: () => {
         const rate = media()?.rate;
         const { interpretation } = this.#find(id);
@@ -471,7 +506,7 @@ export class SimPremiere {
           getPixelAspectRatio: () => told.pixelAspect,
           setPixelAspectRatio: (value) => Boolean((told.pixelAspect = value)),
         };
-        return soon(answer as FootageInterpretation);
+        return this.#soon(answer as FootageInterpretation);
       },
       // Nothing of an interpretation counts before this.
       createSetFootageInterpretationAction: native(1, 1, (told: FootageInterpretation) =>
@@ -480,8 +515,10 @@ export class SimPremiere {
           return (state) => void (find(state, id).interpretation = set);
         }),
       ),
+      getInPoint: native(1, 1, (type: unknown) => this.#soon(tick(partOf(this.#find(id), type).in))),
+      getOutPoint: native(1, 1, (type: unknown) => this.#soon(tick(partOf(this.#find(id), type).out))),
       // Finds nothing, ever.
-      findItemsMatchingMediaPath: () => soon([]),
+      findItemsMatchingMediaPath: () => this.#soon([]),
       createSetInOutPointsAction: native(2, 2, (from: TickTime, to: TickTime) =>
         this.#action(() => (state) => {
           find(state, id).inOut = { in: BigInt(from.ticks), out: BigInt(to.ticks) };
@@ -503,7 +540,7 @@ export class SimPremiere {
       name: this.#find(id).name,
       type: 2,
       getItems: () =>
-        soon(
+        this.#soon(
           this.state.items
             .filter(({ parent }) => parent === id)
             .map((item) => this.#projectItem(item.id) as unknown as ProjectItem),
@@ -536,13 +573,13 @@ export class SimPremiere {
       | 'createCloneAction'
     > = {
       getSettings: () =>
-        soon({ getVideoPixelAspectRatio: () => soon(now().pixelAspect) } as Awaited<
+        this.#soon({ getVideoPixelAspectRatio: () => this.#soon(now().pixelAspect) } as Awaited<
           ReturnType<Sequence['getSettings']>
         >),
-      getPlayerPosition: () => soon(tick(now().playhead)),
-      getProjectItem: () => soon(this.#projectItem(now().item) as unknown as ProjectItem),
-      getInPoint: () => soon(tick(now().inOut?.in ?? 0n)),
-      getOutPoint: () => soon(tick(now().inOut?.out ?? endOf(now()))),
+      getPlayerPosition: () => this.#soon(tick(now().playhead)),
+      getProjectItem: () => this.#soon(this.#projectItem(now().item) as unknown as ProjectItem),
+      getInPoint: () => this.#soon(tick(now().inOut?.in ?? 0n)),
+      getOutPoint: () => this.#soon(tick(now().inOut?.out ?? endOf(now()))),
       createSetInPointAction: native(1, 1, (time: TickTime) =>
         this.#action(() => (state) => {
           const sequence = inState(state, guid);
@@ -558,13 +595,13 @@ export class SimPremiere {
       createCloneAction: native(0, 0, () => this.#action(() => this.#cloning(guid))),
       guid: { toString: () => guid } as Sequence['guid'],
       name: now().name,
-      getTimebase: () => soon(String(now().ticksPerFrame)),
+      getTimebase: () => this.#soon(String(now().ticksPerFrame)),
       getFrameSize: () =>
-        soon({ width: now().width, height: now().height } as Awaited<ReturnType<Sequence['getFrameSize']>>),
+        this.#soon({ width: now().width, height: now().height } as Awaited<ReturnType<Sequence['getFrameSize']>>),
       getSelection: () =>
-        soon({
+        this.#soon({
           getTrackItems: () =>
-            soon([
+            this.#soon([
               ...now().video.flatMap((track, index) =>
                 track.clips
                   .filter(({ id }) => this.selected.has(id))
@@ -575,8 +612,8 @@ export class SimPremiere {
               ),
             ]),
         } as TrackItemSelection),
-      getVideoTrackCount: () => soon(now().video.length),
-      getVideoTrack: (index) => soon(this.#track(guid, index)),
+      getVideoTrackCount: () => this.#soon(now().video.length),
+      getVideoTrack: (index) => this.#soon(this.#track(guid, index)),
     };
     return { ...sequence, simId: guid, raw: true } as unknown as Sequence;
   }
@@ -584,11 +621,11 @@ export class SimPremiere {
   #track(guid: string, index: number): VideoTrack {
     const track: Pick<Plain<VideoTrack>, 'name' | 'getTrackItems' | 'isMuted' | 'setMute'> = {
       name: `Video ${index + 1}`,
-      isMuted: () => soon(this.sequence(guid).video[index]!.muted),
+      isMuted: () => this.#soon(this.sequence(guid).video[index]!.muted),
       // No action, and nothing to undo.
       setMute: native(1, 1, (muted: boolean) => {
         this.sequence(guid).video[index]!.muted = muted;
-        return soon(false);
+        return this.#soon(false);
       }),
       getTrackItems: native(2, 2, (type: unknown) => {
         if (type !== 11) throw new Error('Invalid parameter.');
@@ -626,24 +663,24 @@ export class SimPremiere {
         }),
       ),
       createAddVideoTransitionAction: () => this.#action(() => () => undefined),
-      getName: () => soon(now().name),
-      getSpeed: () => soon(now().speed),
-      isSpeedReversed: () => soon(now().reversed ? 1 : 0),
-      isAdjustmentLayer: () => soon(kind() === 'adjustment'),
-      isDisabled: () => soon(now().disabled),
-      getStartTime: () => soon(tick(now().start)),
-      getEndTime: () => soon(tick(now().end)),
-      getInPoint: () => soon(tick(now().in)),
-      getOutPoint: () => soon(tick(now().out)),
-      getTrackIndex: () => soon(index),
-      getProjectItem: () => soon(this.#projectItem(now().item) as unknown as ProjectItem),
+      getName: () => this.#soon(now().name),
+      getSpeed: () => this.#soon(now().speed),
+      isSpeedReversed: () => this.#soon(now().reversed ? 1 : 0),
+      isAdjustmentLayer: () => this.#soon(kind() === 'adjustment'),
+      isDisabled: () => this.#soon(now().disabled),
+      getStartTime: () => this.#soon(tick(now().start)),
+      getEndTime: () => this.#soon(tick(now().end)),
+      getInPoint: () => this.#soon(tick(now().in)),
+      getOutPoint: () => this.#soon(tick(now().out)),
+      getTrackIndex: () => this.#soon(index),
+      getProjectItem: () => this.#soon(this.#projectItem(now().item) as unknown as ProjectItem),
       getComponentChain: () =>
-        soon({
+        this.#soon({
           getComponentCount: () => components().length,
           getComponentAtIndex: (n: number) => ({
             ...(components()[n] === 'AE.ADBE Motion' ? this.#motion(guid, id) : { getParamCount: () => 0 }),
-            getMatchName: () => soon(components()[n]!),
-            getDisplayName: () => soon(components()[n]!.replace('AE.ADBE ', '')),
+            getMatchName: () => this.#soon(components()[n]!),
+            getDisplayName: () => this.#soon(components()[n]!.replace('AE.ADBE ', '')),
           }),
         } as unknown as Awaited<ReturnType<VideoClipTrackItem['getComponentChain']>>),
     };
@@ -656,7 +693,7 @@ export class SimPremiere {
       getParamCount: () => STILL.length,
       getParam: (n: number) => ({
         isTimeVarying: () => now().animated,
-        getStartValue: () => soon({ value: { value: now().motion[n] } } as Keyframe),
+        getStartValue: () => this.#soon({ value: { value: now().motion[n] } } as Keyframe),
         createKeyframe: (value: unknown) => {
           if (typeof value !== typeof STILL[n]) throw new Error('Invalid parameter.');
           return { value: { value } } as Keyframe;
@@ -696,7 +733,7 @@ export class SimPremiere {
       this.state.sequences.find(({ guid }) => guid === owner) ?? this.state.items.find(({ id }) => id === owner)
     )?.markers;
     if (!markers) throw new Error('Invalid parameter.');
-    return soon({
+    return this.#soon({
       // Given a filter, it throws.
       getMarkers: native(0, 0, () =>
         markers.map(({ at, name }) => ({ getStart: () => tick(at), getName: () => name }) as Marker),
@@ -725,7 +762,7 @@ export class SimPremiere {
           this.#late.push({ pauses: 1, run: step });
         });
         if (exportAnswer.when === 'when done') await done;
-        else await Promise.resolve();
+        else await this.#soon(null);
         if (exportAnswer.what === 'throw') throw new Error('Unknown error');
         return exportAnswer.what;
       }),
@@ -752,15 +789,7 @@ export class SimPremiere {
     /** The length and part of an item are what they are when the factory is called. */
     const laid = (tagged: Tagged, time: TickTime): Omit<SimClip, 'id'> => {
       const item = this.#find(rawItem(tagged).simId);
-      const { frames, rate } = item.media!;
-      const told = item.interpretation.rate ?? rate.num / rate.den;
-      // Floating-point rates stand for those that exist.
-      const ntsc = Math.abs(told * 1.001 - Math.round(told * 1.001)) < 1e-4;
-      const whole = ntsc
-        ? (BigInt(frames) * TPS * 1001n) / (BigInt(Math.round(told * 1.001)) * 1000n)
-        : (BigInt(frames) * TPS * 1000n) / BigInt(Math.round(told * 1000));
-      const from = item.inOut?.in ?? 0n;
-      const to = item.inOut?.out ?? whole;
+      const { in: from, out: to } = partOf(item, 'video');
       const { ticksPerFrame } = this.sequence(guid);
       const length = ((to - from + ticksPerFrame / 2n) / ticksPerFrame) * ticksPerFrame;
       const start = (BigInt(time.ticks) / ticksPerFrame) * ticksPerFrame;
@@ -828,7 +857,7 @@ export class SimPremiere {
         }),
       ),
     };
-    return soon(properties as Properties);
+    return this.#soon(properties as Properties);
   }
 
   #id(): string {
@@ -864,6 +893,19 @@ function clipIn(sequence: SimSequence, id: string): SimClip {
   return clip;
 }
 
+/** What of an item is placed: between its in and out points, which are its ends when nobody sets them. */
+function partOf({ inOut, media, interpretation }: SimItem, type: unknown): { in: bigint; out: bigint } {
+  if (type !== 'video' || !media) throw new Error('Invalid parameter.');
+  const { frames, rate } = media;
+  const told = interpretation.rate ?? rate.num / rate.den;
+  // Floating-point rates stand for those that exist.
+  const ntsc = Math.abs(told * 1.001 - Math.round(told * 1.001)) < 1e-4;
+  const whole = ntsc
+    ? (BigInt(frames) * TPS * 1001n) / (BigInt(Math.round(told * 1.001)) * 1000n)
+    : (BigInt(frames) * TPS * 1000n) / BigInt(Math.round(told * 1000));
+  return inOut ?? { in: 0n, out: whole };
+}
+
 const find = (state: SimState, id: string): SimItem => state.items.find((one) => one.id === id)!;
 
 function rawItem(tagged: Tagged): Tagged {
@@ -891,13 +933,6 @@ const tick = (ticks: bigint): TickTime =>
     ticksNumber: Number(ticks),
     seconds: Number(ticks) / Number(TPS),
   }) as TickTime;
-
-/** Answers come later, never at once. */
-const soon = async <T>(value: T): Promise<T> => {
-  await Promise.resolve();
-  await Promise.resolve();
-  return value;
-};
 
 /** Native functions count their arguments, and have no length of their own. */
 function native<A extends unknown[], R>(least: number, most: number, body: (...args: A) => R): (...args: A) => R {
