@@ -223,7 +223,9 @@ function mapRefine(
   const [between, least, moved] = [sums + 6 * plane, sums + 12 * plane, sums + 13 * plane];
   const [stepX, stepY, error] = [sums + 3 * plane, sums + 4 * plane, sums + 5 * plane];
   return Array.from({ length: iterations + 1 }, (_, i) => [
-    overCells('maps', 'refineGather', cells, [frame, key, width, height, map, sums, plane]),
+    i < iterations
+      ? overCells('maps', 'refineGather', cells, [frame, key, width, height, map, sums, plane])
+      : overCells('maps', 'refineMisfit', cells, [frame, key, width, height, map, error]),
     ...(i < iterations ? smooth(sums, between, cells, 6, plane) : smooth(error, between, cells)),
     overPixels('maps', 'refineSolve', cells, [sums, plane, ...cells, least, moved, i === 0 ? 1 : 0]),
     overPixels('maps', 'refineMove', size, [

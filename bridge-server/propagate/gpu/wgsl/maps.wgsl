@@ -60,7 +60,7 @@ fn mapTake(@builtin(global_invocation_id) id: vec3<u32>) {
   }
 }
 
-const TOLERABLE: i32 = 36 * 4 * 20;
+const TOLERABLE: f32 = 80.0;
 const NEAREST: i32 = 3;
 const FARTHEST: i32 = 24;
 const MOST: i32 = 0x7fffffff;
@@ -89,6 +89,13 @@ fn windowError(x: i32, y: i32, k: vec2<i32>, limit: i32) -> i32 {
   return sum;
 }
 
+/** How far off the map's own pixel is. */
+fn pixelError(place: vec2<i32>, width: i32, height: i32) -> f32 {
+  let p = u32(place.y * width + place.x);
+  let there = placeBy(loadVector(arg(4u) + (p << 3u)), place, width, height);
+  return errorAt(loadPixel(arg(0u) + (p << 2u)), arg(1u), width, height, there);
+}
+
 /** The map at `at`, extrapolated by its own gradient. */
 fn carriedOn(at: u32, by: vec2<i32>) -> vec2<f32> {
   let stride = arg(2u) << 3u;
@@ -108,11 +115,15 @@ fn mapBorrow(@builtin(global_invocation_id) id: vec3<u32>) {
     return;
   }
   let at = arg(4u) + (u32(y * width + x) << 3u);
-  let ownPlace = vec2<i32>(round(vec2<f32>(f32(x), f32(y)) + loadVector(at)));
-  let own = windowError(x, y, ownPlace, MOST);
+  let size = vec2<i32>(width, height);
+  let corner = vec2<i32>(x, y);
+  let other = select(corner, corner + 1, all(corner + 1 < size));
+  let misfit = pixelError(corner, width, height) + pixelError(other, width, height);
   var lender = 0u;
   var lendersPlace = vec2<i32>(0);
-  if (own > TOLERABLE) {
+  if (misfit > 2.0 * TOLERABLE) {
+    let ownPlace = vec2<i32>(round(vec2<f32>(corner) + loadVector(at)));
+    let own = windowError(x, y, ownPlace, MOST);
     var least = own - (own >> 2u);
     // The place tried last: most neighbours lend the same one.
     var last = ownPlace;
@@ -160,66 +171,83 @@ const DOUBT: f32 = 400.0;
 const STIFFNESS: f32 = 80.0;
 const REACH: f32 = 1.0;
 
-fn slope(a: vec4<f32>, b: vec4<f32>, c: vec4<f32>, d: vec4<f32>) -> vec4<f32> {
-  return ((c - b) * 8.0 - (d - a)) * (1.0 / 12.0);
+/** Parts of an 8-bit level that differences are rounded to, and what slopes are multiplied by: both are whole numbers then. */
+const PARTS: f32 = 16.0;
+const SLOPES: f32 = 12.0;
+
+fn frameAt(x: i32, y: i32) -> vec4<i32> {
+  return loadPixelI(arg(0u) + (u32(clamp(y, 0, argI(3u) - 1) * argI(2u) + clamp(x, 0, argI(2u) - 1)) << 2u));
+}
+
+/** The key less the frame at a pixel. */
+fn differenceAt(x: i32, y: i32) -> vec4<i32> {
+  let width = argI(2u);
+  let vector = loadVector(arg(4u) + (u32(y * width + x) << 3u));
+  let there = samplePixels(arg(1u), width, argI(3u), placeBy(vector, vec2<i32>(x, y), width, argI(3u)));
+  return vec4<i32>(round(there * PARTS)) - (frameAt(x, y) << vec4<u32>(4u));
+}
+
+fn dotI(a: vec4<i32>, b: vec4<i32>) -> i32 {
+  return a.x * b.x + a.y * b.y + a.z * b.z + a.w * b.w;
 }
 
 /** Sums over a cell of 2x2 pixels, in six planes: gradient products xx, xy, yy; with the difference xt, yt; its square. */
 // frame, key, width, height, map, planes, bytes of a plane
 @compute @workgroup_size(8, 8)
 fn refineGather(@builtin(global_invocation_id) id: vec3<u32>) {
-  let width = argI(2u);
-  let height = argI(3u);
-  let cellsX = (width + 1) >> 1u;
-  let cellsY = (height + 1) >> 1u;
+  let size = vec2<i32>(argI(2u), argI(3u));
+  let cells = (size + 1) >> vec2<u32>(1u);
   let cell = vec2<i32>(id.xy);
-  if (cell.x >= cellsX || cell.y >= cellsY) {
+  if (any(cell >= cells)) {
     return;
   }
-  let frame = arg(0u);
-  var xx = vec4<f32>(0.0);
-  var xy = vec4<f32>(0.0);
-  var yy = vec4<f32>(0.0);
-  var xt = vec4<f32>(0.0);
-  var yt = vec4<f32>(0.0);
-  var tt = vec4<f32>(0.0);
-  for (var y = 2 * cell.y; y < min(height, 2 * cell.y + 2); y++) {
-    let row = frame + (u32(y * width) << 2u);
-    let up2 = frame + (u32(max(0, y - 2) * width) << 2u);
-    let up1 = frame + (u32(max(0, y - 1) * width) << 2u);
-    let down1 = frame + (u32(min(height - 1, y + 1) * width) << 2u);
-    let down2 = frame + (u32(min(height - 1, y + 2) * width) << 2u);
-    for (var x = 2 * cell.x; x < min(width, 2 * cell.x + 2); x++) {
-      let px = u32(x) << 2u;
-      let vector = loadVector(arg(4u) + (u32(y * width + x) << 3u));
-      let there = samplePixels(arg(1u), width, height, placeBy(vector, vec2<i32>(x, y), width, height));
-      let t = there - loadPixel(row + px);
-      let gx = slope(
-        loadPixel(row + (u32(max(0, x - 2)) << 2u)),
-        loadPixel(row + (u32(max(0, x - 1)) << 2u)),
-        loadPixel(row + (u32(min(width - 1, x + 1)) << 2u)),
-        loadPixel(row + (u32(min(width - 1, x + 2)) << 2u)),
-      );
-      let gy = slope(loadPixel(up2 + px), loadPixel(up1 + px), loadPixel(down1 + px), loadPixel(down2 + px));
-      let square = t * t;
-      let trust = DOUBT / (DOUBT + total4(square));
-      let tx = trust * gx;
-      let ty = trust * gy;
-      xx += tx * gx;
-      xy += tx * gy;
-      yy += ty * gy;
-      xt += tx * t;
-      yt += ty * t;
-      tt += square;
+  var gradients = vec3<f32>(0.0);
+  var descent = vec2<f32>(0.0);
+  var squares = 0.0;
+  for (var k = 0; k < 4; k++) {
+    let x = 2 * cell.x + (k & 1);
+    let y = 2 * cell.y + (k >> 1u);
+    if (x >= size.x || y >= size.y) {
+      continue;
+    }
+    let t = differenceAt(x, y);
+    let gx = ((frameAt(x + 1, y) - frameAt(x - 1, y)) << vec4<u32>(3u)) - (frameAt(x + 2, y) - frameAt(x - 2, y));
+    let gy = ((frameAt(x, y + 1) - frameAt(x, y - 1)) << vec4<u32>(3u)) - (frameAt(x, y + 2) - frameAt(x, y - 2));
+    let square = f32(dotI(t, t));
+    let trust = DOUBT * PARTS * PARTS / (DOUBT * PARTS * PARTS + square);
+    gradients += trust * vec3<f32>(vec3<i32>(dotI(gx, gx), dotI(gx, gy), dotI(gy, gy)));
+    descent += trust * vec2<f32>(vec2<i32>(dotI(gx, t), dotI(gy, t)));
+    squares += square;
+  }
+  let at = arg(5u) + (u32(cell.y * cells.x + cell.x) << 2u);
+  storeF(at, gradients.x * (1.0 / (SLOPES * SLOPES)));
+  storeF(at + arg(6u), gradients.y * (1.0 / (SLOPES * SLOPES)));
+  storeF(at + 2u * arg(6u), gradients.z * (1.0 / (SLOPES * SLOPES)));
+  storeF(at + 3u * arg(6u), descent.x * (1.0 / (SLOPES * PARTS)));
+  storeF(at + 4u * arg(6u), descent.y * (1.0 / (SLOPES * PARTS)));
+  storeF(at + 5u * arg(6u), squares * (1.0 / (PARTS * PARTS)));
+}
+
+/** The last of these planes alone. */
+// frame, key, width, height, map, plane
+@compute @workgroup_size(8, 8)
+fn refineMisfit(@builtin(global_invocation_id) id: vec3<u32>) {
+  let size = vec2<i32>(argI(2u), argI(3u));
+  let cells = (size + 1) >> vec2<u32>(1u);
+  let cell = vec2<i32>(id.xy);
+  if (any(cell >= cells)) {
+    return;
+  }
+  var squares = 0;
+  for (var k = 0; k < 4; k++) {
+    let x = 2 * cell.x + (k & 1);
+    let y = 2 * cell.y + (k >> 1u);
+    if (x < size.x && y < size.y) {
+      let t = differenceAt(x, y);
+      squares += dotI(t, t);
     }
   }
-  let at = arg(5u) + (u32(cell.y * cellsX + cell.x) << 2u);
-  storeF(at, total4(xx));
-  storeF(at + arg(6u), total4(xy));
-  storeF(at + 2u * arg(6u), total4(yy));
-  storeF(at + 3u * arg(6u), total4(xt));
-  storeF(at + 4u * arg(6u), total4(yt));
-  storeF(at + 5u * arg(6u), total4(tt));
+  storeF(arg(5u) + (u32(cell.y * cells.x + cell.x) << 2u), f32(squares) * (1.0 / (PARTS * PARTS)));
 }
 
 /** The step of each cell, in place of xt and yt; none where the last one did no good. */
