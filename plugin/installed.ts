@@ -13,6 +13,9 @@ export const MAP_KINDS: readonly ControlKind[] = CONTROL_KINDS.filter((kind) => 
 export const ofKind = (installed: Installed, kind: InstalledModel['kind']): Installed =>
   installed.filter((model) => model.kind === kind);
 
+/** How a model is called where there is little room. */
+export const shortName = ({ name }: InstalledModel): string => name.replace(/\.safetensors$/i, '');
+
 /** A model by its path, or by the name of its file where it lies elsewhere on this machine. */
 export const findModel = (installed: Installed, path: string): InstalledModel | null =>
   installed.find((model) => model.path === path) ??

@@ -46,7 +46,7 @@ export function App({ desk }: { readonly desk: Desk }) {
       {!known ? (
         <ConnectionView desk={desk} state={state} />
       ) : tab === 'paint' ? (
-        <Paint desk={desk} onPainted={() => show('queue')} />
+        <Paint desk={desk} onPainted={() => show('queue')} onModels={() => show('models')} />
       ) : tab === 'models' ? (
         <ModelsView connection={desk.connection} host={desk.host} />
       ) : job ? (

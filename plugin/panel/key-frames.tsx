@@ -21,6 +21,7 @@ import { Picture } from './picture.tsx';
 import { nameOf } from './text.ts';
 import { TroubleView } from './trouble.tsx';
 import { Choice, Disclosure, Pressable, ProgressBar, QuietButton } from './widgets.tsx';
+import type { Change } from './state.ts';
 
 const SPACINGS: readonly Spacing[] = [
   USUAL.keys,
@@ -41,7 +42,7 @@ export function KeyFrames(props: {
   readonly jobs: readonly JobView[];
   readonly here: Here;
   readonly choices: Choices;
-  readonly change: (changes: Partial<Choices>) => void;
+  readonly change: Change;
   readonly own: ShotChoices;
   readonly changeOwn: (changes: Partial<ShotChoices>) => void;
 }) {

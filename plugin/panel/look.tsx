@@ -13,7 +13,7 @@ import { Output } from './output.tsx';
 import { FolderField } from './path-field.tsx';
 import { Presets } from './presets.tsx';
 import { Sampling } from './sampling.tsx';
-import { useInstalled } from './state.ts';
+import { useInstalled, type Change } from './state.ts';
 import { Structure } from './structure.tsx';
 import ink from './styles/ink.jpg';
 import oil from './styles/oil.jpg';
@@ -30,14 +30,16 @@ type Props = {
   readonly shot: Shot | null;
   readonly here: Here;
   readonly choices: Choices;
-  readonly change: (changes: Partial<Choices>) => void;
+  readonly change: Change;
   readonly own: ShotChoices;
   readonly changeOwn: (changes: Partial<ShotChoices>) => void;
 };
 
 /** The style, and what belongs to it. */
-export function StyleView(props: Omit<Props, 'own' | 'changeOwn' | 'here' | 'shot'>) {
-  const { host, connection, memory, choices, change } = props;
+export function StyleView(
+  props: Omit<Props, 'own' | 'changeOwn' | 'here' | 'shot'> & { readonly onModels: () => void },
+) {
+  const { host, connection, memory, choices, change, onModels } = props;
   const { style } = choices;
   return (
     <div className="section">
@@ -61,7 +63,7 @@ export function StyleView(props: Omit<Props, 'own' | 'changeOwn' | 'here' | 'sho
         ))}
       </div>
       <div className="dim hint">{words.style.hints[style]}</div>
-      {style === 'prompt' ? <Prompt connection={connection} memory={memory} choices={choices} change={change} /> : null}
+      {style === 'prompt' ? <Prompt {...{ connection, memory, choices, change, onModels }} /> : null}
       {style === 'own' ? (
         <FolderField
           host={host}
@@ -75,12 +77,15 @@ export function StyleView(props: Omit<Props, 'own' | 'changeOwn' | 'here' | 'sho
   );
 }
 
-function Prompt({ connection, memory, choices, change }: Pick<Props, 'connection' | 'memory' | 'choices' | 'change'>) {
+function Prompt(
+  props: Pick<Props, 'connection' | 'memory' | 'choices' | 'change'> & { readonly onModels: () => void },
+) {
+  const { connection, memory, choices, change, onModels } = props;
   const installed = useInstalled(connection);
   const { look } = choices;
   // A distilled model takes few steps and hardly any guidance.
   const take = ({ path, steps, guidance }: InstalledModel): void =>
-    change({ look: { ...look, model: path, steps: steps ?? look.steps, guidance: guidance ?? look.guidance } });
+    change({ look: { model: path, steps: steps ?? look.steps, guidance: guidance ?? look.guidance } });
   return (
     <>
       {installed ? <Presets memory={memory} installed={installed} choices={choices} change={change} /> : null}
@@ -88,16 +93,16 @@ function Prompt({ connection, memory, choices, change }: Pick<Props, 'connection
         label={words.style.prompt}
         value={look.prompt}
         placeholder={words.style.promptHint}
-        onChange={(prompt) => change({ look: { ...look, prompt } })}
+        onChange={(prompt) => change({ look: { prompt } })}
       />
-      {installed ? <ModelChoice installed={installed} value={look.model} onChange={take} /> : null}
+      {installed ? <ModelChoice {...{ installed, onModels }} value={look.model} onChange={take} /> : null}
       <Slider
         label={words.style.strength}
         value={Math.round(look.strength * 100)}
         least={5}
         most={100}
         show={(value) => `${value} %`}
-        onChange={(value) => change({ look: { ...look, strength: value / 100 } })}
+        onChange={(value) => change({ look: { strength: value / 100 } })}
       />
     </>
   );
@@ -149,7 +154,7 @@ function FinerPrompt(
   const { host, connection, shot, here, choices, change, part } = props;
   const installed = useInstalled(connection) ?? [];
   const { look } = choices;
-  const changeLook = (changes: Partial<Manner>): void => change({ look: { ...look, ...changes } });
+  const changeLook = (changes: Partial<Manner>): void => change({ look: changes });
   const checkpoint = findModel(installed, look.model);
   const shown = { installed, checkpoint };
   const alike = alikeOf(look);

@@ -1,31 +1,37 @@
 import { useEffect } from 'react';
 import type { InstalledModel } from '../../bridge-server/protocol/http.ts';
-import { findModel, ofKind, type Installed } from '../installed.ts';
+import { findModel, ofKind, shortName, type Installed } from '../installed.ts';
 import { words } from '../words.ts';
-import { Choice } from './widgets.tsx';
+import { Button, Choice } from './widgets.tsx';
 
 /** One of the checkpoints that are installed; the first while none is chosen. */
 export function ModelChoice(props: {
   readonly installed: Installed;
   readonly value: string;
   readonly onChange: (model: InstalledModel) => void;
+  /** Shows where models are added. */
+  readonly onModels: () => void;
 }) {
-  const { installed, value, onChange } = props;
+  const { installed, value, onChange, onModels } = props;
   const checkpoints = ofKind(installed, 'checkpoint');
   const current = findModel(checkpoints, value);
   const first = current ?? checkpoints[0] ?? null;
   useEffect(() => {
     if (first && first.path !== value) onChange(first);
   });
-  if (checkpoints.length === 0) return <div className="warning">{words.style.noModel}</div>;
+  if (checkpoints.length === 0) {
+    return (
+      <div className="field">
+        <div className="warning">{words.style.noModel}</div>
+        <Button onPress={onModels}>{words.style.addModel}</Button>
+      </div>
+    );
+  }
   return (
     <Choice
       label={words.style.model}
       value={value}
-      options={checkpoints.map(({ path, name, family }) => ({
-        value: path,
-        name: family ? `${name} (${family})` : name,
-      }))}
+      options={checkpoints.map((model) => ({ value: model.path, name: titleOf(model) }))}
       onChange={(path) => {
         const model = checkpoints.find((one) => one.path === path);
         if (model) onChange(model);
@@ -33,3 +39,6 @@ export function ModelChoice(props: {
     />
   );
 }
+
+const titleOf = (model: InstalledModel): string =>
+  model.family ? `${shortName(model)} (${model.family})` : shortName(model);

@@ -3,6 +3,7 @@ import { CODECS, type Choices, type ShotChoices } from '../request.ts';
 import { words } from '../words.ts';
 import { FolderField } from './path-field.tsx';
 import { Choice, NumberField } from './widgets.tsx';
+import type { Change } from './state.ts';
 
 type Mask = ShotChoices['mask'];
 
@@ -10,7 +11,7 @@ type Mask = ShotChoices['mask'];
 export function Output(props: {
   readonly host: Host;
   readonly choices: Choices;
-  readonly change: (changes: Partial<Choices>) => void;
+  readonly change: Change;
   readonly mask: Mask;
   /** Null: no single shot to have a mask. */
   readonly onMask: ((mask: Mask) => void) | null;

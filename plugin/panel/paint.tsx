@@ -13,7 +13,13 @@ import { TroubleView } from './trouble.tsx';
 import { Button, QuietButton } from './widgets.tsx';
 
 /** Select, choose, paint. */
-export function Paint({ desk, onPainted }: { readonly desk: Desk; readonly onPainted: () => void }) {
+export function Paint(props: {
+  readonly desk: Desk;
+  readonly onPainted: () => void;
+  /** Shows where models are added. */
+  readonly onModels: () => void;
+}) {
+  const { desk, onPainted, onModels } = props;
   const { host, connection, renders, memory } = desk;
   const { state, jobs } = useConnection(connection);
   const [choices, change] = useChoices(memory);
@@ -70,7 +76,7 @@ export function Paint({ desk, onPainted }: { readonly desk: Desk; readonly onPai
           onEffects={(withEffects) => change({ withEffects })}
           onBack={back}
         />
-        <StyleView {...{ host, connection, memory, choices, change }} />
+        <StyleView {...{ host, connection, memory, choices, change, onModels }} />
         {choices.style === 'own' ? null : (
           <KeyFrames key={path} {...single} exported={shot !== null && readable === null} facts={known} jobs={jobs} />
         )}

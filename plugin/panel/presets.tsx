@@ -16,13 +16,14 @@ import type { Memory } from '../host/host.ts';
 import type { Choices } from '../request.ts';
 import { words } from '../words.ts';
 import { Button, Choice, QuietButton, TextArea, TextField } from './widgets.tsx';
+import type { Change } from './state.ts';
 
 /** Ways of painting under names: chosen, and, of the user's own, kept, renamed, deleted, sent and received as text. */
 export function Presets(props: {
   readonly memory: Memory;
   readonly installed: Installed;
   readonly choices: Choices;
-  readonly change: (changes: Partial<Choices>) => void;
+  readonly change: Change;
 }) {
   const { memory, installed, choices, change } = props;
   const [managing, setManaging] = useState(false);
@@ -80,7 +81,7 @@ function Manage(props: {
   readonly mine: readonly Preset[];
   readonly keep: (presets: readonly Preset[]) => void;
   readonly choices: Choices;
-  readonly change: (changes: Partial<Choices>) => void;
+  readonly change: Change;
 }) {
   const { current, mine, keep, choices, change } = props;
   const own = current?.kind === 'mine' ? current : null;

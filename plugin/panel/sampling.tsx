@@ -1,17 +1,18 @@
 import { SCHEDULERS } from '../../bridge-server/diffusion/schedulers/kinds.ts';
 import type { InstalledModel } from '../../bridge-server/protocol/http.ts';
-import { fittingTo, ofKind, type Installed } from '../installed.ts';
+import { fittingTo, ofKind, shortName, type Installed } from '../installed.ts';
 import { randomSeed, type Choices, type Manner } from '../request.ts';
 import { words } from '../words.ts';
 import { nameOf } from './text.ts';
 import { Button, Choice, NumberField, Slider, Toggle } from './widgets.tsx';
+import type { Change } from './state.ts';
 
 /** How a model samples: for those who know what they want. */
 export function Sampling(props: {
   readonly installed: Installed;
   readonly checkpoint: InstalledModel | null;
   readonly choices: Choices;
-  readonly change: (changes: Partial<Choices>) => void;
+  readonly change: Change;
   readonly onChange: (changes: Partial<Manner>) => void;
 }) {
   const { installed, checkpoint, choices, change, onChange } = props;
@@ -72,7 +73,7 @@ export function Sampling(props: {
           value={vae ?? ''}
           options={[
             { value: '', name: sampling.ownVae },
-            ...vaes.map(({ path, name }) => ({ value: path, name })),
+            ...vaes.map((model) => ({ value: model.path, name: shortName(model) })),
             ...(vae !== null && !vaes.some(({ path }) => path === vae) ? [{ value: vae, name: nameOf(vae) }] : []),
           ]}
           onChange={(path) => onChange({ vae: path === '' ? null : path })}

@@ -7,7 +7,7 @@ import type { AddingView } from '../../bridge-server/protocol/messages.ts';
 import type { Host, Memory, Selection, Shot } from '../host/host.ts';
 import type { Installed } from '../installed.ts';
 import type { Render, Renders } from '../renders.ts';
-import { choicesFrom, NO_SHOT_CHOICES, sourceOf, type Choices, type ShotChoices } from '../request.ts';
+import { choicesFrom, NO_SHOT_CHOICES, sourceOf, type Choices, type Manner, type ShotChoices } from '../request.ts';
 import { choicesWithin, shotChoicesFrom, withChoices } from '../shots.ts';
 import { troubleOf, type Trouble } from '../trouble.ts';
 
@@ -72,12 +72,18 @@ export function useSelection(
 
 const MEMORY = { choices: 'pentimento.choices', shots: 'pentimento.shots' };
 
-export function useChoices(memory: Memory): [Choices, (changes: Partial<Choices>) => void] {
+/** Some choices instead of what they were; of the look only what is said. */
+export type Change = (changes: Partial<Omit<Choices, 'look'>> & { readonly look?: Partial<Manner> }) => void;
+
+export function useChoices(memory: Memory): [Choices, Change] {
   const [choices, setChoices] = useState(() => choicesFrom(memory.getItem(MEMORY.choices)));
-  const change = (changes: Partial<Choices>): void => {
-    const next = { ...choices, ...changes };
-    memory.setItem(MEMORY.choices, JSON.stringify(next));
-    setChoices(next);
+  // Leaving a field and pressing a button may be one moment: both changes count.
+  const latest = useRef(choices);
+  const change: Change = (changes) => {
+    const look = { ...latest.current.look, ...changes.look };
+    latest.current = { ...latest.current, ...changes, look };
+    memory.setItem(MEMORY.choices, JSON.stringify(latest.current));
+    setChoices(latest.current);
   };
   return [choices, change];
 }
@@ -91,13 +97,14 @@ export function useShotChoices(memory: Memory): {
   readonly change: (shot: Shot | null, changes: Partial<ShotChoices>) => void;
 } {
   const [all, setAll] = useState(() => shotChoicesFrom(memory.getItem(MEMORY.shots)));
+  const latest = useRef(all);
   return {
     of: (shot) => (isFile(shot) ? choicesWithin(all, shot.source) : NO_SHOT_CHOICES),
     change: (shot, changes) => {
       if (!isFile(shot)) return;
-      const next = withChoices(all, shot.source, changes);
-      memory.setItem(MEMORY.shots, JSON.stringify(next));
-      setAll(next);
+      latest.current = withChoices(latest.current, shot.source, changes);
+      memory.setItem(MEMORY.shots, JSON.stringify(latest.current));
+      setAll(latest.current);
     },
   };
 }

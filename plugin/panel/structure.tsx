@@ -9,6 +9,7 @@ import {
   fittingTo,
   MAP_KINDS,
   ofKind,
+  shortName,
   usualMap,
   type Control,
   type Installed,
@@ -78,9 +79,9 @@ export function Structure(
 export function Unfit({ models }: { readonly models: Installed }) {
   return (
     <>
-      {models.map(({ path, name, family }) => (
-        <div className="dim unfit" key={path}>
-          {words.structure.unfit(name, family ?? '')}
+      {models.map((model) => (
+        <div className="dim unfit" key={model.path}>
+          {words.structure.unfit(shortName(model), model.family ?? '')}
         </div>
       ))}
     </>
@@ -95,7 +96,7 @@ export function FileChoice(props: {
   readonly onChange: (model: InstalledModel) => void;
 }) {
   const { label, path, models, onChange } = props;
-  const options = models.map((model) => ({ value: model.path, name: model.name }));
+  const options = models.map((model) => ({ value: model.path, name: shortName(model) }));
   const known = models.some((model) => model.path === path);
   return (
     <Choice

@@ -1,4 +1,4 @@
-import { createElement, useEffect, useRef, type ReactNode } from 'react';
+import { createElement, useEffect, useRef, useState, type ReactNode } from 'react';
 
 /**
  * The editors' own Spectrum widgets. React 18 knows neither their events nor their properties, so both are set by hand; a boolean
@@ -93,15 +93,18 @@ export function NumberField(props: {
   readonly onChange: (value: number) => void;
 }) {
   const { label, value, least, most, whole, onChange } = props;
+  // What is being typed stays whatever else is drawn anew meanwhile.
+  const [typed, setTyped] = useState<string | null>(null);
   const take = (target: Value): void => {
-    const typed = Number(target.value.replace(',', '.'));
-    const fits = Number.isFinite(typed) && target.value.trim() !== '';
-    const bounded = Math.min(most, Math.max(least, whole ? Math.round(typed) : typed));
+    const number = Number(target.value.replace(',', '.'));
+    const fits = Number.isFinite(number) && target.value.trim() !== '';
+    const bounded = Math.min(most, Math.max(least, whole ? Math.round(number) : number));
     if (fits) onChange(bounded);
     // What does not fit goes back to what was.
     target.value = String(fits ? bounded : value);
+    setTyped(null);
   };
-  const ref = useWidget({ change: take }, { value: String(value) });
+  const ref = useWidget({ input: (target) => setTyped(target.value), change: take }, { value: typed ?? String(value) });
   return (
     <div className="field narrow">
       <div className="label">{label}</div>

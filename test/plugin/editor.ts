@@ -114,6 +114,7 @@ const fileOf = (id) => sim.state.items.find((item) => item.id === id).path;
 const lying = () => sim.sequence(sequence.guid).video.map((track) => track.clips.map(({ start, end, item }) =>
   ({ start: Number(start / ticks), end: Number(end / ticks), path: fileOf(item) })));
 const undo = () => sim.undo();
+globalThis.premiere = { sim, sequence };
 const [name, modules] = ['premierepro', { premierepro: sim.api }];`,
     ),
   aftereffects: (token, clips) =>
