@@ -1,6 +1,8 @@
 import { arch, cpus, freemem, loadavg, platform, totalmem } from 'node:os';
+import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { tool } from '../bridge-server/media/ffmpeg.ts';
+import { anchorCases } from './anchor.ts';
 import { cases as control } from './control.ts';
 import { cases as decode } from './decode.ts';
 import { cases as flow } from './flow.ts';
@@ -11,21 +13,26 @@ import { cases as looks } from './looks.ts';
 import { cases as networks } from './networks.ts';
 import { cases as propagation } from './propagation.ts';
 
-// npm run bench -- [--json] [--list] [WORD…]: the cases whose names have all the words; without words all.
-
-const CASES = [...decode, ...flow, ...looks, ...control, ...propagation, ...job, ...networks, ...key];
+// npm run bench -- [--json] [--list] [--anchor BINARY] [WORD…]: the cases whose names have all the words; without words all. With
+// the path of EbSynth’s command line also those that compare with it.
 
 const HEADING =
   'case                              variant                   s/unit   rate/s    fastest    slowest    ratio';
 
 const { values, positionals } = parseArgs({
-  options: { json: { type: 'boolean', default: false }, list: { type: 'boolean', default: false } },
+  options: {
+    json: { type: 'boolean', default: false },
+    list: { type: 'boolean', default: false },
+    anchor: { type: 'string' },
+  },
   allowPositionals: true,
 });
-const chosen = CASES.filter(({ name }) => positionals.every((word) => name.includes(word)));
+const anchor = values.anchor === undefined ? [] : anchorCases(resolve(values.anchor));
+const cases = [...decode, ...flow, ...looks, ...control, ...propagation, ...job, ...networks, ...key, ...anchor];
+const chosen = cases.filter(({ name }) => positionals.every((word) => name.includes(word)));
 if (chosen.length === 0) {
   process.stderr.write(`No case has ${positionals.join(' ')} in its name. They are:\n`);
-  for (const { name } of CASES) process.stderr.write(`  ${name}\n`);
+  for (const { name } of cases) process.stderr.write(`  ${name}\n`);
   process.exit(2);
 }
 
