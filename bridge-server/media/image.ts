@@ -73,17 +73,13 @@ export function encodePng({ width, height, channels, data }: Frame): Promise<Buf
 }
 
 /** A small picture to look at, over grey where it is transparent; `width` null keeps the size. Never larger than the frame. */
-export async function encodeJpeg(frame: Frame, { width }: { width: number | null }): Promise<Buffer> {
-  const { data, channels } = frame;
-  const bytes = new Uint8Array(frame.width * frame.height * 3);
-  for (let p = 0, at = 0; at < bytes.length; p += channels, at += 3) {
-    const alpha = channels === 4 ? data[p + 3]! / 65535 : 1;
-    for (let c = 0; c < 3; c++) bytes[at + c] = (data[p + c]! * alpha + 32768 * (1 - alpha)) / 257 + 0.5;
-  }
-  const raw = { width: frame.width, height: frame.height, channels: 3 as const };
-  let image = sharp(bytes, { raw });
+export function encodeJpeg(frame: Frame, { width }: { width: number | null }): Promise<Buffer> {
+  const { data, channels, ...size } = frame;
+  let image = sharp(data, { raw: { ...size, channels } });
   if (width !== null && width < frame.width) image = image.resize({ width });
-  return image.jpeg({ quality: 85 }).toBuffer();
+  if (channels === 4) image = image.flatten({ background: { r: 128, g: 128, b: 128 } });
+  // Editors show no grey images.
+  return image.toColourspace('srgb').jpeg({ quality: 85 }).toBuffer();
 }
 
 export async function writeJpeg(path: string, frame: Frame, options: { width: number | null }): Promise<void> {

@@ -39,13 +39,13 @@ export class OpenClips {
     this.#idle ??= setTimeout(() => void this.close(), IDLE_MS).unref();
     let kept = this.#kept.get(key);
     if (kept?.mark !== mark) {
-      if (kept) this.#drop(key);
+      if (kept) void this.#drop(key);
       kept = { mark, opened: this.#opening.take(() => open(source, mark), never) };
       kept.opened.catch(() => this.#kept.get(key) === kept && this.#kept.delete(key));
     }
     this.#kept.delete(key);
     this.#kept.set(key, kept);
-    if (this.#kept.size > CLIPS) this.#drop(this.#kept.keys().next().value!);
+    if (this.#kept.size > CLIPS) void this.#drop(this.#kept.keys().next().value!);
     return await kept.opened;
   }
 
