@@ -245,7 +245,10 @@ function KeyActions(props: {
   const { frame, picture } = chosenKey;
   const [typing, setTyping] = useState(false);
   const [path, setPath] = useState(picture.kind === 'image' ? picture.path : '');
-  const paint = (next: ChosenKey['picture']): void => become(withPicture(keys, frame, next), frame);
+  const paint = (next: ChosenKey['picture']): void => {
+    become(withPicture(keys, frame, next), frame);
+    setTyping(false);
+  };
   const image = async (): Promise<void> => {
     if (!host.choose) return setTyping(!typing);
     const chosen = await host.choose.file(IMAGES);
