@@ -1,5 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
+import type { Duplex } from 'node:stream';
 import { fileURLToPath } from 'node:url';
+import { Bulk } from './bulk.ts';
 
 /** What a side process sends back: the answer to the ask of this id, or why it refuses. */
 export type Answer =
@@ -31,6 +33,8 @@ type Waiting = { readonly resolve: (value: unknown) => void; readonly reject: (r
  * the other; it answers what has an `id`. It does not come back once it has ended.
  */
 export class SideProcess<Ask extends object> {
+  /** For what is too large for messages. */
+  readonly bulk: Bulk;
   readonly #child: ChildProcess;
   readonly #waiting = new Map<number, Waiting>();
   #asked = 0;
@@ -42,9 +46,10 @@ export class SideProcess<Ask extends object> {
   constructor(module: URL) {
     this.#child = fork(fileURLToPath(module), [], {
       serialization: 'advanced',
-      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+      stdio: ['ignore', 'ignore', 'pipe', 'ipc', 'pipe'],
       execArgv: [],
     });
+    this.bulk = new Bulk(this.#child.stdio[4] as Duplex);
     this.#child.stderr?.setEncoding('utf8').on('data', (text: string) => {
       this.#complaints = (this.#complaints + text).slice(-COMPLAINTS);
     });
@@ -70,7 +75,7 @@ export class SideProcess<Ask extends object> {
   /** Has something done that has no answer. Throws Crash once the process has ended. */
   tell(request: Ask): void {
     if (this.#ended) throw new Crash(this.#how);
-    this.#child.send(request, (error) => error && this.#end(error.message));
+    this.#send(request);
   }
 
   /**
@@ -83,7 +88,7 @@ export class SideProcess<Ask extends object> {
     const id = this.#asked++;
     const answer = new Promise<unknown>((resolve, reject) => {
       this.#waiting.set(id, { resolve, reject });
-      this.#child.send({ ...request, id }, (error) => error && this.#end(error.message));
+      this.#send({ ...request, id });
     });
     let patience: NodeJS.Timeout | undefined;
     const onAbort = () => {
@@ -97,6 +102,11 @@ export class SideProcess<Ask extends object> {
       signal.removeEventListener('abort', onAbort);
       signal.throwIfAborted();
     }
+  }
+
+  /** A process that does not listen is none; its end, told when it has come, says more than this error. */
+  #send(message: object): void {
+    this.#child.send(message, (error) => error && this.#child.kill('SIGKILL'));
   }
 
   kill(): void {

@@ -1,5 +1,6 @@
 import { writeSync } from 'node:fs';
 import { globals } from 'webgpu';
+import { Bulk } from '../../bulk.ts';
 import type { Answer } from '../../side-process.ts';
 import { GraphicsCard } from './card.ts';
 import type { Ask } from './messages.ts';
@@ -9,8 +10,11 @@ import type { Ask } from './messages.ts';
  * nothing else. It ends with its parent.
  */
 Object.assign(globalThis, globals);
+const bulk = Bulk.toParent();
 let card: GraphicsCard | null = null;
 let queue = Promise.resolve();
+/** What is read goes out in the order in which it was asked for. */
+let reading: Promise<unknown> = Promise.resolve();
 
 process.on('message', (ask: Ask) => {
   queue = queue.then(() => obey(ask)).catch((error: unknown) => end(String(error)));
@@ -37,13 +41,15 @@ async function obey(ask: Ask): Promise<void> {
     case 'run':
       return card!.run(ask.kernel, ask.args);
     case 'write':
-      return card!.write(ask.pointer, ask.data);
-    case 'read':
+      return card!.write(ask.pointer, await bulk.take(ask.bytes));
+    case 'read': {
       // Not waited for: what is asked next is handed to the card meanwhile.
-      card!.read(ask.pointer, ask.bytes).then(
-        (value) => answer({ id: ask.id, ok: true, value }),
-        (error: unknown) => end(String(error)),
-      );
+      const data = card!.read(ask.pointer, ask.bytes);
+      reading = Promise.all([data, reading])
+        .then(([bytes]) => bulk.send(bytes))
+        .then(() => answer({ id: ask.id, ok: true, value: null }))
+        .catch((error: unknown) => end(String(error)));
+    }
   }
 }
 

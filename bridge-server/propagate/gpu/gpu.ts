@@ -80,8 +80,12 @@ export class Gpu {
       read: async (block, bytes) => {
         const { pointer } = within(block, bytes);
         if (bytes === 0) return new ArrayBuffer(0);
-        const data = (await this.#process.ask({ act: 'read', pointer, bytes }, signal).catch(lost)) as Uint8Array;
-        return data.buffer.slice(data.byteOffset, data.byteOffset + bytes) as ArrayBuffer;
+        signal.throwIfAborted();
+        // Also taken when nobody waits for it any more: what comes after it is somebody else's.
+        const data = this.#process.bulk.take(bytes);
+        data.catch(() => undefined);
+        await this.#process.ask({ act: 'read', pointer, bytes }, signal).catch(lost);
+        return (await data).buffer;
       },
     };
   }
@@ -96,8 +100,10 @@ export class Gpu {
   async #write(block: Block, data: ArrayBufferView): Promise<void> {
     const { pointer } = within(block, data.byteLength);
     const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
-    this.#tell({ act: 'write', pointer, data: bytes });
-    return Promise.resolve();
+    if (bytes.length === 0) return;
+    this.#tell({ act: 'write', pointer, bytes: bytes.length });
+    // A process that ends meanwhile says so at the next read.
+    await this.#process.bulk.send(bytes).catch(() => undefined);
   }
 
   #tell(ask: Ask): void {

@@ -1,4 +1,7 @@
-/** What the process of the graphics card is told and asked; done in order, answered by `id`. */
+/**
+ * What the process of the graphics card is told and asked; done in order, answered by `id`. What is written and read goes through the pipe
+ * beside the messages, in the same order.
+ */
 export type Ask =
   | {
       readonly id: number;
@@ -8,7 +11,7 @@ export type Ask =
     }
   | { readonly act: 'grow'; readonly bytes: number }
   | { readonly act: 'run'; readonly kernel: string; readonly args: readonly number[] }
-  | { readonly act: 'write'; readonly pointer: number; readonly data: Uint8Array }
+  | { readonly act: 'write'; readonly pointer: number; readonly bytes: number }
   | { readonly id: number; readonly act: 'read'; readonly pointer: number; readonly bytes: number };
 
 /** The adapter that was opened. */
