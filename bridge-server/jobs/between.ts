@@ -77,6 +77,7 @@ export async function paintBetween(
       const pair = { source: footage, keys: pictures };
       if (missing > 0) await synthesiseSpan(device, span, pair, matches, results, report, signal);
     });
+    device.shelf.clear();
     cache.release('match', match);
     await cache.keeper.makeRoom(0);
   }

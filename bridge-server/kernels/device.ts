@@ -1,4 +1,5 @@
 import type { Block } from './heap.ts';
+import type { Shelf } from './shelf.ts';
 
 /**
  * A memory and kernels that work on it: the processor (engine.ts) or a graphics card (propagate/gpu). What is asked is done in the order
@@ -7,6 +8,8 @@ import type { Block } from './heap.ts';
 export type Device = {
   /** Part of the cache key of every stage that runs here: names whatever decides the bits of a result. */
   readonly codeHash: string;
+  /** For what takes longer to send or to make again than to keep here. Without room where nothing does. */
+  readonly shelf: Shelf;
   /** Memory is not cleared. Throws RangeError when there is no more. */
   alloc(bytes: number): Block;
   free(...blocks: readonly Block[]): void;

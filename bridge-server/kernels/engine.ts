@@ -5,6 +5,7 @@ import { Worker } from 'node:worker_threads';
 import { INITIAL_PAGES, MAXIMUM_PAGES, kernelsPath } from './build.ts';
 import type { Device } from './device.ts';
 import { Heap, type Block } from './heap.ts';
+import { Shelf } from './shelf.ts';
 
 export type { Block } from './heap.ts';
 
@@ -32,6 +33,7 @@ export type WorkerReply = { readonly value: number } | { readonly error: string 
 export class Engine implements Device {
   /** Hash of the compiled kernels: part of the cache key of every stage that runs them. */
   readonly codeHash: string;
+  readonly shelf = new Shelf(this, 0);
   readonly workers: number;
   readonly #memory: WebAssembly.Memory;
   readonly #team: readonly Worker[];

@@ -34,6 +34,7 @@ export async function storeMap(
   let scale = FINEST_SCALE;
   while (longest * scale > LARGEST) scale /= 2;
   await device.run('mapPack', map.pointer, width, height, scale, scratch.pointer);
+  await device.shelf.put(folder, name, scratch.pointer, width * height * 4, scale);
   const planes = device.read(scratch, width * height * 4);
   return { written: planes.then((bytes) => writeMap(new Uint8Array(bytes), scale, folder, name)) };
 }
@@ -55,6 +56,11 @@ export async function loadMap(
   folder: StageFolder,
   name: string,
 ): Promise<void> {
+  const shelved = device.shelf.find(folder, name);
+  if (shelved) {
+    await device.run('mapUnpack', shelved.block.pointer, width, height, shelved.mark, map.pointer);
+    return;
+  }
   const bytes = await folder.read(name);
   const scale = new DataView(bytes.buffer, bytes.byteOffset).getFloat32(0, true);
   const planes = await decompress(bytes.subarray(HEADER_BYTES), { maxOutputLength: width * height * 4 });

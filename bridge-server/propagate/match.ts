@@ -77,11 +77,8 @@ async function follow(
     /** The frame whose luma and map are in lastLuma and lastMap. */
     let last = key;
 
-    const load = async (n: number, into: Block, lumaInto: Block): Promise<void> => {
-      const { channels, mask } = await loadGuide(device, source, n, staging, scratch, into.pointer, signal);
-      await device.run('luma', staging.pointer, width, height, channels, lumaInto.pointer);
-      if (mask !== 0) await device.run('maskLuma', mask, width, height, lumaInto.pointer);
-    };
+    const load = (n: number, into: Block, lumaInto: Block): Promise<void> =>
+      loadGuide(device, source, n, staging, scratch, into.pointer, lumaInto.pointer, signal);
     let ready = false;
     let previous = key;
     for (const n of frames) {

@@ -109,6 +109,6 @@ export class Mixture {
   }
 
   async #loadGuide(n: number, into: number, signal: AbortSignal): Promise<void> {
-    await loadGuide(this.device, this.source, n, this.staging, this.spare[0], into, signal);
+    await loadGuide(this.device, this.source, n, this.staging, this.spare[0], into, 0, signal);
   }
 }

@@ -23,8 +23,8 @@ export const guideBytes = (width: number, height: number): number => width * hei
 export const pictureBytes = (width: number, height: number): number => width * height * 8;
 
 /**
- * Reads frame `n` into `staging` (u16, as it is) and writes what it is compared by (kernels/assembly/guide.ts) to the address `out`.
- * `scratch`: width*height*4 bytes and 4 more. Gives the frame's channels and the address of the mask's u8 plane in `scratch`, 0 where there is none.
+ * Writes what frame `n` is compared by (kernels/assembly/guide.ts) to the address `out`, and the luma that flow is estimated from to the
+ * address `luma`, unless that is 0. `scratch`: width*height*4 bytes and 4 more.
  */
 export async function loadGuide(
   device: Device,
@@ -33,9 +33,18 @@ export async function loadGuide(
   staging: Staging,
   scratch: Block,
   out: number,
+  luma: number,
   signal: AbortSignal,
-): Promise<{ readonly channels: 3 | 4; readonly mask: number }> {
+): Promise<void> {
   const { width, height } = source;
+  const { shelf } = device;
+  const shelved = shelf.find(source, `guide ${n}`);
+  const shelvedLuma = shelf.find(source, `luma ${n}`);
+  if (shelved && (luma === 0 || shelvedLuma)) {
+    await device.run('copyWords', shelved.block.pointer, out, width * height);
+    if (luma !== 0) await device.run('copyWords', shelvedLuma!.block.pointer, luma, (width * height + 3) >> 2);
+    return;
+  }
   const { channels, data } = await source.get(n, signal);
   const mask = await source.mask?.(n, signal);
   await device.write(staging, data);
@@ -47,7 +56,11 @@ export async function loadGuide(
   const maskPlane = mask ? plane.pointer : 0;
   const grey = plane.pointer + pixels;
   await device.run('guide', staging.pointer, width, height, channels, maskPlane, grey, sums, out);
-  return { channels, mask: maskPlane };
+  await shelf.put(source, `guide ${n}`, out, 4 * pixels);
+  if (luma === 0) return;
+  await device.run('luma', staging.pointer, width, height, channels, luma);
+  if (mask) await device.run('maskLuma', maskPlane, width, height, luma);
+  await shelf.put(source, `luma ${n}`, luma, pixels);
 }
 
 function planeOf({ width, height, channels, data }: Frame): Uint8Array {

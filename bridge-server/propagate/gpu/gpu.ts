@@ -2,12 +2,15 @@ import { createHash } from 'node:crypto';
 import { readFile, readdir } from 'node:fs/promises';
 import type { Device } from '../../kernels/device.ts';
 import { Heap, type Block } from '../../kernels/heap.ts';
+import { Shelf } from '../../kernels/shelf.ts';
 import { Crash, SideProcess } from '../../side-process.ts';
 import type { Ask, Card } from './messages.ts';
 import { answerOf } from './passes.ts';
 
 /** The memory grows by at least this share, so that it is seldom moved. */
 const GROWTH = 1.25;
+/** The part of what a card takes that is kept filled with what is wanted again; how much memory it really has, it does not tell. */
+const SHELVED = 0.25;
 /** The beginning of the memory is not given out: 0 means that something is not there. */
 const BOTTOM = 256;
 
@@ -26,11 +29,13 @@ export class Gpu {
   readonly codeHash: string;
   readonly #process: SideProcess<Ask>;
   readonly #heap: Heap;
+  readonly #room: number;
 
   private constructor(process: SideProcess<Ask>, card: Card, codeHash: string) {
     this.#process = process;
     this.name = card.name;
     this.codeHash = codeHash;
+    this.#room = SHELVED * card.limit;
     let size = 0;
     this.#heap = new Heap(BOTTOM, (bytes) => {
       if (bytes > card.limit) throw new CardLost(`it takes ${card.limit} bytes in one piece`);
@@ -70,12 +75,15 @@ export class Gpu {
 
   /** The card as a device that obeys a signal: what is waited for when it is aborted comes within a second, or the process is killed. */
   under(signal: AbortSignal): Device {
-    const { codeHash } = this;
-    return {
-      codeHash,
+    const memory: Pick<Device, 'alloc' | 'free' | 'run'> = {
       alloc: (bytes) => this.#heap.alloc(bytes),
       free: (...blocks) => this.#heap.free(...blocks),
       run: (kernel, ...args) => this.#run(kernel, args),
+    };
+    return {
+      ...memory,
+      codeHash: this.codeHash,
+      shelf: new Shelf(memory, this.#room),
       write: (block, data) => this.#write(block, data),
       read: async (block, bytes) => {
         const { pointer } = within(block, bytes);

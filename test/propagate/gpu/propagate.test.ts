@@ -4,7 +4,7 @@ import type { Frame } from '../../../bridge-server/media/frame.ts';
 import { CardLost, Gpu } from '../../../bridge-server/propagate/gpu/gpu.ts';
 import type { Span } from '../../../bridge-server/propagate/spans.ts';
 import { texture } from '../../shot/texture.ts';
-import { between, folders, never, propagate, psnr, type Shot } from '../run.ts';
+import { between, folders, never, propagate, psnr, type Folders, type Shot } from '../run.ts';
 import { openSoftware, reason } from './card.ts';
 
 // Software runs what a graphics card is for: few pixels, few frames.
@@ -43,12 +43,20 @@ describe.skipIf(reason !== null)(`propagation on the graphics card${reason ? ` (
   beforeAll(async () => {
     engine = await Engine.start(2);
     gpu = await openSoftware();
-    made = await propagate(gpu.under(never), shot(3), between(LAST));
+    made = await onCard(shot(3), between(LAST));
   });
   afterAll(async () => {
     gpu.close();
     await engine.close();
   });
+
+  async function onCard(footage: Shot, span: Span, into?: Folders): Promise<Map<number, Frame>> {
+    const device = gpu.under(never);
+    const frames = await propagate(device, footage, span, into);
+    device.shelf.clear();
+    expect(gpu.bytesInUse).toBe(0);
+    return frames;
+  }
 
   async function expectAlike(span: Span, channels: 3 | 4, theirs: Map<number, Frame>): Promise<void> {
     const mine = await propagate(engine, shot(channels), span);
@@ -61,14 +69,13 @@ describe.skipIf(reason !== null)(`propagation on the graphics card${reason ? ` (
       const off = one.data.reduce((sum, value, i) => sum + Number(Math.abs(value - other.data[i]!) > 257), 0);
       expect(off / one.data.length).toBeLessThan(0.005);
     }
-    expect(gpu.bytesInUse).toBe(0);
   }
 
   test('looks like the processor’s', () => expectAlike(between(LAST), 3, made));
 
   test('looks like the processor’s with alpha, and one key', async () => {
     const span = { before: 0, after: null, from: 1, to: LAST };
-    await expectAlike(span, 4, await propagate(gpu.under(never), shot(4), span));
+    await expectAlike(span, 4, await onCard(shot(4), span));
   });
 
   test('is the same bit for bit when it was stopped in the middle', async () => {
@@ -81,10 +88,12 @@ describe.skipIf(reason !== null)(`propagation on the graphics card${reason ? ` (
         return shot(3).key(n);
       },
     };
-    const stopped = propagate(gpu.under(stop.signal), stopping, between(LAST), into, stop.signal);
+    const device = gpu.under(stop.signal);
+    const stopped = propagate(device, stopping, between(LAST), into, stop.signal);
     await expect(stopped).rejects.toThrow('stopped');
+    device.shelf.clear();
     expect((await into.matches.names()).length).toBeGreaterThan(0);
-    const again = await propagate(gpu.under(never), shot(3), between(LAST), into);
+    const again = await onCard(shot(3), between(LAST), into);
     for (const [n, { data }] of made) expect(again.get(n)!.data).toEqual(data);
   });
 
