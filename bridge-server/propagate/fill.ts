@@ -127,9 +127,14 @@ export class PatchSearch {
     const { width, height } = source;
     const [plane, between] = planes;
     await device.run('doubt', residual.pointer, width, height, plane.pointer, between.pointer);
-    const doubts = new Float32Array(await device.read(plane, width * height * 4));
-    const failed = failedPixels(doubts, width);
-    const sum = doubts.reduce((a, b) => a + b, 0);
+    await device.run('blockSums', plane.pointer, width, height, BLOCK, between.pointer);
+    const blocks = blocksOf(width, height);
+    const sums = new Float32Array(await device.read(between, 4 * blocks[0] * blocks[1]));
+    const bad = failedBlocks(sums, width, height);
+    // Most frames have none: then there is nothing to look at more closely.
+    const doubts = new Float32Array(await device.read(plane, bad.includes(1) ? 4 * width * height : 0));
+    const failed = doubts.length === 0 ? [] : failedPixels(doubts, bad, width);
+    const sum = sums.reduce((a, b) => a + b, 0);
     const { width: w, height: h } = this.#levels.at(-1)!;
     const searched = Math.min(w, h) >= SMALLEST_SIDE && failed.length > 0 ? Int32Array.from(failed) : new Int32Array();
     if (searched.length > 0) await this.#search(searched);
@@ -139,8 +144,8 @@ export class PatchSearch {
     const errors = new Int32Array(await device.read(this.#errors, 4 * searched.length));
     const missed = failed.reduce((total, p) => total + doubts[p]!, 0);
     const unsure = {
-      residual: (sum - missed) / Math.max(1, doubts.length - failed.length),
-      failed: failed.length / doubts.length,
+      residual: Math.max(0, sum - missed) / Math.max(1, width * height - failed.length),
+      failed: failed.length / (width * height),
       filled: (searched.length > 0 ? errors.reduce((a, b) => a + b, 0) / 100 : missed) / Math.max(1, failed.length),
     };
     await folder.write(fillName(n), await packFill(unsure, searched, places, errors));
@@ -177,41 +182,36 @@ export class PatchSearch {
   }
 }
 
-/**
- * The pixels that the maps fail on: badly matched, amid a neighbourhood that is. A lone thin line a little out of place is better off
- * with its map.
- */
-function failedPixels(doubts: Float32Array, width: number): number[] {
-  const height = doubts.length / width;
-  const blocksX = Math.ceil(width / BLOCK);
-  const blocksY = Math.ceil(height / BLOCK);
-  const sums = new Float64Array(blocksX * blocksY);
-  const counts = new Float64Array(blocksX * blocksY);
-  for (let y = 0, p = 0; y < height; y++) {
-    const row = Math.floor(y / BLOCK) * blocksX;
-    for (let x = 0; x < width; x++, p++) {
-      const block = row + Math.floor(x / BLOCK);
-      sums[block]! += doubts[p]!;
-      counts[block]! += 1;
-    }
-  }
-  const bad = sums.map((_, block) => {
+const blocksOf = (width: number, height: number): [number, number] => [
+  Math.ceil(width / BLOCK),
+  Math.ceil(height / BLOCK),
+];
+
+/** 1 for each block amid a neighbourhood that is badly matched; `sums` are those of the blocks. */
+function failedBlocks(sums: Float32Array, width: number, height: number): Uint8Array {
+  const [blocksX, blocksY] = blocksOf(width, height);
+  return Uint8Array.from(sums, (_, block) => {
     const [bx, by] = [block % blocksX, Math.floor(block / blocksX)];
     let [sum, count] = [0, 0];
     for (let y = Math.max(0, by - 1); y <= Math.min(blocksY - 1, by + 1); y++) {
       for (let x = Math.max(0, bx - 1); x <= Math.min(blocksX - 1, bx + 1); x++) {
         sum += sums[y * blocksX + x]!;
-        count += counts[y * blocksX + x]!;
+        count += Math.min(BLOCK, width - x * BLOCK) * Math.min(BLOCK, height - y * BLOCK);
       }
     }
-    return sum > FAILED_AROUND * count ? 1 : 0;
+    return Number(sum > FAILED_AROUND * count);
   });
+}
+
+/**
+ * The pixels that the maps fail on: badly matched, in a bad block. A lone thin line a little out of place is better off with its map.
+ */
+function failedPixels(doubts: Float32Array, bad: Uint8Array, width: number): number[] {
+  const blocksX = Math.ceil(width / BLOCK);
   const failed: number[] = [];
-  for (let y = 0, p = 0; y < height; y++) {
-    const row = Math.floor(y / BLOCK) * blocksX;
-    for (let x = 0; x < width; x++, p++) {
-      if (doubts[p]! > FAILED && bad[row + Math.floor(x / BLOCK)]) failed.push(p);
-    }
+  for (let p = 0, x = 0, y = 0; p < doubts.length; p++) {
+    if (doubts[p]! > FAILED && bad[Math.floor(y / BLOCK) * blocksX + Math.floor(x / BLOCK)]) failed.push(p);
+    if (++x === width) [x, y] = [0, y + 1];
   }
   return failed;
 }

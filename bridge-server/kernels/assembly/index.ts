@@ -14,4 +14,4 @@ export { guide, maskLuma, premultiply } from './guide';
 export { mapAlong, mapBetter, mapBorrow, mapExtent, mapPack, mapRefine, mapUnpack, refineMapBytes } from './track';
 export { bands, coarseBytes, compose, miss, mix, relate } from './blend';
 export { guideHalf, nnfBytes, nnfCount, nnfRefine, nnfSearch, patchSums } from './nnf';
-export { doubt, vote } from './vote';
+export { blockSums, doubt, vote } from './vote';

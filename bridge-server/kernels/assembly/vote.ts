@@ -27,6 +27,24 @@ export function doubt(residual: usize, width: i32, height: i32, plane: usize, be
   smooth(plane, between, width, height);
 }
 
+/** Sums of a plane (f32) over blocks of `side` x `side` pixels, fewer at the right and lower edges, into `sums` (f32). */
+export function blockSums(plane: usize, width: i32, height: i32, side: i32, sums: usize): void {
+  const blocksX = (width + side - 1) / side;
+  const blocksY = (height + side - 1) / side;
+  const last = bandTo(blocksY);
+  for (let by = bandFrom(blocksY); by < last; by++) {
+    const below = min(height, (by + 1) * side);
+    for (let bx = 0; bx < blocksX; bx++) {
+      const right = min(width, (bx + 1) * side);
+      let sum: f32 = 0;
+      for (let y = by * side; y < below; y++) {
+        for (let x = bx * side; x < right; x++) sum += load<f32>(plane + ((<usize>y * <usize>width + <usize>x) << 2));
+      }
+      store<f32>(sums + ((<usize>by * <usize>blocksX + <usize>bx) << 2), sum);
+    }
+  }
+}
+
 /**
  * Fills in about the pixels that have a place in `field` (i32, -1: none; `errors` their squared patch distances, f32 a value): votes of the
  * keys' guides (`atlas`) and repaintings (`pictures`, premultiplied, in the same order), weighed by how alike the patches are. Where

@@ -420,6 +420,14 @@ const PASSES = {
     overPixels('vote', 'doubt', [width, height], [residual, width, height, plane]),
     ...twice(smooth(plane, between, [width, height])),
   ],
+  blockSums: (plane: number, width: number, height: number, side: number, sums: number) => [
+    overCells(
+      'vote',
+      'blockSums',
+      [Math.ceil(width / side), Math.ceil(height / side)],
+      [plane, width, height, side, sums],
+    ),
+  ],
   vote,
   patchSums: (picture: number, width: number, height: number, out: number) => [
     overPixels('nnf', 'patchSums', [width, height], [picture, width, height, out]),

@@ -279,7 +279,7 @@ describe.skipIf(reason !== null)(`the graphics card's kernels${reason ? ` (skipp
         room: {
           ...{ residual: 8 * PIXELS, samples: 8 * PIXELS, share: 4 * PIXELS, errorB: 4 * PIXELS, cross: 4 * PIXELS },
           ...{ square: 4 * PIXELS, between: 4 * PIXELS, soft: 8 * PIXELS, coarse: 32 * 26 * 17, missed: 8 * PIXELS },
-          doubts: 4 * PIXELS,
+          ...{ doubts: 4 * PIXELS, blocks: 4 * 13 * 9 },
         },
         kernels: (at) => {
           const { frame, a, mapA, b, mapB, residual, samples, share, errorB, cross, square, between } = at;
@@ -304,9 +304,10 @@ describe.skipIf(reason !== null)(`the graphics card's kernels${reason ? ` (skipp
             ['bands', residual!, ...SIZE, at['soft']!, samples!, at['coarse']!],
             ['miss', frame!, a!, mapA!, ...SIZE, at['missed']!],
             ['doubt', residual!, ...SIZE, at['doubts']!, between!],
+            ['blockSums', at['doubts']!, ...SIZE, 8, at['blocks']!],
           ];
         },
-        made: { share: f32, residual: i16, soft: i16, missed: i16, doubts: f32 },
+        made: { share: f32, residual: i16, soft: i16, missed: i16, doubts: f32, blocks: f32 },
       },
       // One step of the residual, an eighth of a level, is rounded the other way here and there.
       1e-4,

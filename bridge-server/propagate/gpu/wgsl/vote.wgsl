@@ -18,6 +18,24 @@ fn doubt(@builtin(global_invocation_id) id: vec3<u32>) {
   storeF(arg(3u) + (p << 2u), colour3(missed * missed) * (1.0 / 3.0 / 64.0));
 }
 
+/** Sums over blocks. */
+// plane, width, height, side, sums
+@compute @workgroup_size(8, 8)
+fn blockSums(@builtin(global_invocation_id) id: vec3<u32>) {
+  let side = arg(3u);
+  let blocksX = (arg(1u) + side - 1u) / side;
+  if (id.x >= blocksX || id.y * side >= arg(2u)) {
+    return;
+  }
+  var sum = 0.0;
+  for (var y = id.y * side; y < min(arg(2u), (id.y + 1u) * side); y++) {
+    for (var x = id.x * side; x < min(arg(1u), (id.x + 1u) * side); x++) {
+      sum += loadF(arg(0u) + ((y * arg(1u) + x) << 2u));
+    }
+  }
+  storeF(arg(4u) + ((id.y * blocksX + id.x) << 2u), sum);
+}
+
 // frame, atlas, pictures, width, height, field, errors, filled, votes, misses, plane
 @compute @workgroup_size(8, 8)
 fn voteGather(@builtin(global_invocation_id) id: vec3<u32>) {
