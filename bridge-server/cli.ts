@@ -209,7 +209,7 @@ function commandLine(): Command {
     .option('--alpha <a>', 'its strength is alpha / rank (default: the rank)', amount)
     .addOption(
       new Option('--layers <which>', 'what of the U-Net is changed')
-        .choices(['attention', 'transformer'])
+        .choices(['attention', 'transformer', 'all'])
         .default('attention'),
     )
     .option('--steps <n>', 'how long', count, 1000)

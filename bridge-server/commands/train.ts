@@ -56,11 +56,11 @@ export async function trainCommand(input: string, options: TrainOptions): Promis
   process.on('SIGINT', cancel).on('SIGTERM', cancel).on('SIGHUP', cancel);
   const teller = tellerOf(json);
   try {
-    let chosen: (TrainEvent & { kind: 'chosen' }) | null = null;
+    let chosen: (TrainEvent & { stage: 'chosen' }) | null = null;
     for await (const event of trainFromShot(request, out, stop.signal, workers)) {
       teller.tell(event);
-      if (event.kind === 'chosen') chosen = event;
-      if (event.kind !== 'done') continue;
+      if (event.stage === 'chosen') chosen = event;
+      if (event.stage !== 'done') continue;
       teller.end();
       const seconds = (performance.now() - started) / 1000;
       const { frames, sheet, notes } = chosen!;
@@ -145,7 +145,7 @@ function tellerOf(json: boolean): { tell(event: TrainEvent): void; end(): void }
     tell(event) {
       if (json) {
         process.stderr.write(`${JSON.stringify(event)}\n`);
-      } else if (event.kind === 'chosen') {
+      } else if (event.stage === 'chosen') {
         if (isTerminal) process.stderr.write('\r\x1b[K');
         process.stderr.write([`${event.frames.length} examples: ${event.sheet}`, ...event.notes, ''].join('\n'));
       } else if (isTerminal) {
@@ -160,15 +160,15 @@ function tellerOf(json: boolean): { tell(event: TrainEvent): void; end(): void }
 }
 
 function line(event: TrainEvent): string {
-  switch (event.kind) {
+  switch (event.stage) {
     case 'survey':
       return `Looking at the shot: ${event.done} of ${event.total} frames`;
-    case 'encoded':
+    case 'encode':
       return `Encoding examples: ${event.done} of ${event.total}`;
-    case 'step': {
-      const { step, steps, loss, secondsPerStep } = event;
-      const left = secondsPerStep === null ? '' : `, ${duration(secondsPerStep * (steps - step))} left`;
-      return `Training: ${step} of ${steps} steps, loss ${loss.toFixed(4)}${left}`;
+    case 'train': {
+      const { done, total, loss, etaSeconds } = event;
+      const left = etaSeconds === null ? '' : `, ${duration(etaSeconds)} left`;
+      return `Training: ${done} of ${total} steps, loss ${loss.toFixed(4)}${left}`;
     }
     case 'chosen':
     case 'done':

@@ -133,7 +133,7 @@ function turned(x: Value): Value {
   const rank = x.shape.length;
   const order = Array.from({ length: rank }, (_, i) => (i < rank - 2 ? i : 2 * rank - 3 - i));
   const maker = x.graph.nodes.findLast(({ outputs }) => outputs.some(({ name }) => name === x.name));
-  const isTurned = maker?.operator === 'Transpose' && `${maker.attributes.perm as readonly number[]}` === `${order}`;
+  const isTurned = maker?.operator === 'Transpose' && String(maker.attributes.perm) === String(order);
   return isTurned ? maker.inputs[0]! : f.transpose(x, order);
 }
 

@@ -1,7 +1,7 @@
 import { access } from 'node:fs/promises';
 import { openSafetensors, readFloats } from '../weights/safetensors.ts';
 import { writeSafetensors, type Written } from '../weights/write-safetensors.ts';
-import { noMoments } from './adamw.ts';
+import type { noMoments } from './adamw.ts';
 import type { Parameters } from './graph.ts';
 import type { TrainState } from './lora.ts';
 

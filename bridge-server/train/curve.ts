@@ -14,7 +14,7 @@ export function lossCurve(losses: readonly number[], steps: number): Promise<Buf
   const means = runningMean(losses, Math.max(1, Math.round(steps / 20)));
   const high = Math.max(1e-6, ...losses);
   const marks = roundNumbers(0, high * 1.04, 5, 1e-4);
-  const ceiling = Math.max(high * 1.04, marks.at(-1)!);
+  const ceiling = Math.max(high * 1.04, marks.at(-1));
   const x = (step: number): number => MARGIN.left + ((WIDTH - MARGIN.left - MARGIN.right) * step) / Math.max(1, steps);
   const y = (loss: number): number => HEIGHT - MARGIN.bottom - ((HEIGHT - MARGIN.top - MARGIN.bottom) * loss) / ceiling;
   const line = (values: readonly number[], colour: string, width: number): string => {

@@ -1,6 +1,7 @@
 import { basename } from 'node:path';
 import { kohyaName } from '../weights/keys/adapter-names.ts';
 import type { Family } from '../weights/family.ts';
+import type { Part } from '../weights/model.ts';
 import { writeSafetensors, type Written } from '../weights/write-safetensors.ts';
 import type { Parameters } from './graph.ts';
 import type { TrainState } from './lora.ts';
@@ -12,7 +13,7 @@ export type Origin = {
   readonly name: string;
   readonly trigger: string;
   readonly caption: string;
-  readonly family: Family | null;
+  readonly unet: Part;
   readonly objective: Objective;
   /** The base model's path and SHA-256. */
   readonly model: { readonly path: string; readonly sha256: string };
@@ -36,19 +37,26 @@ export async function writeLora(
   settings: TrainSettings,
   origin: Origin,
 ): Promise<void> {
-  const isXl = origin.family === 'sdxl' || origin.family === 'sdxl-refiner';
+  const isXl = origin.unet.family === 'sdxl' || origin.unet.family === 'sdxl-refiner';
   const tensors = new Map<string, Written>();
   for (const [name, shape] of parameters) {
     const [, module, matrix] = /^(.*)\.(lora_(?:down|up))$/.exec(name)!;
     const saved = kohyaName('unet', module!, isXl);
-    tensors.set(`${saved}.${matrix}.weight`, { shape, data: state.weights.get(name)! });
+    const taps = origin.unet.weights.get(`${module!}.weight`)!.shape.slice(2);
+    tensors.set(`${saved}.${matrix!}.weight`, { shape: shapeOf(matrix!, shape, taps), data: state.weights.get(name)! });
     tensors.set(`${saved}.alpha`, { shape: [], data: Float32Array.of(settings.alpha) });
   }
   await writeSafetensors(path, tensors, metadataOf(state, settings, origin));
 }
 
+/** Of a convolution both are kernels, of which only the first sees neighbours. */
+function shapeOf(matrix: string, [rows, columns]: readonly number[], taps: readonly number[]): number[] {
+  if (matrix === 'lora_up') return [rows!, columns!, ...taps.map(() => 1)];
+  return [rows!, columns! / taps.reduce((product, size) => product * size, 1), ...taps];
+}
+
 function metadataOf(state: TrainState, settings: TrainSettings, origin: Origin): Record<string, string> {
-  const family = FAMILIES[origin.family ?? 'sd15'];
+  const family = FAMILIES[origin.unet.family ?? 'sd15'];
   const resolution = `${origin.size.width}x${origin.size.height}`;
   return {
     'modelspec.sai_model_spec': '1.0.0',
@@ -62,7 +70,7 @@ function metadataOf(state: TrainState, settings: TrainSettings, origin: Origin):
     ss_network_dim: `${settings.rank}`,
     ss_network_alpha: `${settings.alpha}`,
     ss_base_model_version: family.kohya,
-    ss_v2: origin.family === 'sd21' ? 'True' : 'False',
+    ss_v2: origin.unet.family === 'sd21' ? 'True' : 'False',
     ss_sd_model_name: basename(origin.model.path),
     ss_new_sd_model_hash: origin.model.sha256,
     ss_learning_rate: `${settings.rate}`,

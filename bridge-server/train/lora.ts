@@ -15,17 +15,19 @@ export type TrainState = {
   readonly losses: number[];
 };
 
-const ATTENTION = /\.attn[12]\.to_(q|k|v|out\.0)\.weight$/;
-const TRANSFORMER = /\.attentions\.\d+\./;
+/** Projections of attention; all matrices and 1x1 convolutions of the transformers; and the residual blocks and what scales, too. */
+const LAYERS: Readonly<Record<TrainSettings['layers'], RegExp>> = {
+  attention: /\.attn[12]\.to_(q|k|v|out\.0)\.weight$/,
+  transformer: /\.attentions\.\d+\..*\.weight$/,
+  all: /\.(attentions|resnets|downsamplers|upsamplers)\.\d+\..*\.weight$/,
+};
 
 /** Which modules of a U-Net are trained, and how. */
 export function trainedLora(unet: Part, { layers, rank, alpha }: TrainSettings): TrainedLora {
-  const modules = [...unet.weights].flatMap(([tensor, { shape }]) => {
-    const isMatrix = shape.length > 1 && shape.slice(2).every((size) => size === 1);
-    const isTrained = layers === 'attention' ? ATTENTION.test(tensor) : isMatrix && TRANSFORMER.test(tensor);
-    return isTrained && tensor.endsWith('.weight') ? [tensor.slice(0, -'.weight'.length)] : [];
-  });
-  return { rank, factor: alpha / rank, modules: new Set(modules) };
+  const names = [...unet.weights].flatMap(([tensor, { shape }]) =>
+    shape.length > 1 && LAYERS[layers].test(tensor) ? [tensor.slice(0, -'.weight'.length)] : [],
+  );
+  return { rank, factor: alpha / rank, modules: new Set(names) };
 }
 
 /** As LoRAs begin (https://arxiv.org/abs/2106.09685): changing nothing, because the matrices that come last are 0. */

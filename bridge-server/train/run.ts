@@ -26,22 +26,30 @@ import type { Objective } from './objective.ts';
 import { keepFor, refuseLarge, refuseUntrainable } from './preflight.ts';
 import type { TrainRequest } from './request.ts';
 import { framesOf } from './shot.ts';
-import { type Classroom, openClassroom, train, type TrainStep } from './trainer.ts';
+import { type Classroom, openClassroom, train } from './trainer.ts';
 
 /** What a training tells while it runs, in this order. */
 export type TrainEvent =
-  | { readonly kind: 'survey'; readonly done: number; readonly total: number }
+  | { readonly stage: 'survey'; readonly done: number; readonly total: number; readonly unit: 'frames' }
   /** The examples that were chosen, as a contact sheet. */
   | {
-      readonly kind: 'chosen';
+      readonly stage: 'chosen';
       readonly frames: readonly number[];
       readonly sheet: string;
       readonly notes: readonly string[];
     }
-  | { readonly kind: 'encoded'; readonly done: number; readonly total: number }
-  /** `secondsPerStep` null: not known yet. */
-  | ({ readonly kind: 'step'; readonly steps: number; readonly secondsPerStep: number | null } & TrainStep)
-  | { readonly kind: 'done'; readonly lora: string; readonly curve: string; readonly loss: number };
+  | { readonly stage: 'encode'; readonly done: number; readonly total: number; readonly unit: 'frames' }
+  | {
+      readonly stage: 'train';
+      readonly done: number;
+      readonly total: number;
+      readonly unit: 'steps';
+      /** Null: not known yet. */
+      readonly etaSeconds: number | null;
+      readonly loss: number;
+      readonly rate: number;
+    }
+  | { readonly stage: 'done'; readonly lora: string; readonly curve: string; readonly loss: number };
 
 /** Raise it when the same request gives other weights. */
 const CODE = 1;
@@ -74,12 +82,19 @@ export async function* trainFromShot(
   const runtime = openRuntime('small');
   try {
     const surveyed = yield* telling<Awaited<ReturnType<typeof framesOf>>>((tell) =>
-      framesOf(engine, clip, request, area, (done, total) => tell({ kind: 'survey', done, total }), signal),
+      framesOf(
+        engine,
+        clip,
+        request,
+        area,
+        (done, total) => tell({ stage: 'survey', done, total, unit: 'frames' }),
+        signal,
+      ),
     );
     const sheet = join(folder, 'examples.png');
     await writeWhole(sheet, await sheetOf(surveyed.pictures));
     const frames = surveyed.pictures.map(({ frame }) => frame);
-    yield { kind: 'chosen', frames, sheet, notes: [...clip.notes, ...surveyed.notes] };
+    yield { stage: 'chosen', frames, sheet, notes: [...clip.notes, ...surveyed.notes] };
 
     const encodeText = await openTextEncoders(model, runtime, 1, []);
     const caption = captionOf(request.caption, request.trigger);
@@ -89,12 +104,12 @@ export async function* trainFromShot(
     const examples: Example[] = [];
     for (const { picture } of surveyed.pictures) {
       examples.push(await encode(picture, caption, signal));
-      yield { kind: 'encoded', done: examples.length, total };
+      yield { stage: 'encode', done: examples.length, total, unit: 'frames' };
     }
     const others: Example[] = [];
     for (const picture of priors) {
       others.push(await encode(picture, request.prior!.caption, signal));
-      yield { kind: 'encoded', done: examples.length + others.length, total };
+      yield { stage: 'encode', done: examples.length + others.length, total, unit: 'frames' };
     }
 
     const { settings } = request;
@@ -112,7 +127,11 @@ export async function* trainFromShot(
         times.push((performance.now() - before) / 1000);
         before = performance.now();
         if (await kept.keep(state)) await writeWhole(curve, await lossCurve(state.losses, settings.steps));
-        yield { kind: 'step', steps: settings.steps, secondsPerStep: secondsOf(times), ...step };
+        const eta = secondsOf(times);
+        const { step: done, loss, rate } = step;
+        const total = settings.steps;
+        const etaSeconds = eta === null ? null : eta * (total - done);
+        yield { stage: 'train', done, total, unit: 'steps', etaSeconds, loss, rate };
       }
     } catch (error) {
       if (signal.aborted) await kept.keep(state, true);
@@ -123,14 +142,14 @@ export async function* trainFromShot(
       name: basename(out, extname(out)),
       trigger: request.trigger,
       caption,
-      family: model.identity.family,
+      unet,
       objective,
       model: { path: model.path, sha256: await hashOf(model, signal) },
       examples: examples.length,
       size: surveyed.pictures[0]!.picture,
     });
     await rm(kept.path, { force: true });
-    yield { kind: 'done', lora: out, curve, loss: meanOfLast(state.losses) };
+    yield { stage: 'done', lora: out, curve, loss: meanOfLast(state.losses) };
   } finally {
     runtime.close();
     await engine.close();

@@ -39,7 +39,7 @@ const OPTIMIZER: Omit<AdamW, 'decay'> = { beta1: 0.9, beta2: 0.999, epsilon: 1e-
 /** The networks of a training, one for each size of examples, and the matrices that all of them have. */
 export type Classroom = {
   readonly parameters: Parameters;
-  network(example: Example): Network;
+  readonly network: (example: Example) => Network;
 };
 
 export function openClassroom(
