@@ -8,6 +8,7 @@ import {
   remembering,
   sequenceOf,
   transact,
+  untrim,
   whileTrimmed,
 } from './premiere-project.ts';
 import { clipAt, findClip, least, most, readLying, shownAt, trackName, type Lying } from './premiere-clips.ts';
@@ -41,10 +42,11 @@ export async function placeResult(api: premierepro, result: Result, spot: Premie
   }
 
   const lies = lyingAs(await readLying(api, sequence), item, aim);
-  const whole = { from: 0n, to: BigInt(spot.paintedTo) - BigInt(spot.paintedFrom) };
-  const { from, to } = lies ? whole : aim;
-  return whileTrimmed(api, { project, clip, spot, from, to }, async () => {
-    if (lies) return { where: trackName(lies.track), already: true };
+  if (lies) {
+    await untrim(api, { project, clip, spot });
+    return { where: trackName(lies.track), already: true };
+  }
+  return whileTrimmed(api, { project, clip, spot, from: aim.from, to: aim.to }, async () => {
     const laid = await layDown({ api, project, sequence, item, aim, pause, remember });
     const below = spot.exported ? null : await clipAt(api, sequence, aim.below);
     if (below) await giveMotion(api, { project, sequence, laid, motion: await motionOf(below) });

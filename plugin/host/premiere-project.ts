@@ -135,6 +135,12 @@ export async function whileTrimmed<T>(api: premierepro, trim: Trim, body: () => 
   }
 }
 
+/** Clears the in and out points that a panel may have left which was closed in the middle. */
+export async function untrim(api: premierepro, { project, clip, spot }: Omit<Trim, 'from' | 'to'>): Promise<void> {
+  const to = BigInt(spot.paintedTo) - BigInt(spot.paintedFrom);
+  await whileTrimmed(api, { project, clip, spot, from: 0n, to }, () => Promise.resolve());
+}
+
 /** Within a ten-thousandth of a second: editors round. */
 function near({ ticks }: TickTime, goal: bigint): boolean {
   const difference = BigInt(ticks) - goal;

@@ -14,6 +14,7 @@ import {
   remembering,
   sequenceOf,
   transact,
+  untrim,
   whileTrimmed,
 } from './premiere-project.ts';
 import { effectsOf } from './premiere-selection.ts';
@@ -66,8 +67,9 @@ export async function swapVersion(
     // An earlier call may have come that far.
     const other = await ownItem(api, project, by.path);
     const done = other && theOneFor(there.spot, before, other.item);
-    if (done) return { where: trackName(done.track), already: true };
-    throw new HostProblem('version-gone');
+    if (!done) throw new HostProblem('version-gone');
+    await untrim(api, { project, clip: other.clip, spot: by.spot });
+    return { where: trackName(done.track), already: true };
   }
   const oldClip = await clipAt(api, sequence, lies);
   if (!oldClip) throw new HostProblem('version-gone');

@@ -1,9 +1,7 @@
-import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { RenderRequest } from '../../bridge-server/protocol/request.ts';
 import type { EditorHost, PremiereSpot, Result, SelectedClip, Shot } from '../../plugin/host/host.ts';
 import { premiereHost } from '../../plugin/host/premiere.ts';
-import { HostProblem } from '../../plugin/host/problem.ts';
 import { lent } from './lent.ts';
 import { SimPremiere, TPS, type MediaFacts, type Mischief, type SimClip, type SimSequence } from './premiere.ts';
 
@@ -493,130 +491,6 @@ test('what a swap would lose, or cannot find, is refused and left', async () => 
   sim.sequence(sequence.guid).video[1]!.clips = [];
   await expectRefused('version-gone');
 });
-
-/**
- * Random sessions: several clips, rendered and placed in any order while the user moves, trims, splits, deletes, adds and undoes.
- * Whatever happens, placing adds one clip that shows exactly the source frames of the clip below it, and changes nothing else.
- */
-const edit = fc.record({
-  kind: fc.constantFrom('move', 'trim', 'extend', 'slip', 'delete', 'add', 'undo'),
-  by: fc.nat(60),
-  at: fc.nat(9),
-});
-const session = fc.record({
-  tracks: fc.integer({ min: 1, max: 4 }),
-  clips: fc.array(fc.record({ at: fc.nat(200), frames: fc.integer({ min: 2, max: 60 }), from: fc.nat(100) }), {
-    ...{ minLength: 1, maxLength: 4 },
-  }),
-  edits: fc.array(edit, { maxLength: 12 }),
-  importDelay: fc.nat(3),
-  denies: fc.boolean(),
-  pal: fc.boolean(),
-});
-
-test('random sessions of editing and rendering lose and misplace nothing', async () => {
-  await fc.assert(
-    fc.asyncProperty(session, async ({ tracks, clips, edits, importDelay, denies, pal }) => {
-      const tpf = pal ? PAL : NTSC_FILM;
-      const { sim, sequence, host } = editor({ importDelay, denies }, tracks, tpf);
-      const item = sim.addMedia('/shots/a.mov', media());
-      const own = clips.map(({ at, frames, from }, n) => {
-        const clear = at + n * 300;
-        return sim.addClip(sequence, item, { track: n % tracks, at: clear, frames, from: BigInt(from) * tpf });
-      });
-      const ours = (clip: SimClip): boolean =>
-        sim.state.items.find(({ id }) => id === clip.item)!.path.includes('job-');
-      const users = () => sim.sequence(sequence.guid).video.map(({ clips: all }) => all.filter((clip) => !ours(clip)));
-      const results = () => sim.sequence(sequence.guid).video.flatMap(({ clips: all }) => all.filter(ours));
-      const pending = [...edits];
-      const userEdits = (): void => {
-        const next = pending.shift();
-        if (next) doEdit(sim, sequence, next, tpf);
-      };
-
-      for (const [n, clip] of own.entries()) {
-        if (
-          !users()
-            .flat()
-            .some(({ id }) => id === clip.id)
-        )
-          continue;
-        sim.select(clip);
-        const { clips: selected } = await host.selection();
-        if (!selected[0]?.usable) continue;
-        const { shot } = selected[0];
-        userEdits();
-        userEdits();
-        const placed = {
-          users: users(),
-          results: results(),
-          audio: structuredClone(sim.sequence(sequence.guid).audio),
-        };
-        const snapshot = structuredClone(placed);
-        const outcome = await host.place(finish(sim, shot, `job-${n}`), shot.spot!).catch((error: unknown) => error);
-        expect(users().slice(0, snapshot.users.length)).toEqual(snapshot.users);
-        expect(sim.sequence(sequence.guid).audio).toEqual(snapshot.audio);
-        if (outcome instanceof HostProblem) {
-          expect(outcome.code).toBe('clip-gone');
-          expect(results()).toEqual(snapshot.results);
-          continue;
-        }
-        if (outcome instanceof Error) throw outcome;
-        const added = results().filter(({ id }) => !snapshot.results.some((one) => one.id === id));
-        expect(added).toHaveLength(1);
-        const spot = shot.spot as PremiereSpot;
-        // Same source frame at every moment as a clip of that source below it.
-        const below = users()
-          .flat()
-          .some((one) => {
-            const shift = one.in - one.start - (added[0]!.in + BigInt(spot.paintedFrom) - added[0]!.start);
-            return one.item === item.id && shift === 0n && one.start <= added[0]!.start && one.end >= added[0]!.end;
-          });
-        expect(below).toBe(true);
-        expect(added[0]!.start % tpf).toBe(0n);
-        // And nothing that was not painted.
-        expect(added[0]!.in >= 0n && added[0]!.out <= BigInt(spot.paintedTo) - BigInt(spot.paintedFrom)).toBe(true);
-      }
-    }),
-    { numRuns: 150 },
-  );
-});
-
-type Edit = { readonly kind: string; readonly by: number; readonly at: number };
-
-function doEdit(sim: SimPremiere, sequence: SimSequence, { kind, by, at }: Edit, tpf: bigint): void {
-  const now = sim.sequence(sequence.guid);
-  const tracks = now.video.filter(({ clips }) => clips.length > 0);
-  const track = tracks[at % Math.max(1, tracks.length)];
-  const clip = track?.clips[at % track.clips.length];
-  const before = structuredClone(sim.state);
-  if (kind === 'undo') {
-    if (sim.undoSteps.length > 0) sim.undo();
-    return;
-  }
-  if (kind === 'add') {
-    const other = sim.addMedia(`/other-${by}-${at}.mov`, { frames: 500, rate: FILM, sound: false });
-    const lane = sim.sequence(sequence.guid).video[at % now.video.length]!;
-    const start = BigInt(by * 12);
-    if (lane.clips.every((one) => one.start >= (start + 40n) * tpf || one.end <= start * tpf)) {
-      sim.addClip(sequence, other, { track: at % now.video.length, at: by * 12, frames: 40 });
-    }
-    return;
-  }
-  if (!clip || !track) return;
-  sim.undoSteps.push({ label: kind, before });
-  const step = BigInt(by) * tpf;
-  if (kind === 'delete') track.clips = track.clips.filter((one) => one !== clip);
-  // Far away, where nothing else is.
-  if (kind === 'move') [clip.start, clip.end] = [clip.start + step + 4000n * tpf, clip.end + step + 4000n * tpf];
-  if (kind === 'trim' && clip.end - clip.start > step + tpf) {
-    [clip.start, clip.in] = [clip.start + step, clip.in + step];
-  }
-  if (kind === 'extend' && clip.in >= step && clip.start >= step) {
-    [clip.start, clip.in] = [clip.start - step, clip.in - step];
-  }
-  if (kind === 'slip') [clip.in, clip.out] = [clip.in + step, clip.out + step];
-}
 
 test('a second is 254016000000 ticks', () => {
   expect(TPS).toBe(25n * PAL);
