@@ -26,6 +26,19 @@ export function columnsOf(values: readonly number[], first: number, count: numbe
   });
 }
 
+/**
+ * How much each frame differs from the one before it along the motion, of result and source in levels of 255, one a frame of the whole
+ * range: 0 where nothing comes before it. Empty where nothing was measured.
+ */
+export function flickerOf({ from, to, stability }: Pick<ReportView, 'from' | 'to' | 'stability'>): readonly Beside[] {
+  const series = stability.flatMap(({ frames }) => frames.series);
+  if (series.length === 0) return [];
+  const known = new Map(series.map((one) => [one.frame, one]));
+  return Array.from({ length: to - from }, (_, n) => known.get(from + n) ?? { result: 0, source: 0 });
+}
+
+type Beside = { readonly result: number; readonly source: number };
+
 type Span = ReportView['worst'][number];
 
 export const spanAt = (worst: readonly Span[], frame: number): Span | null =>

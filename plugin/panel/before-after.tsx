@@ -63,7 +63,9 @@ export function BeforeAfter({ connection, mode, before, after, frame, grown }: P
   return (
     <div className="wipe">
       <div className="stage" onMouseDown={follow} onMouseMove={(event) => event.buttons === 1 && follow(event)}>
-        <Still address={right} />
+        {/* While there is nothing to see of one, the other one fills the stage. */}
+        <Still address={right ?? left} />
+        {right === null && left ? <div className="note">{words.compare.noPicture}</div> : null}
         {part > 0 && left ? (
           <div className="over" style={{ width: `${part}%` }}>
             <img className="still" src={left} alt="" draggable={false} style={{ width: `${10_000 / part}%` }} />

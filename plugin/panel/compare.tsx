@@ -3,7 +3,17 @@ import type { JobView, ReportView } from '../../bridge-server/protocol/job.ts';
 import type { Version } from '../host/host.ts';
 import type { Render } from '../renders.ts';
 import type { Trouble } from '../trouble.ts';
-import { around, columnsOf, isDone, keyToAdd, spanAt, versionsOf, withKey, type DoneJob } from '../versions.ts';
+import {
+  around,
+  columnsOf,
+  flickerOf,
+  isDone,
+  keyToAdd,
+  spanAt,
+  versionsOf,
+  withKey,
+  type DoneJob,
+} from '../versions.ts';
 import { words } from '../words.ts';
 import { BeforeAfter, MODES, type Mode, type Side } from './before-after.tsx';
 import { Graph } from './graph.tsx';
@@ -263,14 +273,6 @@ function Weak(props: {
       )}
     </>
   );
-}
-
-/** One a frame of the whole range; the first of each shot has nothing before it. */
-function flickerOf({ from, to, stability }: ReportView): readonly { result: number; source: number }[] {
-  const series = stability.flatMap(({ frames }) => frames.series);
-  if (series.length === 0) return [];
-  const known = new Map(series.map((one) => [one.frame, one]));
-  return Array.from({ length: to - from }, (_, n) => known.get(from + n) ?? { result: 0, source: 0 });
 }
 
 /** Which version lies on the timeline, and this one in its place. */

@@ -31,29 +31,29 @@ describe.skipIf(executablePath === null)('in its editor', () => {
     await page.locator('.foot sp-button[variant=cta]').click();
   }
 
-  test.each([
-    ['premierepro', 'Premiere Pro'],
-    ['aftereffects', 'After Effects'],
-  ] as const)('%s: painted frames lie above the clip that they were painted from, frame for frame', async (app) => {
-    const { page, errors } = await openEditor(stand, app, [clip(7, 20)]);
-    await page.getByText('shot.mov').first().waitFor();
-    const keys = join(stand.install.allowed, `keys-${app}`);
-    await makeOwnKeys(keys, 7, 27);
-    await page.getByText('My images', { exact: true }).click();
-    await page.getByLabel('Folder of my images').locator('input').fill(keys);
-    await picture(page, `${app}-selected`);
-    await paint(page, 'My images');
-    await page.locator('.good').waitFor();
-    await expectTidy(page);
-    await picture(page, `${app}-placed`);
-    const [below, above, ...others] = await lying(page);
-    expect(others.flat()).toEqual([]);
-    expect(below).toEqual([{ start: 100, end: 120, path }]);
-    expect(above).toMatchObject([{ start: 100, end: 120 }]);
-    expect(await shownIn(above![0]!.path)).toEqual(range(7, 20));
-    expect(await onDisk(above![0]!.path)).toMatchObject({ frames: 20, sound: false });
-    expect(errors).toEqual([]);
-  });
+  test.each(['premierepro', 'aftereffects'] as const)(
+    '%s: painted frames lie above the clip that they were painted from, frame for frame',
+    async (app) => {
+      const { page, errors } = await openEditor(stand, app, [clip(7, 20)]);
+      await page.getByText('shot.mov').first().waitFor();
+      const keys = join(stand.install.allowed, `keys-${app}`);
+      await makeOwnKeys(keys, 7, 27);
+      await page.getByText('My images', { exact: true }).click();
+      await page.getByLabel('Folder of my images').locator('input').fill(keys);
+      await picture(page, `${app}-selected`);
+      await paint(page, 'My images');
+      await page.locator('.good').waitFor();
+      await expectTidy(page);
+      await picture(page, `${app}-placed`);
+      const [below, above, ...others] = await lying(page);
+      expect(others.flat()).toEqual([]);
+      expect(below).toEqual([{ start: 100, end: 120, path }]);
+      expect(above).toMatchObject([{ start: 100, end: 120 }]);
+      expect(await shownIn(above![0]!.path)).toEqual(range(7, 20));
+      expect(await onDisk(above![0]!.path)).toMatchObject({ frames: 20, sound: false });
+      expect(errors).toEqual([]);
+    },
+  );
 
   test('a version takes the place of another one', async () => {
     const { page, errors } = await openEditor(stand, 'premierepro', [clip(30, 12)]);

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { JobView } from '../../bridge-server/protocol/job.ts';
 import { renderRequestSchema, type RenderRequest } from '../../bridge-server/protocol/request.ts';
-import { around, columnsOf, keyToAdd, versionsOf, withKey, type DoneJob } from '../../plugin/versions.ts';
+import { around, columnsOf, flickerOf, keyToAdd, versionsOf, withKey, type DoneJob } from '../../plugin/versions.ts';
 
 const request: RenderRequest = {
   version: 1,
@@ -45,6 +45,22 @@ test('columns hold every frame once, and the highest value of each', () => {
     }),
   );
   expect(columnsOf([], 0, 50)).toEqual([]);
+});
+
+test('flicker is one value a frame, whatever was measured of the shots within', () => {
+  const agreement = (series: readonly { frame: number; result: number; source: number }[]) => {
+    const beside = { result: 0, source: 0 };
+    return { count: 0, warpError: null, worst: null, colourDrift: beside, series: [...series] };
+  };
+  const shot = (from: number, to: number, frames: readonly { frame: number; result: number; source: number }[]) => ({
+    ...{ from, to, keys: agreement([]), frames: agreement(frames) },
+  });
+  const stability = [
+    shot(10, 12, [{ frame: 11, result: 3, source: 2 }]),
+    shot(12, 14, [{ frame: 13, result: 1, source: 1 }]),
+  ];
+  expect(flickerOf({ from: 10, to: 14, stability }).map(({ result }) => result)).toEqual([0, 3, 0, 1]);
+  expect(flickerOf({ from: 10, to: 14, stability: [] })).toEqual([]);
 });
 
 test('steps to the next stop on either side', () => {
