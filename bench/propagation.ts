@@ -1,6 +1,8 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { openGraphics } from '../bridge-server/jobs/graphics.ts';
 import { openStageFolder, type StageFolder } from '../bridge-server/jobs/stage-folder.ts';
+import type { Device } from '../bridge-server/kernels/device.ts';
 import { Engine } from '../bridge-server/kernels/engine.ts';
 import type { Frame } from '../bridge-server/media/frame.ts';
 import { matchSpan } from '../bridge-server/propagate/match.ts';
@@ -18,7 +20,7 @@ const LAST = 5;
 const SPAN = { before: 0, after: LAST, from: 1, to: LAST };
 const FRAMES = SPAN.to - SPAN.from;
 
-/** Both stages on a span of four frames between two keys, from both sides; against the same with one worker. */
+/** Both stages on a span of four frames between two keys, from both sides; against the same with one worker, and on a graphics card. */
 const frames = (size: Size, stage: 'match' | 'synthesise'): BenchCase => ({
   name: `propagation ${size.width}x${size.height} ${stage}`,
   amount: FRAMES,
@@ -33,6 +35,7 @@ const frames = (size: Size, stage: 'match' | 'synthesise'): BenchCase => ({
     const [all, one] = [await Engine.start(), await Engine.start(1)];
     const { path, remove } = await benchFolder();
     const { signal } = new AbortController();
+    const card = await openGraphics(signal);
     let made = 0;
     const fresh = async (): Promise<StageFolder> => {
       const folder = join(path, String(made++));
@@ -41,14 +44,17 @@ const frames = (size: Size, stage: 'match' | 'synthesise'): BenchCase => ({
     };
     const matches = await fresh();
     await matchSpan(all, SPAN, source, matches, () => undefined, signal);
-    const run = async (engine: Engine): Promise<void> => {
+    const run = async (device: Device): Promise<void> => {
       const into = await fresh();
-      if (stage === 'match') await matchSpan(engine, SPAN, source, into, () => undefined, signal);
-      else await synthesiseSpan(engine, SPAN, { source, keys: pictures }, matches, into, () => undefined, signal);
+      if (stage === 'match') await matchSpan(device, SPAN, source, into, () => undefined, signal);
+      else await synthesiseSpan(device, SPAN, { source, keys: pictures }, matches, into, () => undefined, signal);
+      device.shelf.clear();
     };
+    const onCard = typeof card === 'string' ? {} : { 'graphics card': () => run(card.under(signal)) };
     return {
-      variants: { 'all workers': () => run(all), 'one worker': () => run(one) },
+      variants: { 'all workers': () => run(all), 'one worker': () => run(one), ...onCard },
       close: async () => {
+        if (typeof card !== 'string') card.close();
         await Promise.all([all.close(), one.close()]);
         await remove();
       },

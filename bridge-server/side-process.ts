@@ -90,13 +90,21 @@ export class SideProcess<Ask extends object> {
       this.#waiting.set(id, { resolve, reject });
       this.#send({ ...request, id });
     });
+    return this.patiently(answer, signal);
+  }
+
+  /**
+   * Waits for something that this process has to do. Once the signal is aborted, not for long: then the process is killed. Rejects with
+   * the signal's reason in either case.
+   */
+  async patiently<T>(awaited: Promise<T>, signal: AbortSignal): Promise<T> {
     let patience: NodeJS.Timeout | undefined;
     const onAbort = () => {
       patience = setTimeout(() => this.kill(), GRACE_MS);
     };
     signal.addEventListener('abort', onAbort);
     try {
-      return await answer;
+      return await awaited;
     } finally {
       clearTimeout(patience);
       signal.removeEventListener('abort', onAbort);

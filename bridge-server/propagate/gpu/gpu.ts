@@ -84,7 +84,7 @@ export class Gpu {
       ...memory,
       codeHash: this.codeHash,
       shelf: new Shelf(memory, this.#room),
-      write: (block, data) => this.#write(block, data),
+      write: (block, data) => this.#write(block, data, signal),
       read: async (block, bytes) => {
         const { pointer } = within(block, bytes);
         if (bytes === 0) return new ArrayBuffer(0);
@@ -105,13 +105,14 @@ export class Gpu {
     return Promise.resolve(answer ?? 0);
   }
 
-  async #write(block: Block, data: ArrayBufferView): Promise<void> {
+  async #write(block: Block, data: ArrayBufferView, signal: AbortSignal): Promise<void> {
     const { pointer } = within(block, data.byteLength);
     const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
     if (bytes.length === 0) return;
     this.#tell({ act: 'write', pointer, bytes: bytes.length });
     // A process that ends meanwhile says so at the next read.
-    await this.#process.bulk.send(bytes).catch(() => undefined);
+    const sent = this.#process.bulk.send(bytes).catch(() => undefined);
+    await this.#process.patiently(sent, signal);
   }
 
   #tell(ask: Ask): void {

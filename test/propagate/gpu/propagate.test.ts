@@ -111,6 +111,22 @@ describe.skipIf(reason !== null)(`propagation on the graphics card${reason ? ` (
     await expect(mortal.under(never).run('luma', 0, 0, 0, 3, 0)).rejects.toThrow(/SIGKILL/);
   });
 
+  test.each(['read', 'write'] as const)(
+    'a card that hangs in a %s is let go of when the job is stopped',
+    async (what) => {
+      const hanging = await openSoftware();
+      const stop = new AbortController();
+      const device = hanging.under(stop.signal);
+      const block = device.alloc(2 ** 24);
+      await device.read(block, 64);
+      process.kill(hanging.pid!, 'SIGSTOP');
+      const waiting = what === 'read' ? device.read(block, 64) : device.write(block, new Uint8Array(2 ** 24));
+      stop.abort(new Error('stopped'));
+      await expect(waiting).rejects.toThrow('stopped');
+      expect(hanging.ended).toBe(true);
+    },
+  );
+
   test('a kernel that there is not, or memory that there is not, ends it with the reason', async () => {
     const mistaken = await openSoftware();
     const device = mistaken.under(never);
