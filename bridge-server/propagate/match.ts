@@ -4,6 +4,7 @@ import type { StageFolder } from '../jobs/stage-folder.ts';
 import type { Report } from '../progress.ts';
 import { estimateFlow } from '../shot/flow.ts';
 import { PatchSearch, fillName } from './fill.ts';
+import { Lights, inLight } from './light.ts';
 import { loadMap, mapName, storeMap } from './maps.ts';
 import { Mixture } from './mixture.ts';
 import { guideBytes, loadGuide, stagingBytes } from './pictures.ts';
@@ -30,9 +31,10 @@ export async function matchSpan(
 ): Promise<void> {
   const walks = walksOf(span);
   const total = walks.reduce((sum, { frames }) => sum + frames.length, 0) + span.to - span.from;
+  const lights = Lights.of(source);
   let done = 0;
   for (const walk of walks) {
-    await follow(device, walk, source, folder, () => report(++done, total), signal);
+    await follow(device, walk, source, lights, folder, () => report(++done, total), signal);
   }
   await fillGaps(device, span, source, folder, () => report(++done, total), signal);
 }
@@ -49,6 +51,7 @@ async function follow(
   device: Device,
   { key, frames }: Walk,
   source: Source,
+  lights: Lights,
   folder: StageFolder,
   done: () => void,
   signal: AbortSignal,
@@ -102,6 +105,9 @@ async function follow(
       await load(n, guide, luma);
       await estimateFlow(device, luma, lastLuma, { ...size, quality: 'fine', out: step });
       await device.run('mapAlong', step.pointer, lastMap.pointer, width, height, map.pointer);
+      const asMapped = async (): Promise<Float32Array> => new Float32Array(await device.read(map, 8 * pixels));
+      const light = await lights.between(n, key, asMapped, signal);
+      if (light) await loadGuide(device, inLight(source, light), n, staging, scratch, guide.pointer, 0, signal);
       const both = [guide.pointer, keyGuide.pointer, width, height] as const;
       signal.throwIfAborted();
       await device.run('mapBorrow', ...both, map.pointer, step.pointer);
