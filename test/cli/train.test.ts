@@ -1,0 +1,102 @@
+import { readdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import sharp from 'sharp';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { openSafetensors, readFloats } from '../../bridge-server/weights/safetensors.ts';
+import { tinyFolder } from '../diffusion/model.ts';
+import { sceneFolder } from './footage.ts';
+import { hashOf, type Install, newInstall, rendered, run, start } from './install.ts';
+
+const STEPS = 26;
+
+/** A tiny random network with the architecture of SD 1.5, and a shot of 160x90 pixels. */
+let tiny: string;
+beforeAll(async () => {
+  tiny = await tinyFolder('sd15');
+});
+
+async function withShot(): Promise<Install> {
+  const install = await newInstall();
+  await sceneFolder(join(install.desk, 'shot'), 9);
+  return install;
+}
+
+const training = (out: string, ...more: string[]): string[] => [
+  ...['train', 'shot', '--model', tiny, '--out', out, '--trigger', 'blorp', '--size', '128x96', '--frames', '3'],
+  ...['--subject', '4=40,10,96x72', '--rank', '2', '--rate', '5e-3', '--steps', `${STEPS}`, '--rank-dropout', '0.2'],
+  ...more,
+];
+
+describe('pentimento train', () => {
+  it('makes a LoRA from a shot that render uses; killed and run again, the same one', async () => {
+    const install = await withShot();
+    const { code, stdout, stderr } = await run(install, ...training('a.safetensors', '--json'));
+    expect(code, stderr).toBe(0);
+    const told = JSON.parse(stdout) as {
+      output: string;
+      frames: number[];
+      steps: number;
+      loss: number;
+      notes: string[];
+    };
+    expect(told).toMatchObject({ output: join(install.desk, 'a.safetensors'), steps: STEPS });
+    expect(told.frames.length).toBeGreaterThan(0);
+    expect(told.frames.length).toBeLessThanOrEqual(3);
+    // The subject's box is smaller than the pictures that are trained on.
+    expect(told.notes.join()).toContain('enlarged');
+
+    const lora = await openSafetensors(told.output);
+    expect(lora.metadata).toMatchObject({
+      ss_network_module: 'networks.lora',
+      ss_network_dim: '2',
+      'modelspec.trigger_phrase': 'blorp',
+      ss_tag_frequency: JSON.stringify({ a: { 'a photo of blorp': told.frames.length } }),
+    });
+    expect(lora.metadata.ss_new_sd_model_hash).toMatch(/^[0-9a-f]{64}$/);
+    // What is there to look at, and no state once it is done.
+    expect((await readdir(join(install.desk, 'a.training'))).sort()).toEqual(['examples.png', 'loss.png']);
+    expect(await sharp(join(install.desk, 'a.training', 'loss.png')).metadata()).toMatchObject({ width: 1200 });
+
+    const { child, ended, said } = start(install, ...training('b.safetensors', '--json'));
+    // The state was kept before this.
+    await said((progress) => (progress.stage as string) === 'train' && progress.done > 20);
+    child.kill('SIGKILL');
+    expect((await ended).code).toBeNull();
+    expect(await readdir(join(install.desk, 'b.training'))).toContain('state.safetensors');
+    const other = await run(install, ...training('b.safetensors', '--seed', '1'));
+    expect(other.stderr).toContain('holds another training that has not ended');
+
+    const again = await run(install, ...training('b.safetensors', '--json'));
+    const first = again.stderr.split('\n').find((line) => line.startsWith('{"stage":"train"'));
+    expect(JSON.parse(first!)).toMatchObject({ done: 21 });
+    const [a, b] = await Promise.all(['a', 'b'].map((name) => weightsOf(join(install.desk, `${name}.safetensors`))));
+    expect(b).toEqual(a);
+
+    const paint = ['shot', '--to', '1', '--model', tiny, '--prompt', 'blorp', '--size', '96x64', '--steps', '2'];
+    await rendered(install, ...paint, '--out', 'plain/');
+    await rendered(install, ...paint, '--lora', 'a.safetensors:4', '--out', 'with/');
+    expect(await hashOf(join(install.desk, 'with'))).not.toBe(await hashOf(join(install.desk, 'plain')));
+  });
+
+  it('refuses what cannot work before it begins', async () => {
+    const install = await withShot();
+    const said = async (...args: string[]): Promise<string> => {
+      const { code, stderr } = await run(install, ...args);
+      expect(code).not.toBe(0);
+      return stderr;
+    };
+    expect(await said(...training('a.mov'))).toContain('ends in .safetensors');
+    expect(await said(...training('a.safetensors', '--rank', '999'))).toContain('rank');
+    expect(await said(...training('a.safetensors', '--subject', '99=0,0,32x32'))).toContain('given once');
+    await writeFile(join(install.desk, 'x.safetensors'), 'nothing');
+    expect(await said(...training('a.safetensors', '--model', 'x.safetensors'))).not.toBe('');
+    expect(await readdir(install.desk)).not.toContain('a.safetensors');
+  });
+});
+
+/** All that a file holds but its name. */
+async function weightsOf(path: string): Promise<unknown> {
+  const { tensors } = await openSafetensors(path);
+  const values = [...tensors.values()].map(async (tensor) => [tensor.name, await readFloats(path, tensor)] as const);
+  return new Map(await Promise.all(values));
+}
