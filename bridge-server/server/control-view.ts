@@ -1,55 +1,76 @@
-import { openControlMaps } from '../control/maps.ts';
-import { Surroundings } from '../control/surroundings.ts';
-import { frameOf, map, type Planes } from '../diffusion/picture/planes.ts';
-import { workingSize } from '../diffusion/picture/size.ts';
-import { Failure } from '../errors.ts';
-import type { Engine } from '../kernels/engine.ts';
-import { encodeJpeg } from '../media/image.ts';
+import { once } from 'node:events';
+import { Worker } from 'node:worker_threads';
+import { type ErrorCode, Failure } from '../errors.ts';
 import type { ControlQuestion } from '../protocol/http.ts';
-import type { OpenClip, OpenClips } from './open-clips.ts';
-import type { SideEngine } from './side-engine.ts';
-import { Turns } from './turns.ts';
 
-/** What SD 1.5 was trained on. */
-const USUAL_AREA = 512 * 512;
+/** How long the thread waits for the next question before it gives its memory back. */
+const IDLE_MS = 60_000;
+/** How long it may take to close what it has open. */
+const PATIENCE_MS = 2000;
 
-/** What a ControlNet would be shown of a frame: drawn as for a job, from the whole clip and at the size that is worked at. */
+/** What the thread is told (map-thread.ts), and what it answers to a `draw`. */
+export type MapAsk =
+  | { readonly kind: 'draw'; readonly id: number; readonly asked: ControlQuestion }
+  | { readonly kind: 'stop'; readonly id: number }
+  | { readonly kind: 'close' };
+export type MapAnswer =
+  | { readonly id: number; readonly jpeg: Uint8Array }
+  | { readonly id: number; readonly failure: { readonly code: ErrorCode; readonly facts: unknown } };
+
+type Waiting = { readonly resolve: (jpeg: Uint8Array) => void; readonly reject: (error: unknown) => void };
+
+/** Control maps for clients to look at, drawn in a thread of their own, which lives as long as somebody asks. */
 export class ControlView {
-  readonly #clips: OpenClips;
-  readonly #side: SideEngine;
-  readonly #turns = new Turns(1);
-  /** Of the clip that was asked for last: maps with other settings share its pictures and motion. */
-  #last: { readonly of: OpenClip; readonly engine: Engine; readonly surroundings: Surroundings } | null = null;
+  readonly #waiting = new Map<number, Waiting>();
+  #thread: Worker | null = null;
+  #idle: NodeJS.Timeout | null = null;
+  #asked = 0;
 
-  constructor(clips: OpenClips, side: SideEngine) {
-    this.#clips = clips;
-    this.#side = side;
-  }
-
-  /** A JPEG. Failures: frame-outside, those of openControlMaps. */
+  /** A JPEG of the map; see MapDrawer. */
   async ofFrame(asked: ControlQuestion, signal: AbortSignal): Promise<Uint8Array> {
-    const { source, frame, map: wanted, area, width } = asked;
-    const whole = { ...source, from: 0, to: null };
-    // A part that cannot be read is nobody's business as long as the range can.
-    const open = await this.#clips.get(whole).catch(() => this.#clips.get(source));
-    const { from, to } = open.clip.range;
-    if (frame < from || frame >= to) throw new Failure('frame-outside', { frame, from, to });
-    const size = workingSize(open.clip, area ?? USUAL_AREA);
-    const draw = (): Promise<Planes> =>
-      this.#side.use(async ({ engine, runtime }) => {
-        const surroundings = this.#around(open, engine);
-        const maps = await openControlMaps(wanted, { clip: open.clip, surroundings, runtime }, signal);
-        return maps.mapAt(frame, size, signal);
-      }, signal);
-    const drawn = await this.#turns.take(draw, signal);
-    return encodeJpeg(frameOf(map(drawn, (value) => 2 * value - 1)), { width });
+    signal.throwIfAborted();
+    const thread = (this.#thread ??= this.#start());
+    if (this.#idle) clearTimeout(this.#idle);
+    const id = this.#asked++;
+    const stop = (): void => thread.postMessage({ kind: 'stop', id } satisfies MapAsk);
+    signal.addEventListener('abort', stop, { once: true });
+    try {
+      return await new Promise<Uint8Array>((resolve, reject) => {
+        this.#waiting.set(id, { resolve, reject });
+        thread.postMessage({ kind: 'draw', id, asked } satisfies MapAsk);
+      });
+    } finally {
+      signal.removeEventListener('abort', stop);
+      this.#waiting.delete(id);
+      if (this.#waiting.size === 0) this.#idle = setTimeout(() => void this.close(), IDLE_MS).unref();
+    }
   }
 
-  #around(open: OpenClip, engine: Engine): Surroundings {
-    if (this.#last?.of !== open || this.#last.engine !== engine) {
-      const read = open.window.get.bind(open.window);
-      this.#last = { of: open, engine, surroundings: new Surroundings(engine, open.clip.range, read) };
-    }
-    return this.#last.surroundings;
+  async close(): Promise<void> {
+    if (this.#idle) clearTimeout(this.#idle);
+    const thread = this.#thread;
+    this.#thread = null;
+    if (!thread) return;
+    const ended = once(thread, 'exit');
+    thread.postMessage({ kind: 'close' } satisfies MapAsk);
+    const late = setTimeout(() => void thread.terminate(), PATIENCE_MS);
+    await ended;
+    clearTimeout(late);
+  }
+
+  #start(): Worker {
+    const thread = new Worker(new URL('./map-thread.ts', import.meta.url));
+    const gone = (error: unknown): void => {
+      if (this.#thread === thread) this.#thread = null;
+      for (const { reject } of this.#waiting.values()) reject(error);
+    };
+    thread.on('message', (answer: MapAnswer) => {
+      const waiting = this.#waiting.get(answer.id);
+      if ('jpeg' in answer) waiting?.resolve(answer.jpeg);
+      else waiting?.reject(new Failure(answer.failure.code, answer.failure.facts as never));
+    });
+    thread.on('error', gone);
+    thread.on('exit', () => gone(new Error('the thread that draws control maps ended')));
+    return thread;
   }
 }

@@ -52,7 +52,7 @@ export class Desk {
   readonly #clips = new OpenClips();
   readonly #side = new SideEngine();
   readonly #gallery: Gallery;
-  readonly #controls: ControlView;
+  readonly #controls = new ControlView();
   readonly #keyPlans: KeyPlans;
   #lastPreview: Promise<unknown> = Promise.resolve();
 
@@ -64,13 +64,13 @@ export class Desk {
     this.#models = models;
     this.#shelf = new Shelf(models, () => jobs.isOffline());
     this.#gallery = new Gallery(jobs, this.#clips);
-    this.#controls = new ControlView(this.#clips, this.#side);
     this.#keyPlans = new KeyPlans(jobs, this.#clips, this.#side);
   }
 
   /** Ends what is computed beside the jobs. Jobs and models are the caller's to close. */
   async close(): Promise<void> {
     this.#shelf.close();
+    await this.#controls.close();
     await this.#keyPlans.close();
     await this.#side.close();
     await this.#clips.close();

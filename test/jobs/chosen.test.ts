@@ -37,7 +37,7 @@ const chosen = (pictures: Readonly<Record<number, Picture>>): RenderRequest['key
   kind: 'chosen',
   keys: Object.entries(pictures).map(([frame, picture]) => ({ frame: Number(frame), picture })),
 });
-const three = (at4: Picture, at8 = painted): RenderRequest['keys'] => chosen({ 0: painted, 4: at4, 8: at8 });
+const three = (at4: Picture, at8: Picture = painted): RenderRequest['keys'] => chosen({ 0: painted, 4: at4, 8: at8 });
 
 /** How many keys and frames between them had to be made. */
 async function made(
