@@ -113,8 +113,8 @@ const patchCount = ([width, height]: Size, step: number): number =>
 
 const rounded = (bytes: number): number => (bytes + 63) & ~63;
 const planeBytes = ([width, height]: Size): number => rounded(4 * width * height);
-/** Planes that the flow keeps: u and v of two levels. Planes of the refinement, as in variation.wgsl. */
-const FLOW_PLANES = 4;
+/** Planes that the flow keeps: u and v of two levels, and of one to go on to. Planes of the refinement, as in variation.wgsl. */
+const FLOW_PLANES = 6;
 const REFINEMENT_PLANES = 12;
 
 function flowBytes(width: number, height: number, finest: number, step: number): number {
@@ -140,7 +140,8 @@ function flow(
   scratch: number,
 ): Pass[] {
   const plane = planeBytes([sizeAt(finest, width), sizeAt(finest, height)]);
-  let [u, v, coarseU, coarseV] = [scratch, scratch + plane, scratch + 2 * plane, scratch + 3 * plane];
+  const pair = (i: number): Pair => [scratch + 2 * i * plane, scratch + (2 * i + 1) * plane];
+  let [now, coarser, next] = [pair(0), pair(1), pair(2)];
   const refinement = scratch + FLOW_PLANES * plane;
   const patches = refinement + REFINEMENT_PLANES * plane;
   const passes: Pass[] = [];
@@ -153,52 +154,62 @@ function flow(
     const stride = strideAt(level, width);
     const shared = [...images, stride, ...size, step];
     if (level >= searched) {
-      const start = level === levels - 1 ? [0, 0] : [coarseU, coarseV];
+      const start = level === levels - 1 ? [0, 0] : coarser;
       const fromFlow = [...shared, ...start, ...coarse, given, width, height, level, iterations, patches];
       passes.push(
         along('search', 'searchFromFlow', count, 8, fromFlow),
         along('search', 'searchFromNeighbours', count, 8, [...shared, patches, iterations, morePatches]),
-        overPixels('search', 'densify', size, [...shared, morePatches, u, v]),
+        overPixels('search', 'densify', size, [...shared, morePatches, ...now]),
       );
     } else {
-      passes.push(overPixels('enlarge', 'enlarge', size, [coarseU, coarseV, ...coarse, u, v, ...size]));
+      passes.push(overPixels('enlarge', 'enlarge', size, [...coarser, ...coarse, ...now, ...size]));
     }
     const fixedPoints = level === finest ? outerFinest : outer;
-    if (fixedPoints > 0) passes.push(...refineFlow(images, stride, size, [u, v], fixedPoints, inner, refinement));
-    [u, coarseU] = [coarseU, u];
-    [v, coarseV] = [coarseV, v];
+    if (fixedPoints > 0) {
+      const refined = refineFlow(images, stride, size, [now, next], fixedPoints, inner, refinement);
+      passes.push(...refined.passes);
+      [now, next] = refined.planes;
+    }
+    [now, coarser] = [coarser, now];
   }
   const finestSize = [sizeAt(finest, width), sizeAt(finest, height)] as const;
   passes.push(
     finest === 0
-      ? overPixels('enlarge', 'interleave', [width, height], [coarseU, coarseV, width, height, out])
-      : overPixels('enlarge', 'enlarge', [width, height], [coarseU, coarseV, ...finestSize, out, 0, width, height]),
+      ? overPixels('enlarge', 'interleave', [width, height], [...coarser, width, height, out])
+      : overPixels('enlarge', 'enlarge', [width, height], [...coarser, ...finestSize, out, 0, width, height]),
   );
   return passes;
 }
 
+/** u and v of a level. */
+type Pair = readonly [number, number];
+
+/** The core of a tile, as in variation.wgsl. */
+const CORE: Size = [32, 16];
+
+/** Refines the first of the two pairs of planes; gives them back in the order in which the first is the result. */
 function refineFlow(
   images: readonly [number, number],
   stride: number,
   size: Size,
-  planes: readonly [number, number],
+  planes: readonly [Pair, Pair],
   outer: number,
   inner: number,
   scratch: number,
-): Pass[] {
-  const shared = [...size, ...planes, scratch, planeBytes(size)];
-  const half: Size = [(size[0] + 1) >> 1, size[1]];
-  const sweep = [0, 1].map((colour) => overPixels('variation', 'relax', half, [...shared, colour]));
-  const sweeps = Array.from({ length: inner }, () => sweep).flat();
-  const fixedPoint = [
-    overPixels('variation', 'smoothness', size, shared),
-    overPixels('variation', 'assemble', size, shared),
-    ...sweeps,
-  ];
-  return [
-    overPixels('variation', 'warp', size, [...shared, ...images, stride]),
-    ...Array.from({ length: outer }, () => fixedPoint).flat(),
-  ];
+): { readonly passes: readonly Pass[]; readonly planes: readonly [Pair, Pair] } {
+  let [now, next] = planes;
+  const system = (): number[] => [...size, ...now, scratch, planeBytes(size)];
+  const passes = [overPixels('variation', 'warp', size, [...system(), ...images, stride])];
+  const groups = [Math.ceil(size[0] / CORE[0]), Math.ceil(size[1] / CORE[1]), 1] as const;
+  for (let i = 0; i < outer; i++) {
+    passes.push(overPixels('variation', 'smoothness', size, system()));
+    passes.push(overPixels('variation', 'assemble', size, system()));
+    for (let j = 0; j < inner; j++) {
+      passes.push({ module: 'variation', entry: 'relax', groups, args: [...system(), ...next] });
+      [now, next] = [next, now];
+    }
+  }
+  return { passes, planes: [now, next] };
 }
 
 const cellsOf = ([width, height]: Size): Size => [(width + 1) >> 1, (height + 1) >> 1];

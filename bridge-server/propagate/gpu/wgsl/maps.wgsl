@@ -62,7 +62,7 @@ fn mapTake(@builtin(global_invocation_id) id: vec3<u32>) {
 
 const TOLERABLE: f32 = 80.0;
 const NEAREST: i32 = 3;
-const FARTHEST: i32 = 24;
+const FARTHEST: i32 = 96;
 const MOST: i32 = 0x7fffffff;
 
 /** Windows of 6x6 about the cells at (x, y) and, in the key, at k; given up once `limit` is reached. */

@@ -1,7 +1,7 @@
 // A frame from its keys (kernels/assembly/blend.ts says what and why).
 
 const FLOOR: f32 = 4.0;
-const HOLD: f32 = 10.0;
+const HOLD: f32 = 6.0;
 const RESIDUAL: f32 = 8.0;
 const SAMPLE: f32 = 64.0;
 
@@ -267,8 +267,12 @@ fn relate(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_ind
   }
 }
 
-fn carried(band: vec4<f32>, rows: u32) -> vec4<f32> {
+fn ofBand(band: vec4<f32>, rows: u32) -> vec4<f32> {
   return (band.x * loadFour(rows) + band.y * loadFour(rows + 16u)) + band.z * loadFour(rows + 32u);
+}
+
+fn carried(fine: vec4<f32>, mild: vec4<f32>, wide: vec4<f32>, relation: u32) -> vec4<f32> {
+  return (ofBand(fine, relation) + ofBand(mild, relation + 48u)) + ofBand(wide, relation + 96u);
 }
 
 /** A finished pixel: premultiplied colours with alpha, 16-bit levels. */
@@ -290,16 +294,21 @@ fn composed(p: u32) -> vec4<f32> {
   if (weight < 1.0) {
     value += sampleWords(arg(2u), width, height, placeBy(loadVector(arg(3u) + (p << 3u)), own, width, height)) * (1.0 - weight);
   }
+  var patched = 0.0;
   if (arg(11u) != 0u) {
-    let patched = loadF(arg(11u) + (p << 2u));
+    patched = loadF(arg(11u) + (p << 2u));
     if (patched > 0.0) {
       value = value * (1.0 - patched) + loadWords(arg(12u) + (p << 3u)) * patched;
     }
   }
   let alpha = clamp(value.w, 0.0, 65535.0);
-  let more = carried(loadSigned(arg(7u) + (p << 3u)), arg(10u)) +
-    carried(loadSigned(arg(8u) + (p << 3u)), arg(10u) + 48u) +
-    carried(coarseAt(arg(9u), width, height, x, y), arg(10u) + 96u);
+  let fine = loadSigned(arg(7u) + (p << 3u));
+  let mild = loadSigned(arg(8u) + (p << 3u));
+  let wide = coarseAt(arg(9u), width, height, x, y);
+  var more = carried(fine, mild, wide, arg(10u));
+  if (patched > 0.0) {
+    more = more * (1.0 - patched) + carried(fine, mild, wide, arg(10u) + 144u) * patched;
+  }
   value += more * (alpha * (1.0 / 65535.0 / RESIDUAL));
   return vec4<f32>(clamp(value, vec4<f32>(0.0), vec4<f32>(alpha)).xyz, alpha);
 }

@@ -1,5 +1,5 @@
 // Variational refinement of one level's flow (kernels/assembly/refine.ts says what and after whom). Planes have no padding here, and
-// red and black pixels stay in their places: a sweep writes one colour and reads the other.
+// red and black pixels stay in their places.
 
 const BRIGHTNESS: f32 = 5.0;
 const GRADIENT: f32 = 10.0;
@@ -157,41 +157,79 @@ fn assemble(@builtin(global_invocation_id) id: vec3<u32>) {
   storeF(planeAt(DOWN, p), down);
 }
 
-/** One SOR step of the pixels of a colour. */
-// …, colour: 0 where x + y is even, 1 where it is odd
-@compute @workgroup_size(16, 8)
-fn relax(@builtin(global_invocation_id) id: vec3<u32>) {
-  let width = arg(0u);
-  let y = id.y;
-  let x = 2u * id.x + ((y + arg(6u)) & 1u);
-  if (x >= width || y >= arg(1u)) {
-    return;
-  }
-  let p = y * width + x;
-  var around = vec2<f32>(0.0);
-  var sideways = vec2<f32>(0.0);
-  if (x > 0u) {
-    sideways = loadF(planeAt(RIGHT, p - 1u)) * flowAt(p - 1u);
-  }
-  if (x + 1u < width) {
-    sideways += loadF(planeAt(RIGHT, p)) * flowAt(p + 1u);
-  }
-  if (y > 0u) {
-    around = loadF(planeAt(DOWN, p - width)) * flowAt(p - width);
-  }
-  if (y + 1u < arg(1u)) {
-    around += loadF(planeAt(DOWN, p)) * flowAt(p + width);
-  }
-  around = sideways + around;
-  let old = flowAt(p);
-  let a12 = loadF(planeAt(A12, p));
-  let solvedU = ((loadF(planeAt(B1, p)) + around.x) - a12 * old.y) * loadF(planeAt(INVERSE1, p));
-  let newU = old.x + OMEGA * (solvedU - old.x);
-  let solvedV = ((loadF(planeAt(B2, p)) + around.y) - a12 * newU) * loadF(planeAt(INVERSE2, p));
-  storeF(arg(2u) + (p << 2u), newU);
-  storeF(arg(3u) + (p << 2u), old.y + OMEGA * (solvedV - old.y));
-}
-
 fn flowAt(p: u32) -> vec2<f32> {
   return vec2<f32>(loadF(arg(2u) + (p << 2u)), loadF(arg(3u) + (p << 2u)));
+}
+
+const CORE: vec2<i32> = vec2<i32>(32, 16);
+/** The core, and two pixels around it. */
+const TILE: vec2<i32> = vec2<i32>(36, 20);
+
+var<workgroup> tile: array<vec2<f32>, 720>;
+
+/** One SOR step of the pixel at `p` of the tile, `place` of the picture. Its neighbours have the other colour. */
+fn relaxed(p: i32, place: vec2<i32>) {
+  let size = vec2<i32>(argI(0u), argI(1u));
+  if (any(place < vec2<i32>(0)) || any(place >= size)) {
+    return;
+  }
+  let at = u32(place.y * size.x + place.x);
+  var sideways = vec2<f32>(0.0);
+  var upright = vec2<f32>(0.0);
+  if (place.x > 0) {
+    sideways = loadF(planeAt(RIGHT, at - 1u)) * tile[p - 1];
+  }
+  if (place.x + 1 < size.x) {
+    sideways += loadF(planeAt(RIGHT, at)) * tile[p + 1];
+  }
+  if (place.y > 0) {
+    upright = loadF(planeAt(DOWN, at - u32(size.x))) * tile[p - TILE.x];
+  }
+  if (place.y + 1 < size.y) {
+    upright += loadF(planeAt(DOWN, at)) * tile[p + TILE.x];
+  }
+  let around = sideways + upright;
+  let old = tile[p];
+  let a12 = loadF(planeAt(A12, at));
+  let solvedU = ((loadF(planeAt(B1, at)) + around.x) - a12 * old.y) * loadF(planeAt(INVERSE1, at));
+  let newU = old.x + OMEGA * (solvedU - old.x);
+  let solvedV = ((loadF(planeAt(B2, at)) + around.y) - a12 * newU) * loadF(planeAt(INVERSE2, at));
+  tile[p] = vec2<f32>(newU, old.y + OMEGA * (solvedV - old.y));
+}
+
+/**
+ * One SOR iteration, red pixels (x + y even) before black ones, from one pair of planes to another: a workgroup does it for the core of its
+ * tile, and the red pixels beside that once more, so that the system is read once for both colours.
+ */
+// …, new u, new v
+@compute @workgroup_size(256)
+fn relax(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+  let size = vec2<i32>(argI(0u), argI(1u));
+  let corner = vec2<i32>(group.xy) * CORE - 2;
+  for (var i = i32(local); i < TILE.x * TILE.y; i += 256) {
+    let place = clamp(corner + vec2<i32>(i % TILE.x, i / TILE.x), vec2<i32>(0), size - 1);
+    tile[i] = flowAt(u32(place.y * size.x + place.x));
+  }
+  workgroupBarrier();
+  // Half of the pixels of the core with a border of one.
+  for (var i = i32(local); i < (CORE.x / 2 + 1) * (CORE.y + 2); i += 256) {
+    let y = 1 + i / (CORE.x / 2 + 1);
+    let x = 1 + 2 * (i % (CORE.x / 2 + 1)) + ((corner.x + corner.y + 1 + y) & 1);
+    relaxed(y * TILE.x + x, corner + vec2<i32>(x, y));
+  }
+  workgroupBarrier();
+  let y = 2 + i32(local) / (CORE.x / 2);
+  let x = 2 + 2 * (i32(local) % (CORE.x / 2)) + ((corner.x + corner.y + 1 + y) & 1);
+  relaxed(y * TILE.x + x, corner + vec2<i32>(x, y));
+  workgroupBarrier();
+  for (var i = i32(local); i < CORE.x * CORE.y; i += 256) {
+    let inside = vec2<i32>(i % CORE.x, i / CORE.x) + 2;
+    let place = corner + inside;
+    if (all(place < size)) {
+      let at = u32(place.y * size.x + place.x) << 2u;
+      let value = tile[inside.y * TILE.x + inside.x];
+      storeF(arg(6u) + at, value.x);
+      storeF(arg(7u) + at, value.y);
+    }
+  }
 }

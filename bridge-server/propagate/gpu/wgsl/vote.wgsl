@@ -4,7 +4,7 @@ const RESIDUAL: f32 = 8.0;
 const OFFSET: f32 = 16384.0;
 const R: i32 = 2;
 const DOUBT: f32 = 100.0;
-const CLEARLY: f32 = 2.0;
+const CLEARLY: f32 = 0.7;
 
 /** Mean squared residual over the colours. */
 // residual, width, height, plane
