@@ -42,6 +42,7 @@ export const words = {
     more: (count: number) => `and ${count} more`,
     choose: 'Choose…',
     chooseOther: 'Choose another…',
+    addOther: 'Add another…',
   },
   files: {
     up: '‹ Back',
@@ -120,6 +121,7 @@ export const words = {
     earlier: (count: number) => `‹ ${count} earlier`,
     later: (count: number) => `${count} later ›`,
     frame: (frame: number) => `Frame ${frame}`,
+    painted: (frame: number) => `Frame ${frame}, as it is painted`,
     addPlayhead: 'Add at playhead',
     addHere: (frame: number) => `Add frame ${frame}`,
     addMarkers: (count: number) => (count === 1 ? 'Add at the marker' : `Add at ${count} markers`),
@@ -330,6 +332,7 @@ export const words = {
     placeAgain: 'Place on timeline',
     compare: 'Compare',
     forget: 'Remove',
+    settings: 'Use its settings',
     forgetHint: 'Takes it off this list; files stay.',
     clear: 'Clear',
     details: 'Details',

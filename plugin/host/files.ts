@@ -1,7 +1,7 @@
 import type { FilesHost, Selection } from './host.ts';
 import { HostProblem } from './problem.ts';
 
-/** No editor: one movie or folder at a time, all of its frames, and the result lies beside it. */
+/** No editor: movies and folders, all of their frames, and each result lies beside its source. */
 export function filesHost(): FilesHost {
   const listeners = new Set<() => void>();
   let selection: Selection = { timeline: null, clips: [] };
@@ -9,8 +9,8 @@ export function filesHost(): FilesHost {
     kind: 'files',
     choose: null,
     preset: null,
-    open: (path) => {
-      selection = { timeline: null, clips: path === null ? [] : [clipOf(path)] };
+    open: (paths) => {
+      selection = { timeline: null, clips: paths.map(clipOf) };
       for (const listener of listeners) listener();
     },
     selection: () => Promise.resolve(selection),

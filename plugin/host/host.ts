@@ -13,8 +13,8 @@ export type EditorHost = HostActions & { readonly kind: 'premiere' | 'after-effe
 /** No editor: the panel in a browser, on files that lie where the bridge may read. */
 export type FilesHost = HostActions & {
   readonly kind: 'files';
-  /** What to paint instead of what a timeline would have selected: a movie, or a folder of numbered images. */
-  open(path: string | null): void;
+  /** What to paint instead of what a timeline would have selected: movies, and folders of numbered images. */
+  open(paths: readonly string[]): void;
 };
 
 type HostActions = {

@@ -1,5 +1,6 @@
 import { Component, useState, type ReactNode } from 'react';
 import { words } from '../words.ts';
+import { recall } from './choices.ts';
 import { Compare } from './compare.tsx';
 import { ConnectionLine, ConnectionView } from './connection.tsx';
 import { ModelsView } from './models.tsx';
@@ -57,7 +58,16 @@ export function App({ desk }: { readonly desk: Desk }) {
           onJob={(id) => show('queue', id)}
         />
       ) : (
-        <Queue {...{ desk, jobs, renders }} onCompare={({ id }) => show('queue', id)} />
+        <Queue
+          {...{ desk, jobs, renders }}
+          onCompare={({ id }) => show('queue', id)}
+          onSettings={({ request }) => {
+            recall(desk.memory, request);
+            // In an editor the user selects what is to be painted.
+            if (desk.host.kind === 'files') desk.host.open([request.source.path]);
+            show('paint');
+          }}
+        />
       )}
     </div>
   );

@@ -5,15 +5,17 @@ import type { FilesHost } from '../host/host.ts';
 import { words } from '../words.ts';
 import { Pressable, QuietButton } from './widgets.tsx';
 
-/** What lies in the folders that the bridge may read, to choose a movie or a folder of images from. */
+/** What lies in the folders that the bridge may read, to choose movies and folders of images from. */
 export function FilesView(props: {
   readonly host: FilesHost;
   readonly connection: Connection;
-  readonly chosen: boolean;
+  /** Paths of what is chosen already. */
+  readonly chosen: readonly string[];
 }) {
   const { host, connection, chosen } = props;
   const [path, setPath] = useState<string | null>(null);
   const [folder, setFolder] = useState<FolderView | null>(null);
+  const [adding, setAdding] = useState(false);
   useEffect(() => {
     let gone = false;
     void connection.folder(path).then((found) => gone || setFolder(found));
@@ -21,7 +23,18 @@ export function FilesView(props: {
       gone = true;
     };
   }, [connection, path]);
-  if (chosen) return <QuietButton onPress={() => host.open(null)}>{words.shot.chooseOther}</QuietButton>;
+  const take = (one: string): void => {
+    setAdding(false);
+    host.open([...chosen.filter((other) => other !== one), one]);
+  };
+  if (chosen.length > 0 && !adding) {
+    return (
+      <div className="row">
+        <QuietButton onPress={() => host.open([])}>{words.shot.chooseOther}</QuietButton>
+        <QuietButton onPress={() => setAdding(true)}>{words.shot.addOther}</QuietButton>
+      </div>
+    );
+  }
   if (!folder) return null;
   return (
     <div className="card list">
@@ -31,7 +44,7 @@ export function FilesView(props: {
         </Pressable>
       )}
       {folder.images ? (
-        <Pressable className="entry strong" onPress={() => host.open(folder.path)}>
+        <Pressable className="entry strong" onPress={() => folder.path !== null && take(folder.path)}>
           {words.files.useFolder}
         </Pressable>
       ) : null}
@@ -39,7 +52,7 @@ export function FilesView(props: {
         <Pressable
           key={entry.path}
           className={entry.kind === 'movie' ? 'entry' : 'entry folder'}
-          onPress={() => (entry.kind === 'movie' ? host.open(entry.path) : setPath(entry.path))}
+          onPress={() => (entry.kind === 'movie' ? take(entry.path) : setPath(entry.path))}
         >
           {entry.kind === 'movie' ? entry.name : `${entry.name} ›`}
         </Pressable>

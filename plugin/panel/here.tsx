@@ -14,10 +14,12 @@ export type Here = {
   readonly slider: { readonly frame: number; readonly set: (frame: number) => void } | null;
 };
 
-export function useHere(host: Host, shot: Shot | null): Here {
-  const [frame, set] = useState(shot?.source.from ?? 0);
-  if (host.kind === 'files') return { read: () => Promise.resolve(frame), slider: { frame, set } };
-  return { read: () => (shot ? host.playhead(shot) : Promise.resolve(null)), slider: null };
+export function useHere(host: Host, shot: Shot | null, facts: SourceFacts | null): Here {
+  const [wanted, set] = useState(0);
+  if (host.kind !== 'files') return { read: () => (shot ? host.playhead(shot) : Promise.resolve(null)), slider: null };
+  const { from, to } = facts ?? { from: 0, to: Infinity };
+  const frame = Math.min(to - 1, Math.max(from, wanted));
+  return { read: () => Promise.resolve(frame), slider: { frame, set } };
 }
 
 const WIDTH = 480;
@@ -31,7 +33,7 @@ export function FrameView(props: {
 }) {
   const { connection, shot, facts, slider } = props;
   const [least, most] = [facts.from, facts.to - 1];
-  const frame = Math.min(most, Math.max(least, slider.frame));
+  const { frame } = slider;
   const source = sourceOf(shot);
   return (
     <div className="frame">

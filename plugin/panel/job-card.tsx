@@ -17,11 +17,13 @@ type Props = {
   readonly open: boolean;
   readonly onToggle: () => void;
   readonly onCompare: () => void;
+  /** Brings back what made it, to paint with. */
+  readonly onSettings: () => void;
   readonly onForget: () => void;
 };
 
 /** A job that runs or has run: what it is, how far it is, and what can be done about it. */
-export function JobCard({ desk, job, render, open, onToggle, onCompare, onForget }: Props) {
+export function JobCard({ desk, job, render, open, onToggle, onCompare, onSettings, onForget }: Props) {
   const { connection, renders } = desk;
   const { state } = job;
   const [refused, ask] = useAsked();
@@ -72,6 +74,7 @@ export function JobCard({ desk, job, render, open, onToggle, onCompare, onForget
         {state.state === 'done' ? (
           <QuietButton onPress={onToggle}>{open ? words.queue.hide : words.queue.details}</QuietButton>
         ) : null}
+        {over ? <QuietButton onPress={onSettings}>{words.queue.settings}</QuietButton> : null}
         {over ? (
           <QuietButton title={words.queue.forgetHint} onPress={onForget}>
             {words.queue.forget}

@@ -1,4 +1,4 @@
-import { useEffect, useState } from 'react';
+import { useEffect, useMemo, useState } from 'react';
 import type { KeysAnswer, SourceFacts } from '../../bridge-server/protocol/http.ts';
 import type { JobView } from '../../bridge-server/protocol/job.ts';
 import type { Connection } from '../bridge/connection.ts';
@@ -6,6 +6,7 @@ import type { Host, Shot } from '../host/host.ts';
 import { chosenAt, hasKey, movedKey, withKey, withoutKey, withPicture, type ChosenKeys } from '../keys.ts';
 import {
   randomSeed,
+  requestOf,
   sourceOf,
   USUAL,
   type Choices,
@@ -21,7 +22,7 @@ import { Picture } from './picture.tsx';
 import { nameOf } from './text.ts';
 import { TroubleView } from './trouble.tsx';
 import { Choice, Disclosure, Pressable, ProgressBar, QuietButton } from './widgets.tsx';
-import type { Change } from './state.ts';
+import type { Change } from './choices.ts';
 
 const SPACINGS: readonly Spacing[] = [
   USUAL.keys,
@@ -101,6 +102,7 @@ function Strip(props: StripProps) {
   const [note, setNote] = useState('');
   const made = jobs.find(({ id }) => id === shot.made?.job) ?? null;
   const rule = useRule(connection, shot, choices.keys, own.keys === null, made);
+  const painterOf = usePainters(jobs, shot, choices, own);
   const keys = own.keys ?? (rule.kind === 'keys' ? chosenAt(rule.keys.map(({ frame }) => frame)) : null);
   if (!keys) return <Waiting rule={rule} />;
 
@@ -133,8 +135,9 @@ function Strip(props: StripProps) {
         {shown.map((one) => (
           <KeyTile
             key={one.frame}
-            {...{ connection, shot, made }}
+            {...{ connection, shot }}
             chosenKey={one}
+            painted={painterOf(one)}
             chosen={one.frame === at}
             onPress={() => {
               become(keys, one.frame === at ? null : one.frame);
@@ -194,18 +197,18 @@ function Waiting({ rule }: { readonly rule: Rule }) {
 
 const TILE_WIDTH = 144;
 
-/** A key as it was painted, where this version has it so; else what it is painted from. */
+/** A key as it is painted, where some job has painted it as it is wanted now; else what it is painted from. */
 function KeyTile(props: {
   readonly connection: Connection;
   readonly shot: Shot;
-  readonly made: JobView | null;
   readonly chosenKey: ChosenKey;
+  /** The job; null: it is still to be painted. */
+  readonly painted: string | null;
   readonly chosen: boolean;
   readonly onPress: () => void;
 }) {
-  const { connection, shot, made, chosenKey, chosen, onPress } = props;
+  const { connection, shot, chosenKey, painted, chosen, onPress } = props;
   const { frame, picture } = chosenKey;
-  const painted = made && isPaintedIn(made, chosenKey) ? made.id : null;
   const source = sourceOf(shot);
   const ask = async (): Promise<string | null> =>
     (painted && (await connection.keyPicture(painted, frame, TILE_WIDTH))) ??
@@ -214,7 +217,7 @@ function KeyTile(props: {
   return (
     <Pressable
       className={chosen ? 'key chosen' : 'key'}
-      title={words.keys.frame(frame)}
+      title={painted ? words.keys.painted(frame) : words.keys.frame(frame)}
       pressed={chosen}
       onPress={onPress}
     >
@@ -222,6 +225,21 @@ function KeyTile(props: {
       <div className="caption">{tag === '' ? frame : `${frame} ${tag}`}</div>
     </Pressable>
   );
+}
+
+/** Which job has painted a key of this source as these choices want it; null: none has. */
+function usePainters(jobs: readonly JobView[], shot: Shot, choices: Choices, own: ShotChoices) {
+  const wanted = requestOf(shot, choices, own);
+  const alike = JSON.stringify([wanted.source.path, wanted.look, wanted.profile]);
+  const painters = useMemo(
+    () =>
+      jobs.filter(
+        ({ state, request: { source, look, profile } }) =>
+          state.state === 'done' && JSON.stringify([source.path, look, profile]) === alike,
+      ),
+    [jobs, alike],
+  );
+  return (key: ChosenKey): string | null => painters.find((job) => isPaintedIn(job, key))?.id ?? null;
 }
 
 function isPaintedIn({ request: { keys }, state }: JobView, { frame, picture }: ChosenKey): boolean {

@@ -3,7 +3,7 @@ import { CODECS, type Choices, type ShotChoices } from '../request.ts';
 import { words } from '../words.ts';
 import { FolderField } from './path-field.tsx';
 import { Choice, NumberField } from './widgets.tsx';
-import type { Change } from './state.ts';
+import type { Change } from './choices.ts';
 
 type Mask = ShotChoices['mask'];
 

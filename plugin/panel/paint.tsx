@@ -1,13 +1,14 @@
-import { useEffect, useRef, useState } from 'react';
+import { useState } from 'react';
 import type { Selection, Shot } from '../host/host.ts';
-import { choicesOf, missing, randomSeed, requestOf, type Choices, type ShotChoices } from '../request.ts';
+import { missing, randomSeed, requestOf, type ShotChoices } from '../request.ts';
 import { troubleOf, type Trouble } from '../trouble.ts';
 import { words } from '../words.ts';
+import { useChoices, useMade, useShotChoices } from './choices.ts';
 import { useHere } from './here.tsx';
 import { KeyFrames } from './key-frames.tsx';
 import { Finer, StyleView } from './look.tsx';
 import { ShotView } from './shot.tsx';
-import { useChoices, useConnection, useFacts, useSelection, useShotChoices, type Desk } from './state.ts';
+import { useConnection, useFacts, useSelection, type Desk } from './state.ts';
 import { sizeText } from './text.ts';
 import { TroubleView } from './trouble.tsx';
 import { Button, QuietButton } from './widgets.tsx';
@@ -32,10 +33,11 @@ export function Paint(props: {
   const shot = shots.length === 1 ? shots[0]!.shot : null;
   const facts = useFacts(connection, shot);
   const known = facts?.kind === 'known' ? facts.facts : null;
-  const here = useHere(host, shot);
+  const here = useHere(host, shot, known);
   const own = shotChoices.of(shot);
   const changeOwn = (changes: Partial<ShotChoices>): void => shotChoices.change(shot, changes);
-  const back = useMade(shot, { choices, own }, (settings) => {
+  const selected = selection === null || selection === 'unreadable' ? undefined : shot;
+  const back = useMade(memory, selected, { choices, own }, (settings) => {
     change(settings.choices);
     changeOwn(settings.own);
   });
@@ -106,26 +108,6 @@ export function Paint(props: {
 
 /** While shots are made ready; `bytes`: written so far by the editor, null while it need not write any. */
 type Busy = { readonly name: string; readonly bytes: number | null; readonly abort: AbortController };
-
-type Settings = { readonly choices: Partial<Choices>; readonly own: ShotChoices };
-
-/** Selecting a painted version brings back what made it. Returns how to go back to what was there before; null when nothing was. */
-function useMade(shot: Shot | null, now: Settings, become: (settings: Settings) => void): (() => void) | null {
-  const job = shot?.made?.job ?? null;
-  const [before, setBefore] = useState<Settings | null>(null);
-  const latest = useRef({ now, become });
-  latest.current = { now, become };
-  useEffect(() => {
-    const { now, become } = latest.current;
-    setBefore(shot?.made ? now : null);
-    if (shot?.made) become(choicesOf(shot.made.request));
-  }, [job]);
-  if (!before) return null;
-  return () => {
-    setBefore(null);
-    become(before);
-  };
-}
 
 type Named = { readonly name: string; readonly shot: Shot };
 

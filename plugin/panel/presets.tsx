@@ -16,7 +16,7 @@ import type { Memory } from '../host/host.ts';
 import type { Choices } from '../request.ts';
 import { words } from '../words.ts';
 import { Button, Choice, QuietButton, TextArea, TextField } from './widgets.tsx';
-import type { Change } from './state.ts';
+import type { Change } from './choices.ts';
 
 /** Ways of painting under names: chosen, and, of the user's own, kept, renamed, deleted, sent and received as text. */
 export function Presets(props: {

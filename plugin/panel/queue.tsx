@@ -14,13 +14,14 @@ type Props = {
   readonly jobs: readonly JobView[];
   readonly renders: readonly Render[];
   readonly onCompare: (job: JobView) => void;
+  readonly onSettings: (job: JobView) => void;
 };
 
 /** How many finished jobs are shown at once. */
 const SHOWN = 20;
 
 /** Every job of the install, whoever asked for it: what is done now, what comes next, what is finished. */
-export function Queue({ desk, jobs, renders, onCompare }: Props) {
+export function Queue({ desk, jobs, renders, onCompare, onSettings }: Props) {
   const [hidden, hide] = useHidden(desk.memory);
   const [open, setOpen] = useState<string | null>(null);
   const [shown, setShown] = useState(SHOWN);
@@ -44,6 +45,7 @@ export function Queue({ desk, jobs, renders, onCompare }: Props) {
       open={opened === job.id}
       onToggle={() => setOpen(opened === job.id ? '' : job.id)}
       onCompare={() => onCompare(job)}
+      onSettings={() => onSettings(job)}
       onForget={() => hide([job.id])}
     />
   );

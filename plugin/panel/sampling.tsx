@@ -5,7 +5,7 @@ import { randomSeed, type Choices, type Manner } from '../request.ts';
 import { words } from '../words.ts';
 import { nameOf } from './text.ts';
 import { Button, Choice, NumberField, Slider, Toggle } from './widgets.tsx';
-import type { Change } from './state.ts';
+import type { Change } from './choices.ts';
 
 /** How a model samples: for those who know what they want. */
 export function Sampling(props: {

@@ -28,6 +28,8 @@ export function ShotView(props: {
   const { host, connection, selection, facts, own, changeOwn, withEffects, onEffects, onBack } = props;
   const effects = { withEffects, onEffects };
   const clips = selection === null || selection === 'unreadable' ? [] : selection.clips;
+  // What cannot be painted is always told.
+  const shown = clips.filter((clip, n) => n < SHOWN || !clip.usable);
   return (
     <div className="section">
       <div className="title">{clips.length > 1 ? words.shot.titles(clips.length) : words.shot.title}</div>
@@ -44,18 +46,22 @@ export function ShotView(props: {
           </div>
         </div>
       ) : null}
-      {clips.slice(0, SHOWN).map((clip, n) => (
+      {shown.map((clip, n) => (
         <ClipCard
           key={n}
           {...{ clip, host, effects }}
           {...(clips.length === 1 ? { facts, own, changeOwn, onBack } : { facts: null, onBack: null })}
         />
       ))}
-      {clips.length > SHOWN ? <div className="dim hint">{words.shot.more(clips.length - SHOWN)}</div> : null}
-      {host.kind === 'files' ? <FilesView host={host} connection={connection} chosen={clips.length > 0} /> : null}
+      {clips.length > shown.length ? (
+        <div className="dim hint">{words.shot.more(clips.length - shown.length)}</div>
+      ) : null}
+      {host.kind === 'files' ? <FilesView host={host} connection={connection} chosen={clips.flatMap(pathOf)} /> : null}
     </div>
   );
 }
+
+const pathOf = (clip: SelectedClip): readonly string[] => (clip.usable ? [clip.shot.source.path] : []);
 
 type CardProps = {
   readonly clip: SelectedClip;

@@ -7,8 +7,7 @@ import type { AddingView } from '../../bridge-server/protocol/messages.ts';
 import type { Host, Memory, Selection, Shot } from '../host/host.ts';
 import type { Installed } from '../installed.ts';
 import type { Render, Renders } from '../renders.ts';
-import { choicesFrom, NO_SHOT_CHOICES, sourceOf, type Choices, type Manner, type ShotChoices } from '../request.ts';
-import { choicesWithin, shotChoicesFrom, withChoices } from '../shots.ts';
+import { sourceOf } from '../request.ts';
 import { troubleOf, type Trouble } from '../trouble.ts';
 
 /** Everything that the views stand on. */
@@ -70,44 +69,8 @@ export function useSelection(
   return { selection, refresh };
 }
 
-const MEMORY = { choices: 'pentimento.choices', shots: 'pentimento.shots' };
-
-/** Some choices instead of what they were; of the look only what is said. */
-export type Change = (changes: Partial<Omit<Choices, 'look'>> & { readonly look?: Partial<Manner> }) => void;
-
-export function useChoices(memory: Memory): [Choices, Change] {
-  const [choices, setChoices] = useState(() => choicesFrom(memory.getItem(MEMORY.choices)));
-  // Leaving a field and pressing a button may be one moment: both changes count.
-  const latest = useRef(choices);
-  const change: Change = (changes) => {
-    const look = { ...latest.current.look, ...changes.look };
-    latest.current = { ...latest.current, ...changes, look };
-    memory.setItem(MEMORY.choices, JSON.stringify(latest.current));
-    setChoices(latest.current);
-  };
-  return [choices, change];
-}
-
 /** Whether there is a file already; else the editor writes one when it is to be painted. */
-const isFile = (shot: Shot | null): shot is Shot => shot !== null && shot.source.path !== '';
-
-/** What was chosen for single shots. They are known by their source, so that another clip of it finds what was said of its frames. */
-export function useShotChoices(memory: Memory): {
-  readonly of: (shot: Shot | null) => ShotChoices;
-  readonly change: (shot: Shot | null, changes: Partial<ShotChoices>) => void;
-} {
-  const [all, setAll] = useState(() => shotChoicesFrom(memory.getItem(MEMORY.shots)));
-  const latest = useRef(all);
-  return {
-    of: (shot) => (isFile(shot) ? choicesWithin(all, shot.source) : NO_SHOT_CHOICES),
-    change: (shot, changes) => {
-      if (!isFile(shot)) return;
-      latest.current = withChoices(latest.current, shot.source, changes);
-      memory.setItem(MEMORY.shots, JSON.stringify(latest.current));
-      setAll(latest.current);
-    },
-  };
-}
+export const isFile = (shot: Shot | null): shot is Shot => shot !== null && shot.source.path !== '';
 
 /**
  * The answer to a question that is asked anew when one of `on` changes; null until there is one, and when the last one failed.

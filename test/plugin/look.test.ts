@@ -211,6 +211,11 @@ describe.skipIf(executablePath === null)('painting', () => {
     await press(page, 'Back to my settings');
     await chosen('Ink');
     expect(await page.locator('sp-dropdown[aria-label="Key frames"] select').inputValue()).toContain('"step":12');
+    // It is brought back when it is selected, not whenever the view is shown.
+    await page.locator('.tab').nth(1).click();
+    await page.locator('.tab').first().click();
+    await page.locator('.card', { hasText: 'A painted version' }).waitFor();
+    await chosen('Ink');
     expect(errors).toEqual([]);
   });
 
@@ -259,5 +264,32 @@ describe.skipIf(executablePath === null)('painting', () => {
     await press(page, '▸ 2 key frames');
     await press(page, 'Back to automatic');
     await vi.waitFor(async () => expect(await keys(page)).toEqual(automatic));
+    // What made a job is brought back from the queue, and what it painted is not to be painted again.
+    await page.locator('.tab').nth(1).click();
+    await page.getByText('Use its settings', { exact: true }).first().click();
+    await press(page, '▸ 2 key frames');
+    expect(await keys(page)).toEqual(['20', '22 mine']);
+    await page.getByTitle('Frame 20, as it is painted').locator('img').waitFor();
+    await press(page, 'Ink');
+    await page.getByTitle('Frame 20', { exact: true }).locator('img').waitFor();
+  });
+
+  test('several shots are several jobs, each with what was chosen for it', async () => {
+    const second = join(stand.install.allowed, 'A003_C013.mov');
+    await copyFile(join(stand.install.allowed, 'A003_C012.mov'), second);
+    const page = await open();
+    await press(page, 'Poster');
+    await press(page, '▸ Show them');
+    await page.locator('.key').first().waitFor();
+    await slide(page, 'Frame', 2);
+    await press(page, 'Add frame 2');
+    await press(page, 'Add another…');
+    await press(page, 'A003_C013.mov');
+    await page.getByText('2 shots', { exact: true }).waitFor();
+    await expectTidy(page);
+    await press(page, 'Paint 2 shots');
+    const { request } = await newest('queued', 'running', 'done');
+    expect(request).toMatchObject({ source: { path: second }, keys: { kind: 'auto' }, look: { kind: 'poster' } });
+    await page.locator('.job, .wait', { hasText: 'A003_C012.mov' }).first().waitFor();
   });
 });
