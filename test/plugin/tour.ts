@@ -121,7 +121,7 @@ async function addModels(): Promise<void> {
   await makeTinyModel(model('gouache-v2'), 'sd15');
   await copyFile(
     golden('tiny-controlnet/original/control-1.safetensors'),
-    model('control_v11p_sd15_lineart.safetensors'),
+    model('control_v11p_sd15_softedge.safetensors'),
   );
   await copyFile(golden('tiny-lora/kohya-linear.safetensors'), model('harbour-light.safetensors'));
   await pentimento(stand.install, 'models', 'add', join(outside, 'models'));
