@@ -56,10 +56,11 @@ export async function loadGuide(
   const maskPlane = mask ? plane.pointer : 0;
   const grey = plane.pointer + pixels;
   await device.run('guide', staging.pointer, width, height, channels, maskPlane, grey, sums, out);
-  await shelf.put(source, `guide ${n}`, out, 4 * pixels);
   if (luma === 0) return;
   await device.run('luma', staging.pointer, width, height, channels, luma);
   if (mask) await device.run('maskLuma', maskPlane, width, height, luma);
+  // Where flow is estimated a frame comes first, and is sure to be wanted again.
+  await shelf.put(source, `guide ${n}`, out, 4 * pixels);
   await shelf.put(source, `luma ${n}`, luma, pixels);
 }
 
