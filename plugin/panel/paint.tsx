@@ -87,7 +87,7 @@ export function Paint(props: {
       <div className="foot">
         {lacking && shots.length > 0 ? <div className="dim hint">{words.paint.missing[lacking]}</div> : null}
         {trouble ? <TroubleView {...trouble} /> : null}
-        {busy?.bytes != null ? (
+        {busy && busy.bytes !== null ? (
           <div className="row between">
             <div className="dim">{words.paint.preparing(busy.name, sizeText(busy.bytes))}</div>
             <QuietButton onPress={() => busy.abort.abort()}>{words.paint.cancel}</QuietButton>
