@@ -1,9 +1,10 @@
-import { cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { zipSync, type Zippable } from 'fflate';
 import webpack, { type Configuration } from 'webpack';
-import { HOSTS, iconFiles, manifestFor, type HostApp, type Manifest } from './manifest.ts';
+import { brokenBy } from './laws.ts';
+import { HOSTS, iconFiles, manifestFor, manifestSchema, type HostApp } from './manifest.ts';
 
 // npm run build: the panel for a browser (dist/browser), and for each editor a folder to load while developing
 // (dist/premierepro, dist/aftereffects) and a package to install (dist/*.ccx). An argument: another folder than dist.
@@ -16,8 +17,10 @@ const { default: configurations } = (await import(new URL('../../webpack.config.
 
 await rm(dist, { recursive: true, force: true });
 await bundle();
+const broken = brokenBy(await readFile(join(dist, 'editors', 'index.js'), 'utf8'), await styles());
+if (broken.length > 0) throw new Error(`Not for an editor:\n${broken.join('\n')}`);
 await cp(join(root, 'plugin', 'browser.html'), join(dist, 'browser', 'index.html'));
-const manifest = JSON.parse(await readFile(join(root, 'manifest.json'), 'utf8')) as Manifest;
+const manifest = manifestSchema.parse(JSON.parse(await readFile(join(root, 'manifest.json'), 'utf8')));
 for (const app of Object.keys(HOSTS) as HostApp[]) await makePackage(app);
 
 function bundle(): Promise<void> {
@@ -29,6 +32,12 @@ function bundle(): Promise<void> {
       else resolve();
     });
   });
+}
+
+async function styles(): Promise<string> {
+  const panel = join(root, 'plugin', 'panel');
+  const sheets = (await readdir(panel)).filter((name) => name.endsWith('.css'));
+  return (await Promise.all(sheets.map((name) => readFile(join(panel, name), 'utf8')))).join('\n');
 }
 
 async function makePackage(app: HostApp): Promise<void> {

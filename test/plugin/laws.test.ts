@@ -50,6 +50,16 @@ function actionOutsideCallback(node: ts.Node): string | null {
   return inside && ts.isArrowFunction(inside) && !isAsync(inside) ? null : node.getText();
 }
 
+/** One place knows how to lock; whatever is done inside goes through it. */
+function lockElsewhere(node: ts.Node): string | null {
+  if (!ts.isCallExpression(node) || !/^(lockedAccess|executeTransaction|addAction)$/.test(calledName(node)))
+    return null;
+  for (let above: ts.Node | undefined = node; above; above = above.parent as ts.Node | undefined) {
+    if (ts.isFunctionDeclaration(above) && above.name?.text === 'transact') return null;
+  }
+  return node.getText();
+}
+
 function asyncCallback(node: ts.Node): string | null {
   if (!ts.isCallExpression(node)) return null;
   if (!['transact', 'lockedAccess', 'executeTransaction'].includes(calledName(node))) return null;
@@ -58,21 +68,53 @@ function asyncCallback(node: ts.Node): string | null {
 
 /** Types only: there is nothing to load behind them, or it is not for an editor. */
 function valueImport(node: ts.Node): string | null {
-  if (!ts.isImportDeclaration(node) || !ts.isStringLiteral(node.moduleSpecifier)) return null;
-  const name = node.moduleSpecifier.text;
-  const typesOnly = /^(@adobe\/premierepro|uxp|zod|ws|node:.*)$/.test(name) || /protocol\/(?!wire)/.test(name);
-  return typesOnly && node.importClause?.phaseModifier !== ts.SyntaxKind.TypeKeyword ? node.getText() : null;
+  const isTypesOnly = (name: string): boolean =>
+    /^(@adobe\/premierepro|uxp|zod|ws|node:.*)$/.test(name) || /protocol\/(?!wire)/.test(name);
+  if (ts.isCallExpression(node) && /^(require|import)$/.test(calledName(node))) {
+    const [asked] = node.arguments;
+    return asked && ts.isStringLiteral(asked) && /^(uxp|premierepro|aftereffects)$/.test(asked.text)
+      ? null
+      : node.getText();
+  }
+  if (!ts.isImportDeclaration(node) && !ts.isExportDeclaration(node)) return null;
+  if (!node.moduleSpecifier || !ts.isStringLiteral(node.moduleSpecifier)) return null;
+  const ofTypes = ts.isExportDeclaration(node)
+    ? node.isTypeOnly
+    : node.importClause?.phaseModifier === ts.SyntaxKind.TypeKeyword;
+  return isTypesOnly(node.moduleSpecifier.text) && !ofTypes ? node.getText() : null;
 }
+
+/** Which argument is one of the editor's constants. */
+const TAKES_CONSTANT: Readonly<Record<string, number>> = {
+  ...{ getTrackItems: 0, getInPoint: 0, getOutPoint: 0, exportSequence: 1, createRemoveItemsAction: 2 },
+  ...{ addGlobalEventListener: 0, addEventListener: 1 },
+};
 
 /** The editors' own constants have other values at run time than in the types. */
 function literalEnum(node: ts.Node): string | null {
+  if (ts.isCallExpression(node)) {
+    const at = TAKES_CONSTANT[calledName(node)];
+    const given = at === undefined ? undefined : node.arguments[at];
+    return given && ts.isNumericLiteral(given) ? node.getText() : null;
+  }
   if (!ts.isBinaryExpression(node) || !/^[!=]==?$/.test(node.operatorToken.getText())) return null;
   const [left, right] = [node.left, node.right];
   const telling = ts.isPropertyAccessExpression(left) && /^(type|state|kind)$/.test(left.name.text);
   return telling && ts.isNumericLiteral(right) ? node.getText() : null;
 }
 
-const LAWS = { actionOutsideCallback, asyncCallback, valueImport, literalEnum };
+/** Styles within elements are not in the style sheets that the build looks through. */
+function unknownStyle(node: ts.Node): string | null {
+  if (!ts.isPropertyAssignment(node)) return null;
+  for (let above: ts.Node | undefined = node.parent; above; above = above.parent as ts.Node | undefined) {
+    if (!ts.isJsxAttribute(above)) continue;
+    const unknown = /^(grid\w*|float|transition\w*|animation\w*|gap|font|textTransform)$/.test(node.name.getText());
+    return above.name.getText() === 'style' && unknown ? node.getText() : null;
+  }
+  return null;
+}
+
+const LAWS = { actionOutsideCallback, lockElsewhere, asyncCallback, valueImport, literalEnum, unknownStyle };
 
 test.each(Object.entries(LAWS))('the panel keeps the law: no %s', (_, law) => {
   expect(sources.length).toBeGreaterThan(20);
@@ -85,8 +127,15 @@ test.each<[keyof typeof LAWS, string]>([
   ['asyncCallback', 'project.lockedAccess(async () => { await f(); });'],
   ['valueImport', "import { Constants } from '@adobe/premierepro';"],
   ['valueImport', "import { jobSchema } from '../../bridge-server/protocol/job.ts';"],
+  ['valueImport', "export { Constants } from '@adobe/premierepro';"],
+  ['valueImport', "const api = require('@adobe/premierepro');"],
+  ['valueImport', "const later = await import('./later.ts');"],
+  ['lockElsewhere', 'project.lockedAccess(() => f());'],
+  ['lockElsewhere', 'const f = (compound) => compound.addAction(action);'],
   ['literalEnum', 'if (item.type === 2) f();'],
+  ['literalEnum', 'track.getTrackItems(1, false);'],
+  ['unknownStyle', "const view = <div style={{ display: 'flex', gap: 4 }} />;"],
 ])('%s is found in: %s', (law, text) => {
-  const file = ts.createSourceFile('wrong.ts', text, ts.ScriptTarget.Latest, true);
+  const file = ts.createSourceFile('wrong.tsx', text, ts.ScriptTarget.Latest, true);
   expect(findings([file], LAWS[law])).toHaveLength(1);
 });
