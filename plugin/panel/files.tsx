@@ -29,7 +29,7 @@ export function FilesView(props: {
   };
   if (chosen.length > 0 && !adding) {
     return (
-      <div className="row">
+      <div className="row wrap actions">
         <QuietButton onPress={() => host.open([])}>{words.shot.chooseOther}</QuietButton>
         <QuietButton onPress={() => setAdding(true)}>{words.shot.addOther}</QuietButton>
       </div>
@@ -37,29 +37,32 @@ export function FilesView(props: {
   }
   if (!folder) return null;
   return (
-    <div className="card list">
-      {folder.path === null ? null : (
-        <Pressable className="entry dim" onPress={() => setPath(folder.parent)}>
-          {words.files.up}
-        </Pressable>
-      )}
-      {folder.images ? (
-        <Pressable className="entry strong" onPress={() => folder.path !== null && take(folder.path)}>
-          {words.files.useFolder}
-        </Pressable>
-      ) : null}
-      {folder.entries.map((entry) => (
-        <Pressable
-          key={entry.path}
-          className={entry.kind === 'movie' ? 'entry' : 'entry folder'}
-          onPress={() => (entry.kind === 'movie' ? take(entry.path) : setPath(entry.path))}
-        >
-          {entry.kind === 'movie' ? entry.name : `${entry.name} ›`}
-        </Pressable>
-      ))}
-      {folder.entries.length === 0 && !folder.images ? (
-        <div className="entry dim">{folder.path === null ? words.files.noRoots : words.files.empty}</div>
-      ) : null}
-    </div>
+    <>
+      <div className="card list">
+        {folder.path === null ? null : (
+          <Pressable className="entry dim" onPress={() => setPath(folder.parent)}>
+            {words.files.up}
+          </Pressable>
+        )}
+        {folder.images ? (
+          <Pressable className="entry strong" onPress={() => folder.path !== null && take(folder.path)}>
+            {words.files.useFolder}
+          </Pressable>
+        ) : null}
+        {folder.entries.map((entry) => (
+          <Pressable
+            key={entry.path}
+            className={entry.kind === 'movie' ? 'entry' : 'entry folder'}
+            onPress={() => (entry.kind === 'movie' ? take(entry.path) : setPath(entry.path))}
+          >
+            {entry.kind === 'movie' ? entry.name : `${entry.name} ›`}
+          </Pressable>
+        ))}
+        {folder.entries.length === 0 && !folder.images ? (
+          <div className="entry dim">{folder.path === null ? words.files.noRoots : words.files.empty}</div>
+        ) : null}
+      </div>
+      {adding ? <QuietButton onPress={() => setAdding(false)}>{words.paint.cancel}</QuietButton> : null}
+    </>
   );
 }

@@ -133,7 +133,7 @@ function Manage(props: {
         </QuietButton>
       </div>
       {text === null ? null : (
-        <>
+        <div className="typing">
           <TextArea label={words.presets.text} placeholder={words.presets.textHint} value={text} onChange={setText} />
           {text !== '' && !received ? <div className="warning">{words.presets.unreadable}</div> : null}
           <Button
@@ -146,7 +146,7 @@ function Manage(props: {
           >
             {words.presets.add}
           </Button>
-        </>
+        </div>
       )}
     </div>
   );
