@@ -25,11 +25,12 @@ const LEAST_CONTRAST = 1;
  */
 export class Lights {
   static readonly #known = new WeakMap<Source, Lights>();
-  readonly #source: Source;
+  /** The source, with the frame and the key that were last asked for at hand. */
+  readonly source: Source;
   readonly #means = new Map<number, Colour>();
 
   private constructor(source: Source) {
-    this.#source = source;
+    this.source = rememberingTwo(source);
   }
 
   /** The same for every span of a source: a key that ends one is not read again for the next. */
@@ -46,18 +47,30 @@ export class Lights {
   async between(n: number, key: number, map: () => Promise<Float32Array>, signal: AbortSignal): Promise<Light | null> {
     const [a, b] = [await this.#mean(n, signal), await this.#mean(key, signal)];
     if (a.every((value, c) => Math.abs(value - b[c]!) < SAME * 257)) return null;
-    return lightBetween(await this.#source.get(n, signal), await this.#source.get(key, signal), await map());
+    return lightBetween(await this.source.get(n, signal), await this.source.get(key, signal), await map());
   }
 
   async #mean(n: number, signal: AbortSignal): Promise<Colour> {
     let mean = this.#means.get(n);
     if (!mean) {
-      const frame = await this.#source.get(n, signal);
+      const frame = await this.source.get(n, signal);
       mean = meanOf(pointsIn(frame).map((p) => colourAt(frame, p)));
       this.#means.set(n, mean);
     }
     return mean;
   }
+}
+
+function rememberingTwo(source: Source): Source {
+  const last: { n: number; frame: Frame }[] = [];
+  const get = async (n: number, signal: AbortSignal): Promise<Frame> => {
+    const known = last.findIndex((one) => one.n === n);
+    const one = known >= 0 ? last.splice(known, 1)[0]! : { n, frame: await source.get(n, signal) };
+    last.unshift(one);
+    last.length = Math.min(last.length, 2);
+    return one.frame;
+  };
+  return { ...source, get };
 }
 
 /** The source with one light over all its frames. */

@@ -107,7 +107,7 @@ async function follow(
       await device.run('mapAlong', step.pointer, lastMap.pointer, width, height, map.pointer);
       const asMapped = async (): Promise<Float32Array> => new Float32Array(await device.read(map, 8 * pixels));
       const light = await lights.between(n, key, asMapped, signal);
-      if (light) await loadGuide(device, inLight(source, light), n, staging, scratch, guide.pointer, 0, signal);
+      if (light) await loadGuide(device, inLight(lights.source, light), n, staging, scratch, guide.pointer, 0, signal);
       const both = [guide.pointer, keyGuide.pointer, width, height] as const;
       signal.throwIfAborted();
       await device.run('mapBorrow', ...both, map.pointer, step.pointer);
