@@ -3,6 +3,8 @@ const FEATURES = 9;
 const COLOURS = 3;
 /** Numbers that `relate` sums for a row. */
 export const RELATION_NUMBERS = (FEATURES * (FEATURES + 1)) / 2 + FEATURES * COLOURS;
+/** Bytes of a relation as `compose` takes it. */
+export const RELATION_BYTES = FEATURES * 4 * 4;
 /** Added to the diagonal for every sample: a squared difference of this many 8-bit levels is noise and teaches nothing. */
 const RIDGE = 0.1;
 

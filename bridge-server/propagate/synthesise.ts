@@ -9,13 +9,17 @@ import { loadFill } from './fill.ts';
 import { Mixture } from './mixture.ts';
 import { loadPicture, pictureBytes } from './pictures.ts';
 import type { Source } from './pictures.ts';
-import { RELATION_NUMBERS, relationOf } from './relation.ts';
+import { RELATION_BYTES, RELATION_NUMBERS, relationOf } from './relation.ts';
 import type { Span } from './spans.ts';
 
-/** How far a lone key is moved against itself, (dx, dy) in pixels. */
+/** How far keys are moved against themselves, (dx, dy) in pixels: a little, as maps go astray, and as far as patches come from. */
 const ASTRAY = [
   [1.5, 0.5],
   [-0.5, 1.5],
+] as const;
+const ELSEWHERE = [
+  [40, 10],
+  [-10, 40],
 ] as const;
 
 /** The repainted key of a frame, of the source's size. */
@@ -69,6 +73,7 @@ class Painter {
   /** The repainted keys, premultiplied, one below the other in the order of the mixture's sides. */
   readonly #pictures: Block;
   readonly #coarse: Block;
+  /** For what maps leave, then for what patches leave (relation.ts). */
   readonly #relation: Block;
   readonly #filled: Block;
   readonly #votes: Block;
@@ -81,7 +86,7 @@ class Painter {
     this.#matches = matches;
     this.#pictures = mixture.alloc(mixture.sides.length * pictureBytes(width, height));
     this.#coarse = mixture.alloc(coarseBytes);
-    this.#relation = mixture.alloc(9 * 4 * 4);
+    this.#relation = mixture.alloc(2 * RELATION_BYTES);
     this.#filled = mixture.alloc(4 * width * height);
     this.#votes = mixture.alloc(8 * width * height);
     this.#plane = mixture.alloc(4 * width * height);
@@ -130,33 +135,41 @@ class Painter {
   }
 
   /**
-   * Learns from the keys how the repainting follows the source: what moving one onto the other misses, in the sources and in the
-   * repaintings. A lone key is moved onto itself, a little astray.
+   * Learns from the keys how the repainting follows the source: what moving one picture onto another misses, in the sources and in the
+   * repaintings. Maps miss what the keys miss of each other, or a lone key of itself a little astray; patches come from elsewhere.
    */
   async #relate(): Promise<void> {
     const { device, sides, source } = this.#mixture;
     const lines = (source.height + 1) >> 1;
     const rows = device.alloc(lines * RELATION_NUMBERS * 8);
-    try {
+    const compared = async (one: number, other: number): Promise<Float64Array> => {
+      await this.#compareKeys(one, other, rows);
+      return new Float64Array(await device.read(rows, lines * RELATION_NUMBERS * 8));
+    };
+    const moved = async (side: number, by: typeof ASTRAY | typeof ELSEWHERE): Promise<Float64Array[]> => {
       const sums: Float64Array[] = [];
-      const learn = async (one: number, other: number): Promise<void> => {
-        await this.#compareKeys(one, other, rows);
-        sums.push(new Float64Array(await device.read(rows, lines * RELATION_NUMBERS * 8)));
-      };
-      if (sides.length === 2) {
-        for (const one of [0, 1]) {
-          await this.#mixture.loadMap(sides[one]!.key, sides[1 - one]!);
-          await learn(one, 1 - one);
-        }
-      } else {
-        for (const astray of ASTRAY) {
-          const map = Float32Array.from({ length: 2 * source.width * source.height }, (_, i) => astray[i & 1]!);
-          await device.write(sides[0]!.map, map);
-          await learn(0, 0);
-        }
+      for (const vector of by) {
+        const map = Float32Array.from({ length: 2 * source.width * source.height }, (_, i) => vector[i & 1]!);
+        await device.write(sides[side]!.map, map);
+        sums.push(await compared(side, side));
       }
+      return sums;
+    };
+    const learn = async (sums: readonly Float64Array[], into: Block): Promise<void> => {
       const samples = sums.length * lines * ((source.width + 1) >> 1);
-      await device.write(this.#relation, relationOf(sums, samples));
+      await device.write(into, relationOf(sums, samples));
+    };
+    try {
+      const elsewhere: Float64Array[] = [];
+      for (const side of sides.keys()) elsewhere.push(...(await moved(side, ELSEWHERE)));
+      const { pointer } = this.#relation;
+      await learn(elsewhere, { pointer: pointer + RELATION_BYTES, bytes: RELATION_BYTES });
+      const close: Float64Array[] = [];
+      for (const one of sides.length === 2 ? [0, 1] : []) {
+        await this.#mixture.loadMap(sides[one]!.key, sides[1 - one]!);
+        close.push(await compared(one, 1 - one));
+      }
+      await learn(sides.length === 2 ? close : await moved(0, ASTRAY), { pointer, bytes: RELATION_BYTES });
     } finally {
       device.free(rows);
     }

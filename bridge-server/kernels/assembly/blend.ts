@@ -8,7 +8,7 @@ import { smooth } from './smooth';
 /** What a match error of 8 bits counts as at least: below this it is grain, and nearness in time decides. */
 const FLOOR: f32 = 4;
 /** How firmly the mix holds to what the errors alone say. */
-const HOLD: f32 = 10;
+const HOLD: f32 = 6;
 /** Residuals are i16 in 1/8 of an 8-bit level; samples of guides are kept in 1/64. */
 const RESIDUAL: f32 = 8;
 const SAMPLE: f32 = 64;
@@ -237,6 +237,8 @@ function coarseAt(coarse: usize, cellsX: i32, cellsY: i32, x: i32, y: i32): v128
   );
 }
 
+/** Nine rows of four f32. */
+const RELATION_BYTES: usize = 144;
 /** Numbers a row that `relate` sums: 45 products of the nine residual features, 27 of these with the three colours. */
 export const RELATION_NUMBERS = 72;
 /** Squared residual (sum over colours, 8 bit) at which a pixel counts half. */
@@ -301,7 +303,7 @@ function feature(fine: v128, mild: v128, wide: v128, index: i32): f64 {
  * The finished frame, u16 straight RGB (channels 3) or RGBA: both repainted keys (premultiplied, four u16) moved along their maps
  * and mixed by `share`, plus the residual times `relation` (nine rows of four f32: what one 8-bit level of each feature adds in
  * 16-bit levels of red, green, blue, nothing). Where there is one key only, keyB is 0 and `share` unused. `filled`, `votes`: what
- * patches fill in (vote.ts), or 0.
+ * patches fill in (vote.ts), or 0; what they leave is taken times the second relation, which lies behind the first.
  */
 export function compose(
   keyA: usize,
@@ -347,9 +349,11 @@ export function compose(
       const fine = words(residual + (p << 3));
       const mild = words(soft + (p << 3));
       const wide = coarseAt(coarse, cellsX, cellsY, x, y);
-      let more = carried(fine, relation);
-      more = f32x4.add(more, carried(mild, relation + 48));
-      more = f32x4.add(more, carried(wide, relation + 96));
+      let more = carried(fine, mild, wide, relation);
+      if (patched > 0) {
+        const elsewhere = carried(fine, mild, wide, relation + RELATION_BYTES);
+        more = f32x4.add(f32x4.mul(more, f32x4.splat(1 - patched)), f32x4.mul(elsewhere, f32x4.splat(patched)));
+      }
       value = f32x4.add(value, f32x4.mul(more, f32x4.splat(alpha * <f32>(1.0 / 65535.0 / RESIDUAL))));
       value = f32x4.max(f32x4.splat(0), f32x4.min(f32x4.splat(alpha), value));
       if (channels == 3) {
@@ -365,11 +369,18 @@ export function compose(
 
 // @ts-ignore: decorator
 @inline
-function carried(band: v128, rows: usize): v128 {
+function ofBand(band: v128, rows: usize): v128 {
   const red = f32x4.mul(f32x4.splat(f32x4.extract_lane(band, 0)), v128.load(rows));
   const green = f32x4.mul(f32x4.splat(f32x4.extract_lane(band, 1)), v128.load(rows, 16));
   const blue = f32x4.mul(f32x4.splat(f32x4.extract_lane(band, 2)), v128.load(rows, 32));
   return f32x4.add(f32x4.add(red, green), blue);
+}
+
+/** What a relation makes of the three bands of a residual. */
+// @ts-ignore: decorator
+@inline
+function carried(fine: v128, mild: v128, wide: v128, relation: usize): v128 {
+  return f32x4.add(f32x4.add(ofBand(fine, relation), ofBand(mild, relation + 48)), ofBand(wide, relation + 96));
 }
 
 // @ts-ignore: decorator

@@ -91,10 +91,10 @@ function total(value: v128): f32 {
 const TOLERABLE: f32 = 80;
 /** The nearest and the farthest neighbours that are asked, in pixels; each ring is twice the one before. */
 const NEAREST = 3;
-const FARTHEST = 24;
+const FARTHEST = 96;
 
 /**
- * A second opinion where the map matches badly, into `out`: the motion of a neighbour 3 to 24 pixels away, carried on by its own
+ * A second opinion where the map matches badly, into `out`: the motion of a neighbour 3 to 96 pixels away, carried on by its own
  * gradient, if windows agree clearly better; else the map's own. What came into sight since the neighbouring frame is found so: it
  * moves like something beside it. Decided for cells of 2x2 pixels.
  */

@@ -9,8 +9,8 @@ const OFFSET: f32 = 16384;
 const R = 2;
 /** Squared error a value at which a patch's vote counts half. */
 const DOUBT: f32 = 100;
-/** A filled-in pixel must match this many times better than the mix before it counts at all, and twice that to count fully. */
-const CLEARLY: f32 = 2;
+/** A filled-in pixel counts where its squared error, times this, is below that of the mix, and fully where it is half of that. */
+const CLEARLY: f32 = 0.7;
 
 /** Mean squared residual over the colours, blurred to deviation 1.4 pixels, into `plane` (f32). */
 export function doubt(residual: usize, width: i32, height: i32, plane: usize, between: usize): void {
