@@ -1,22 +1,26 @@
-import { readFile, readdir } from 'node:fs/promises';
+import { mkdir, readFile, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { readImage } from '../../bridge-server/media/image.ts';
+import { readImage, writePng } from '../../bridge-server/media/image.ts';
+import { makeScene } from '../media/scene.ts';
 import { reason, softwareVulkan } from '../propagate/gpu/card.ts';
 import { psnr } from '../propagate/run.ts';
-import { sceneFolder } from './footage.ts';
 import { hashOf, newInstall, rendered, run, start, type Install } from './install.ts';
 
 const withCard = (install: Install): Install => ({
   ...install,
   env: { ...softwareVulkan, PENTIMENTO_GPU: 'software' },
 });
-const BETWEEN = 3;
+const BETWEEN = 2;
 const args = ['shot', '--every', String(BETWEEN + 1), '--look', 'poster'];
 
 async function shotOnDesk(): Promise<Install> {
   const install = await newInstall();
-  await sceneFolder(join(install.desk, 'shot'), BETWEEN + 2);
+  // Small: software does what a card is for.
+  const frames = BETWEEN + 2;
+  const scene = await makeScene({ kind: 'arms', seed: 7, width: 96, height: 54, frames });
+  await mkdir(join(install.desk, 'shot'));
+  for (let n = 0; n < frames; n++) await writePng(join(install.desk, 'shot', `${n}.png`), scene.frame(n));
   return install;
 }
 
