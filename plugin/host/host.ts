@@ -78,7 +78,10 @@ export type Lent = {
   readonly memory: Memory;
   readonly pause: (milliseconds: number) => Promise<void>;
   /** What the bridge sees of a movie; null: no such file. `readable`: whether that frame of it is. Throws where it may not look. */
-  look(path: string, frame: number): Promise<{ readonly bytes: number; readonly readable: boolean } | null>;
+  readonly look: (
+    path: string,
+    frame: number,
+  ) => Promise<{ readonly bytes: number; readonly readable: boolean } | null>;
 };
 
 /** Where a panel keeps things between sessions: what `localStorage` is. */

@@ -26,7 +26,7 @@ export function projectOf(api: premierepro, spot: PremiereSpot): Project {
 
 /** Null when it is gone. */
 export function sequenceOf(api: premierepro, spot: PremiereSpot): Sequence | null {
-  return projectOf(api, spot).getSequence(api.Guid.fromString(spot.sequence)) as Sequence | null;
+  return projectOf(api, spot).getSequence(api.Guid.fromString(spot.sequence));
 }
 
 /**
