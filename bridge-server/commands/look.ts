@@ -129,6 +129,10 @@ function givenFor(options: LookOptions): string | null {
 }
 
 async function diffusionLook(options: LookOptions, given: string, store: ModelStore): Promise<DiffusionLook> {
+  const shaped = options.regionGrow !== undefined || options.regionFeather !== undefined;
+  if (shaped && options.region.length === 0) {
+    throw new Failure('arguments-unusable', { reason: 'There are no regions to grow or feather.' });
+  }
   const file = (name: string): Promise<string> => located(name, store);
   const model = options.model === undefined ? await onlyCheckpoint(given, store) : await file(options.model);
   const { identity } = await openModel(model);

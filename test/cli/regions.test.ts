@@ -150,6 +150,9 @@ describe('prompts', () => {
     await rendered(install, ...paint('--region', 'left=a red cat', '--region', 'right=a red cat', '--out', 'cats/'));
     for (let n = 0; n < FRAMES; n++) expect(same(await frameIn('cats', n), await frameIn('plain', n))).toBe(true);
     expect(same(await frameIn('sea right', 0), await frameIn('plain', 0))).toBe(false);
+    const wider = ['--region', 'right=the blue sea', '--region-grow', '30', '--region-feather', '4'];
+    await rendered(install, ...paint(...wider, '--out', 'sea wider/'));
+    expect(same(await frameIn('sea wider', 0), await frameIn('sea right', 0))).toBe(false);
   });
 
   it('may begin at frames, and fade; keys before them stay as they were', async () => {
@@ -234,6 +237,7 @@ describe('what does not fit is refused before any work', () => {
     ['the alpha of a source without', ['--mask-alpha'], /alpha/, 1],
     ['the alpha of masks without', ['--mask', 'left', '--mask-alpha'], /alpha/, 1],
     ['a feather for no mask', ['--feather', '4'], /mask/, 2],
+    ['a feather for no region', ['--region-feather', '4'], /no regions/, 2],
     ['a region of another size', ['--region', 'small=a cat'], /8x8/, 1],
     ['a region without frames', ['--region', 'nothing=a cat'], /nothing/, 1],
     ['a region without a folder', ['--region', '=a cat'], /FOLDER=PROMPT/, 2],

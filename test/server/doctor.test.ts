@@ -21,7 +21,7 @@ test('finds what is there, and the running bridge', async () => {
   const bridge = await serveForTest();
   const { checks } = await doctor(bridge);
   expect([...checks.keys()]).toEqual([
-    ...['Node', 'ffmpeg', 'ffprobe', 'sharp', 'kernels', 'processors', 'memory'],
+    ...['Node', 'ffmpeg', 'ffprobe', 'sharp', 'kernels', 'processors', 'graphics card', 'memory'],
     ...['configuration folder', 'data folder', 'cache folder', 'disk', 'bridge'],
   ]);
   // Memory and disk are this machine's affair.
