@@ -8,7 +8,7 @@ import { useHere } from './here.tsx';
 import { KeyFrames } from './key-frames.tsx';
 import { Finer, StyleView } from './look.tsx';
 import { ShotView } from './shot.tsx';
-import { useConnection, useFacts, useSelection, type Desk } from './state.ts';
+import { useConnection, useFacts, useSelection, type Desk, type Facts } from './state.ts';
 import { sizeText } from './text.ts';
 import { TroubleView } from './trouble.tsx';
 import { Button, QuietButton } from './widgets.tsx';
@@ -31,8 +31,11 @@ export function Paint(props: {
 
   const shots = shotsIn(selection);
   const shot = shots.length === 1 ? shots[0]!.shot : null;
-  const facts = useFacts(connection, shot);
-  const known = facts?.kind === 'known' ? facts.facts : null;
+  const facts = useFacts(
+    connection,
+    shots.map((one) => one.shot),
+  );
+  const known = shot && facts[0]?.kind === 'known' ? facts[0].facts : null;
   const here = useHere(host, shot, known);
   const own = shotChoices.of(shot);
   const changeOwn = (changes: Partial<ShotChoices>): void => shotChoices.change(shot, changes);
@@ -99,7 +102,7 @@ export function Paint(props: {
           disabled={shots.length === 0 || lacking !== null || busy !== null || state.kind !== 'connected'}
           onPress={() => void paint()}
         >
-          {words.paint.button(shots.length, framesOf(shots, known?.to ?? null))}
+          {words.paint.button(shots.length, framesOf(shots, facts))}
         </Button>
       </div>
     </>
@@ -116,10 +119,11 @@ function shotsIn(selection: Selection | 'unreadable' | null): readonly Named[] {
   return clips.flatMap((clip) => (clip.usable ? [{ name: clip.name, shot: clip.shot }] : []));
 }
 
-/** How many there are in all; null where somebody does not tell. `end`: of the only shot, where only the bridge tells. */
-function framesOf(shots: readonly Named[], end: number | null): number | null {
-  const counts = shots.map(({ shot: { source } }) => {
-    const to = source.to ?? (shots.length === 1 ? end : null);
+/** How many there are in all; null where nobody tells. */
+function framesOf(shots: readonly Named[], facts: readonly (Facts | null)[]): number | null {
+  const counts = shots.map(({ shot: { source } }, n) => {
+    const seen = facts[n];
+    const to = source.to ?? (seen?.kind === 'known' ? seen.facts.to : null);
     return to === null ? null : to - source.from;
   });
   return counts.reduce((sum, count) => (sum === null || count === null ? null : sum + count), 0) || null;

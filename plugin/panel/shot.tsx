@@ -16,8 +16,9 @@ export function ShotView(props: {
   readonly host: Host;
   readonly connection: Connection;
   readonly selection: Selection | 'unreadable' | null;
+  /** Of each shot that can be painted, in the order of the clips. */
+  readonly facts: readonly (Facts | null)[];
   /** Of the single shot that is selected. */
-  readonly facts: Facts | null;
   readonly own: ShotChoices;
   readonly changeOwn: (changes: Partial<ShotChoices>) => void;
   readonly withEffects: boolean;
@@ -28,6 +29,7 @@ export function ShotView(props: {
   const { host, connection, selection, facts, own, changeOwn, withEffects, onEffects, onBack } = props;
   const effects = { withEffects, onEffects };
   const clips = selection === null || selection === 'unreadable' ? [] : selection.clips;
+  const usable: readonly SelectedClip[] = clips.filter((clip) => clip.usable);
   // What cannot be painted is always told.
   const shown = clips.filter((clip, n) => n < SHOWN || !clip.usable);
   return (
@@ -50,7 +52,8 @@ export function ShotView(props: {
         <ClipCard
           key={n}
           {...{ clip, host, effects }}
-          {...(clips.length === 1 ? { facts, own, changeOwn, onBack } : { facts: null, onBack: null })}
+          facts={facts[usable.indexOf(clip)] ?? null}
+          {...(clips.length === 1 ? { own, changeOwn, onBack } : { onBack: null })}
         />
       ))}
       {clips.length > shown.length ? (

@@ -4,6 +4,7 @@ import type { SourceFacts } from '../../bridge-server/protocol/http.ts';
 import { Refused } from '../bridge/problem.ts';
 import type { JobView } from '../../bridge-server/protocol/job.ts';
 import type { AddingView } from '../../bridge-server/protocol/messages.ts';
+import type { RenderRequest } from '../../bridge-server/protocol/request.ts';
 import type { Host, Memory, Selection, Shot } from '../host/host.ts';
 import type { Installed } from '../installed.ts';
 import type { Render, Renders } from '../renders.ts';
@@ -104,21 +105,28 @@ export function useAnswer<T>(ask: () => Promise<T | null>, on: readonly unknown[
 export type Facts =
   { readonly kind: 'known'; readonly facts: SourceFacts } | { readonly kind: 'refused'; readonly trouble: Trouble };
 
-/** What the bridge sees of a shot's source; null until it has said, and for what an editor must write first. */
-export function useFacts(connection: Connection, shot: Shot | null): Facts | null {
+/** More shots than this are painted without having been looked at. */
+const LOOKED_AT = 12;
+
+/** What the bridge sees of each shot's source; null until it has said, and for what an editor must write first. */
+export function useFacts(connection: Connection, shots: readonly Shot[]): readonly (Facts | null)[] {
   const { state } = useConnection(connection);
-  const source = isFile(shot) ? sourceOf(shot) : null;
-  const question = JSON.stringify(source);
-  const answer = useAnswer<{ readonly question: string; readonly facts: Facts }>(async () => {
-    if (!source) return null;
-    try {
-      return { question, facts: { kind: 'known', facts: await connection.sourceFacts(source) } };
-    } catch (error) {
-      if (!(error instanceof Refused)) return null;
-      return { question, facts: { kind: 'refused', trouble: troubleOf(error) } };
-    }
+  const sources = shots.slice(0, LOOKED_AT).map((shot) => (isFile(shot) ? sourceOf(shot) : null));
+  const question = JSON.stringify(sources);
+  const answer = useAnswer(async () => {
+    const facts: (Facts | null)[] = [];
+    for (const source of sources) facts.push(source && (await factsOf(connection, source)));
+    return { question, facts };
   }, [connection, state.kind, question]);
-  return answer?.question === question ? answer.facts : null;
+  return shots.map((_, n) => (answer?.question === question ? (answer.facts[n] ?? null) : null));
+}
+
+async function factsOf(connection: Connection, source: RenderRequest['source']): Promise<Facts | null> {
+  try {
+    return { kind: 'known', facts: await connection.sourceFacts(source) };
+  } catch (error) {
+    return error instanceof Refused ? { kind: 'refused', trouble: troubleOf(error) } : null;
+  }
 }
 
 /** Every model file that the bridge knows, asked again when it is back and when one was added; null until it has answered. */

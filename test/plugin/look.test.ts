@@ -287,7 +287,7 @@ describe.skipIf(executablePath === null)('painting', () => {
     await press(page, 'A003_C013.mov');
     await page.getByText('2 shots', { exact: true }).waitFor();
     await expectTidy(page);
-    await press(page, 'Paint 2 shots');
+    await press(page, 'Paint 2 shots, 48 frames');
     const { request } = await newest('queued', 'running', 'done');
     expect(request).toMatchObject({ source: { path: second }, keys: { kind: 'auto' }, look: { kind: 'poster' } });
     await page.locator('.job, .wait', { hasText: 'A003_C012.mov' }).first().waitFor();
