@@ -1,5 +1,6 @@
 import { disc, field, layered, texture, type Channel, type Colours } from './layers.ts';
 import { between, type Shot } from './run.ts';
+import type { Frame } from '../../bridge-server/media/frame.ts';
 import type { Span } from '../../bridge-server/propagate/spans.ts';
 
 /** Shots that are hard to propagate through, small, with known truth. */
@@ -43,6 +44,14 @@ const letters = (seed: number): Channel => {
 };
 
 const combed: Channel = (_, y) => (((Math.floor(y) % 2) + 2) % 2 === 0 ? 0.25 : 0.75);
+
+/** Half of it is gone at the last frame. */
+const dusk = (n: number): number => 1 - 0.06 * n;
+const dim = ({ data, ...frame }: Frame, light: number): Frame => ({
+  ...frame,
+  data: data.map((value) => value * light),
+});
+const fading = layered({ ...size, light: dusk, layers: [moving(3, 1)] });
 
 export const HARD_CASES: readonly HardCase[] = [
   {
@@ -88,7 +97,12 @@ export const HARD_CASES: readonly HardCase[] = [
   },
   {
     name: 'the light changes',
-    shot: layered({ ...size, light: (n) => 1 - 0.06 * n, layers: [moving(3, 1)] }),
+    shot: fading,
+    span,
+  },
+  {
+    name: 'the light changes, and the repainting follows',
+    shot: { ...fading, key: (n) => dim(fading.key(n), dusk(n)) },
     span,
   },
   {
