@@ -4,6 +4,6 @@ const TRIGGER = /\{trigger\}/g;
 /** A caption of the template; without a place for the trigger word it begins with it. */
 export function captionOf(template: string, trigger: string): string {
   const caption = template.trim();
-  if (caption.search(TRIGGER) >= 0) return caption.replaceAll(TRIGGER, trigger);
+  if (caption.search(TRIGGER) >= 0) return caption.replaceAll(TRIGGER, () => trigger);
   return caption === '' ? trigger : `${trigger}, ${caption}`;
 }
