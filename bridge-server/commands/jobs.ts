@@ -19,11 +19,14 @@ export async function jobs({ limit, json }: { limit: number; json: boolean }): P
 }
 
 function line(job: JobRecord): string {
-  const { id, createdAt, request, version, state } = job;
+  const { id, createdAt, request, version, state, place } = job;
   const when = createdAt.slice(0, 16).replace('T', ' ');
+  const now = state.state === 'queued' && place !== null ? inLine(place) : words(state);
   const what = `${basename(request.source.path)} -> ${outputPath(versioned(job))}`;
-  return `${id.padStart(4)}  ${when}  ${versionName(version)}  ${words(state).padEnd(24)}  ${what}  ${painted(request)}\n`;
+  return `${id.padStart(4)}  ${when}  ${versionName(version)}  ${now.padEnd(24)}  ${what}  ${painted(request)}\n`;
 }
+
+const inLine = (place: number): string => (place === 0 ? 'queued, next' : `queued, ${place} before it`);
 
 /** What its keys are painted with. */
 function painted({ keys, look }: RenderRequest): string {
@@ -38,7 +41,9 @@ function words(state: JobState): string {
     case 'failed':
       return `failed: ${state.error.code}`;
     case 'paused':
-      return state.progress ? `paused: ${state.progress.stage} ${state.progress.done}/${state.progress.total}` : 'paused';
+      return state.progress
+        ? `paused: ${state.progress.stage} ${state.progress.done}/${state.progress.total}`
+        : 'paused';
     case 'queued':
     case 'done':
     case 'cancelled':

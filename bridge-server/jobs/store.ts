@@ -37,6 +37,8 @@ const SCHEMA = `
   ) STRICT;
   CREATE INDEX jobs_by_revision ON jobs (revision);
   CREATE INDEX jobs_by_request ON jobs (request_hash);
+  CREATE INDEX jobs_by_owner ON jobs (owner);
+  CREATE INDEX jobs_by_position ON jobs (position);
   CREATE TABLE holds (folder TEXT NOT NULL, job INTEGER NOT NULL, PRIMARY KEY (folder, job)) STRICT, WITHOUT ROWID;
   CREATE INDEX holds_by_job ON holds (job);
   CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
@@ -53,6 +55,8 @@ const MIGRATIONS: Readonly<Record<number, string>> = {
     ALTER TABLE jobs ADD COLUMN position INTEGER NOT NULL DEFAULT 0;
     UPDATE jobs SET position = id;
     ALTER TABLE jobs ADD COLUMN frame_places TEXT;
+    CREATE INDEX jobs_by_owner ON jobs (owner);
+    CREATE INDEX jobs_by_position ON jobs (position);
     UPDATE jobs SET state = json_set(state, '$.result.advice', json('null'), '$.result.stability', json('[]'),
       '$.result.range', json_object('from', request->>'$.source.from',
         'to', (request->>'$.source.from') + (state->>'$.result.frames')))
@@ -71,6 +75,9 @@ const WITHOUT_SCORES = `json_replace(state, '$.result.scores', json('[]'), '$.re
 /** Of a queued job: how many of its owner come before it. */
 const PLACE = `iif(state->>'state' = 'queued', (SELECT count(*) FROM jobs AS other WHERE other.owner = jobs.owner
   AND other.state->>'state' = 'queued' AND other.position < jobs.position), NULL) AS place`;
+
+/** A condition that the index of owners serves: nobody owns the many jobs that are done, whose states are long. */
+const QUEUED = "owner > '' AND state->>'state' = 'queued'";
 
 /** What a process may be asked to do with a job of its own. */
 export type Asked = 'cancelled' | 'paused';
@@ -296,7 +303,7 @@ export class Store {
   /** Puts a queued job before another one; null: after all others. False when one of them does not wait any more. */
   move(id: string, before: string | null): boolean {
     return this.transaction(() => {
-      const rows = this.#all("SELECT id, position FROM jobs WHERE state->>'state' = 'queued' ORDER BY position");
+      const rows = this.#all(`SELECT id, position FROM jobs WHERE ${QUEUED} ORDER BY position`);
       const others = rows.map((row) => String(row['id'])).filter((one) => one !== id);
       const at = before === null ? others.length : others.indexOf(before);
       if (at < 0 || others.length === rows.length) return false;
@@ -311,7 +318,7 @@ export class Store {
 
   /** The place of each queued job is news whenever one comes, goes or moves. */
   #tellQueue(): void {
-    this.#run("UPDATE jobs SET revision = ? WHERE state->>'state' = 'queued'", this.#nextRevision());
+    this.#run(`UPDATE jobs SET revision = ? WHERE ${QUEUED}`, this.#nextRevision());
   }
 
   #setState(id: number, state: JobState): void {
