@@ -25,6 +25,7 @@ export type Render = {
 };
 
 const MEMORY = 'pentimento.renders';
+/** How many are remembered of those that are over. */
 const KEPT = 50;
 
 /**
@@ -63,7 +64,8 @@ export class Renders {
 
   start(name: string, request: RenderRequest, spot: Spot | null): void {
     const render: Render = { key: crypto.randomUUID(), name, request, spot, job: null, end: { kind: 'open' } };
-    this.#become([render, ...this.#all].slice(0, KEPT));
+    const over = this.#all.filter(({ end }) => end.kind !== 'open').slice(KEPT);
+    this.#become([render, ...this.#all.filter((one) => !over.includes(one))]);
     void this.#submit(render);
   }
 

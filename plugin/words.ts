@@ -330,6 +330,8 @@ export const words = {
     earlier: 'Earlier',
     later: 'Later',
     placeAgain: 'Place on timeline',
+    again: 'Place again',
+    placeAgainHint: 'Where it is no longer there.',
     compare: 'Compare',
     forget: 'Remove',
     settings: 'Use its settings',
@@ -349,6 +351,8 @@ export const words = {
     flipHint: 'Press the picture to see the other one.',
     showing: (name: string) => `Showing ${name}`,
     noPicture: 'Not painted yet',
+    play: 'Play',
+    stop: 'Stop',
     frame: 'Frame',
     steps: {
       key: { before: '‹ Key', after: 'Key ›' },
@@ -356,6 +360,7 @@ export const words = {
       worst: { before: 'Weak span before', after: 'Next weak span' },
     },
     graph: { error: 'Expected error', flicker: 'Flicker' },
+    graphName: (name: string, most: string) => `${name}, at most ${most} levels`,
     graphHint: {
       error: 'How far each frame may be off what its keys show, in levels of 255.',
       flicker:

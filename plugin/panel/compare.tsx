@@ -1,6 +1,6 @@
-import { useState } from 'react';
+import { useEffect, useState } from 'react';
 import type { JobView, ReportView } from '../../bridge-server/protocol/job.ts';
-import type { Version } from '../host/host.ts';
+import type { Spot, Version } from '../host/host.ts';
 import type { Render } from '../renders.ts';
 import type { Trouble } from '../trouble.ts';
 import {
@@ -38,6 +38,7 @@ export function Compare({ desk, job, jobs, renders, onBack, onJob }: Props) {
   const [mode, setMode] = useState<Mode>('wipe');
   const [against, setAgainst] = useState<string>(SOURCE);
   const [chosen, setFrame] = useState<number | null>(null);
+  const [playing, setPlaying] = useState(false);
   const done = isDone(job);
   const report = useAnswer(
     () => (done ? connection.report(job.id) : Promise.resolve(null)),
@@ -53,6 +54,14 @@ export function Compare({ desk, job, jobs, renders, onBack, onJob }: Props) {
     : { name: words.compare.source, job: job.id, of: 'source' };
   const [from, to] = report ? [report.from, report.to] : rangeOf(job, facts);
   const frame = Math.min(to - 1, Math.max(from, chosen ?? report?.worst[0]?.peak ?? Math.floor((from + to - 1) / 2)));
+  useEffect(() => {
+    if (!playing) return;
+    // At the clip's own pace: what does not come in time is left out.
+    const { num, den } = facts?.rate ?? USUAL_RATE;
+    const next = setTimeout(() => setFrame(frame + 1 < to ? frame + 1 : from), (1000 * den) / num);
+    return () => clearTimeout(next);
+  }, [playing, frame, from, to, facts]);
+  const spot = versions.map(({ id }) => desk.renders.spotOf(id)).find((one) => one !== null) ?? null;
   const beside = { before: frame > from ? frame - 1 : null, after: frame < to - 1 ? frame + 1 : null };
   const keys = done ? job.state.result.keys.map((key) => key.frame) : [];
   return (
@@ -112,20 +121,25 @@ export function Compare({ desk, job, jobs, renders, onBack, onJob }: Props) {
       <div className="row steps">
         <Step kind="key" side="before" stops={around(keys, frame)} onFrame={setFrame} />
         <Step kind="frame" side="before" stops={beside} onFrame={setFrame} />
+        <QuietButton onPress={() => setPlaying(!playing)}>
+          {playing ? words.compare.stop : words.compare.play}
+        </QuietButton>
         <Step kind="frame" side="after" stops={beside} onFrame={setFrame} />
         <Step kind="key" side="after" stops={around(keys, frame)} onFrame={setFrame} />
       </div>
       {report && done ? (
-        <Weak desk={desk} job={job} report={report} keys={keys} frame={frame} onFrame={setFrame} onFixed={onBack} />
-      ) : (
+        <Weak {...{ desk, job, report, spot, keys, frame }} onFrame={setFrame} onFixed={onBack} />
+      ) : done ? null : (
         <div className="dim hint">{words.compare.noReport.running}</div>
       )}
-      {done ? <OnTimeline desk={desk} job={job} versions={versions} renders={renders} /> : null}
+      {done && spot ? <OnTimeline {...{ desk, job, spot, versions, renders }} /> : null}
     </div>
   );
 }
 
 const SOURCE = 'source';
+/** Until the clip's own is known. */
+const USUAL_RATE = { num: 24, den: 1 };
 
 /** The frames [from, to) of a job, as far as anything tells. */
 function rangeOf(job: JobView, facts: { readonly to: number } | null): [number, number] {
@@ -168,12 +182,14 @@ function Weak(props: {
   readonly desk: Desk;
   readonly job: DoneJob;
   readonly report: ReportView;
+  /** Where the next version goes. */
+  readonly spot: Spot | null;
   readonly keys: readonly number[];
   readonly frame: number;
   readonly onFrame: (frame: number) => void;
   readonly onFixed: () => void;
 }) {
-  const { desk, job, report, keys, frame, onFrame, onFixed } = props;
+  const { desk, job, report, spot, keys, frame, onFrame, onFixed } = props;
   const { from, to, expectedErrors: errors, worst } = report;
   const [metric, setMetric] = useState<Metric>('error');
   const flicker = flickerOf(report);
@@ -203,7 +219,6 @@ function Weak(props: {
   const request = withKey(job, add);
   const own = job.request.keys.kind === 'images';
   const fix = (): void => {
-    const spot = desk.renders.spotOf(job.id);
     desk.renders.start(nameOf(job.request.source.path), request!, spot);
     onFixed();
   };
@@ -229,6 +244,7 @@ function Weak(props: {
       </div>
       <Graph
         {...{ columns, from, to, keys, frame, onFrame }}
+        name={words.compare.graphName(words.compare.graph[shown], levelsText(most))}
         scale={LEAST_SCALE}
         scaleText={words.compare.levels(levelsText(Math.max(LEAST_SCALE, most)))}
       />
@@ -279,17 +295,14 @@ function Weak(props: {
 function OnTimeline(props: {
   readonly desk: Desk;
   readonly job: DoneJob;
+  readonly spot: Spot;
   readonly versions: readonly DoneJob[];
   readonly renders: readonly Render[];
 }) {
-  const { desk, job, versions, renders } = props;
+  const { desk, job, spot, versions, renders } = props;
   const [trouble, setTrouble] = useState<Trouble | null>(null);
-  const spot = versions.map(({ id }) => desk.renders.spotOf(id)).find((one) => one !== null) ?? null;
-  const placed = useAnswer(
-    () => (spot ? desk.host.versions(spot) : Promise.resolve(null)),
-    [desk.host, job.id, renders, spot?.host],
-  );
-  if (spot === null || placed === null) return null;
+  const placed = useAnswer(() => desk.host.versions(spot), [desk.host, job.id, renders]);
+  if (placed === null) return null;
   const lying = placed.filter(({ where }) => where !== null);
   const mine = lying.find((version) => version.job === job.id);
   if (mine?.where) return <div className="good">{words.queue.placed(mine.where)}</div>;

@@ -11,15 +11,17 @@ type Props = {
   /** The value that fills the height, at least: small errors shall not look large. */
   readonly scale: number;
   readonly scaleText: string;
+  /** For those who do not see it. */
+  readonly name: string;
   readonly onFrame: (frame: number) => void;
 };
 
 /** Values over the frames of a shot as bars, with the keys below them and where the user is. Pressing a bar goes there. */
-export function Graph({ columns, from, to, keys, frame, scale, scaleText, onFrame }: Props) {
+export function Graph({ columns, from, to, keys, frame, scale, scaleText, name, onFrame }: Props) {
   const most = Math.max(scale, ...columns.map(({ value, mark }) => Math.max(value, mark ?? 0)));
   const at = (n: number): string => `${(100 * (n - from + 0.5)) / (to - from)}%`;
   return (
-    <div className="graph">
+    <div className="graph" role="img" aria-label={name}>
       <div className="bars">
         {columns.map((column) => (
           <div

@@ -125,7 +125,14 @@ function Placing({ render, renders }: { readonly render: Render; readonly render
     case 'open':
       return <div className="dim">{words.queue.placing}</div>;
     case 'placed':
-      return <div className="good">{words.queue.placed(end.where)}</div>;
+      return (
+        <div className="row between">
+          <div className="good name">{words.queue.placed(end.where)}</div>
+          <QuietButton title={words.queue.placeAgainHint} onPress={() => renders.placeAgain(key)}>
+            {words.queue.again}
+          </QuietButton>
+        </div>
+      );
     case 'replaced':
       return (
         <>

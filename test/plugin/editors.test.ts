@@ -51,6 +51,10 @@ describe.skipIf(executablePath === null)('in its editor', () => {
       expect(above).toMatchObject([{ start: 100, end: 120 }]);
       expect(await shownIn(above![0]!.path)).toEqual(range(7, 20));
       expect(await onDisk(above![0]!.path)).toMatchObject({ frames: 20, sound: false });
+      await undo(page);
+      expect((await lying(page)).flat()).toEqual(below);
+      await page.getByText('Place again').click();
+      await expect.poll(async () => (await lying(page))[1]).toEqual(above);
       expect(errors).toEqual([]);
     },
   );

@@ -194,6 +194,16 @@ test('what a prompt describes is painted by an installed model, and shown while 
   expect(connection.previews.size).toBe(0);
 });
 
+test('a batch is remembered whole, however many clips it has', async () => {
+  const { host, select } = premiere();
+  select(0, 0, 12);
+  const [kept, away] = [memory(), 1];
+  const first = panel(host, kept, away);
+  for (let n = 0; n < 80; n++) await paint(host, first.renders, { style: 'ink' });
+  expect(first.renders.all).toHaveLength(80);
+  expect(panel(host, kept, away).renders.all).toHaveLength(80);
+});
+
 test('a panel that closes while its shot is painted leaves the rest to the next one', async () => {
   const { sim, sequence, host, select } = premiere();
   select(10, 3, 15);
