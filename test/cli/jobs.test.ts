@@ -12,7 +12,7 @@ const LAUNCHER = fileURLToPath(new URL('../../bin/pentimento.mjs', import.meta.u
 const COMMAND = ['shot', '--every', '8', '--look', 'poster'];
 
 /** Long enough that other processes come to it while it is worked on. */
-const LONG = 89;
+const LONG = 129;
 
 async function installWithShot(frames: number): Promise<Install> {
   const install = await newInstall();
@@ -54,14 +54,16 @@ describe('the jobs of an install', () => {
     expect((await run(install, 'pause', '1')).stdout).toBe('Job 1 is not running: it is done.\n');
   });
 
-  it('that do not exist are neither resumed nor cancelled', async () => {
+  it('that do not exist are neither resumed, nor cancelled, nor paused', async () => {
     const install = await newInstall();
-    for (const command of ['resume', 'cancel', 'pause']) {
-      for (const id of ['7', 'seven', '../1']) {
-        const { code, stderr } = await run(install, command, id);
-        expect(code).toBe(2);
-        expect(stderr).toMatch(/^There is no job .*\n.*\n$/);
-      }
+    for (const [command, id] of [
+      ['resume', '7'],
+      ['cancel', 'seven'],
+      ['pause', '../1'],
+    ] as const) {
+      const { code, stderr } = await run(install, command, id);
+      expect(code).toBe(2);
+      expect(stderr).toMatch(/^There is no job .*\n.*\n$/);
     }
   });
 
@@ -82,8 +84,10 @@ describe('the jobs of an install', () => {
     const command = ['render', ...COMMAND, '--out', 'a.mov', '--json'];
     const first = start(install, ...command);
     await first.said(({ stage }) => stage === 'match');
+    // It stands still while the other one comes.
+    first.child.kill('SIGSTOP');
     const second = start(install, ...command);
-    await second.said(({ stage }) => stage === 'match');
+    expect(await jobsOf(install)).toMatchObject([{ id: '1', state: { state: 'running' } }]);
     first.child.kill('SIGKILL');
     expect((await second.ended).code).toBe(0);
     expect(await jobsOf(install)).toMatchObject([{ id: '1', state: { state: 'done' } }]);
