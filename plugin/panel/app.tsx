@@ -5,6 +5,7 @@ import { Compare } from './compare.tsx';
 import { ConnectionLine, ConnectionView } from './connection.tsx';
 import { ModelsView } from './models.tsx';
 import { Paint } from './paint.tsx';
+import { usePainting } from './painting.ts';
 import { Queue } from './queue.tsx';
 import { useConnection, useRenders, type Desk } from './state.ts';
 import { Button, Pressable } from './widgets.tsx';
@@ -16,6 +17,7 @@ type View = { readonly tab: (typeof TABS)[number]; readonly compared: string | n
 export function App({ desk }: { readonly desk: Desk }) {
   const { state, jobs } = useConnection(desk.connection);
   const renders = useRenders(desk.renders);
+  const painting = usePainting(desk);
   const [{ tab, compared }, setView] = useState<View>({ tab: 'paint', compared: null });
   const show = (tab: View['tab'], compared: string | null = null): void => setView({ tab, compared });
   const active = jobs.filter((job) => job.state.state === 'queued' || job.state.state === 'running').length;
@@ -47,7 +49,7 @@ export function App({ desk }: { readonly desk: Desk }) {
       {!known ? (
         <ConnectionView desk={desk} state={state} />
       ) : tab === 'paint' ? (
-        <Paint desk={desk} onPainted={() => show('queue')} onModels={() => show('models')} />
+        <Paint {...{ desk, painting }} onPainted={() => show('queue')} onModels={() => show('models')} />
       ) : tab === 'models' ? (
         <ModelsView connection={desk.connection} host={desk.host} />
       ) : job ? (

@@ -1,12 +1,12 @@
-import { useState } from 'react';
-import type { Selection, Shot } from '../host/host.ts';
-import { missing, randomSeed, requestOf, type ShotChoices } from '../request.ts';
-import { troubleOf, type Trouble } from '../trouble.ts';
+import { useEffect, useRef } from 'react';
+import type { Selection } from '../host/host.ts';
+import { missing, randomSeed, type ShotChoices } from '../request.ts';
 import { words } from '../words.ts';
 import { useChoices, useMade, useShotChoices } from './choices.ts';
 import { useHere } from './here.tsx';
 import { KeyFrames } from './key-frames.tsx';
 import { Finer, StyleView } from './look.tsx';
+import type { NamedShot, Painting } from './painting.ts';
 import { ShotView } from './shot.tsx';
 import { useConnection, useFacts, useSelection, type Desk, type Facts } from './state.ts';
 import { sizeText } from './text.ts';
@@ -16,18 +16,18 @@ import { Button, QuietButton } from './widgets.tsx';
 /** Select, choose, paint. */
 export function Paint(props: {
   readonly desk: Desk;
+  readonly painting: Painting;
   readonly onPainted: () => void;
   /** Shows where models are added. */
   readonly onModels: () => void;
 }) {
-  const { desk, onPainted, onModels } = props;
-  const { host, connection, renders, memory } = desk;
+  const { desk, painting, onPainted, onModels } = props;
+  const { host, connection, memory } = desk;
   const { state, jobs } = useConnection(connection);
   const [choices, change] = useChoices(memory);
   const { selection, refresh } = useSelection(host, choices.withEffects);
   const shotChoices = useShotChoices(memory);
-  const [busy, setBusy] = useState<Busy | null>(null);
-  const [trouble, setTrouble] = useState<Trouble | null>(null);
+  const { busy, trouble } = painting;
 
   const shots = shotsIn(selection);
   const shot = shots.length === 1 ? shots[0]!.shot : null;
@@ -46,26 +46,20 @@ export function Paint(props: {
   });
   const lacking = shots.map((one) => missing(choices, shotChoices.of(one.shot))).find(Boolean) ?? missing(choices);
 
+  const shown = useRef(true);
+  useEffect(() => {
+    shown.current = true;
+    return () => {
+      shown.current = false;
+    };
+  }, []);
   const paint = async (): Promise<void> => {
-    const abort = new AbortController();
-    setBusy({ name: '', bytes: null, abort });
-    setTrouble(null);
-    // What is selected now, which need not be what was shown.
-    const now = shotsIn(await refresh());
     const { look } = choices;
     const next = choices.seedKept ? choices : { ...choices, look: { ...look, seed: randomSeed() } };
     if (next !== choices) change(next);
-    try {
-      for (const { name, shot } of now) {
-        const onProgress = (bytes: number): void => setBusy({ name, bytes, abort });
-        const prepared = await host.prepare(shot, { signal: abort.signal, onProgress });
-        renders.start(name, requestOf(prepared, next, shotChoices.of(shot)), prepared.spot);
-      }
-      if (now.length > 0) onPainted();
-    } catch (error) {
-      if (!abort.signal.aborted) setTrouble(troubleOf(error));
-    }
-    setBusy(null);
+    // What is selected now, which need not be what was shown.
+    const read = async (): Promise<readonly NamedShot[]> => shotsIn(await refresh());
+    if ((await painting.start(read, next, shotChoices.of)) && shown.current) onPainted();
   };
 
   // Of what the editor has yet to write, nothing can be shown.
@@ -93,7 +87,7 @@ export function Paint(props: {
         {busy && busy.bytes !== null ? (
           <div className="row between">
             <div className="dim">{words.paint.preparing(busy.name, sizeText(busy.bytes))}</div>
-            <QuietButton onPress={() => busy.abort.abort()}>{words.paint.cancel}</QuietButton>
+            <QuietButton onPress={busy.stop}>{words.paint.cancel}</QuietButton>
           </div>
         ) : null}
         <Button
@@ -109,18 +103,13 @@ export function Paint(props: {
   );
 }
 
-/** While shots are made ready; `bytes`: written so far by the editor, null while it need not write any. */
-type Busy = { readonly name: string; readonly bytes: number | null; readonly abort: AbortController };
-
-type Named = { readonly name: string; readonly shot: Shot };
-
-function shotsIn(selection: Selection | 'unreadable' | null): readonly Named[] {
+function shotsIn(selection: Selection | 'unreadable' | null): readonly NamedShot[] {
   const clips = selection === null || selection === 'unreadable' ? [] : selection.clips;
   return clips.flatMap((clip) => (clip.usable ? [{ name: clip.name, shot: clip.shot }] : []));
 }
 
 /** How many there are in all; null where nobody tells. */
-function framesOf(shots: readonly Named[], facts: readonly (Facts | null)[]): number | null {
+function framesOf(shots: readonly NamedShot[], facts: readonly (Facts | null)[]): number | null {
   const counts = shots.map(({ shot: { source } }, n) => {
     const seen = facts[n];
     const to = source.to ?? (seen?.kind === 'known' ? seen.facts.to : null);

@@ -288,8 +288,12 @@ describe.skipIf(executablePath === null)('painting', () => {
     await page.getByText('2 shots', { exact: true }).waitFor();
     await expectTidy(page);
     await press(page, 'Paint 2 shots, 48 frames');
-    const { request } = await newest('queued', 'running', 'done');
-    expect(request).toMatchObject({ source: { path: second }, keys: { kind: 'auto' }, look: { kind: 'poster' } });
+    const { request } = await vi.waitFor(async () => {
+      const job = await newest('queued', 'running', 'done');
+      expect(job.request.source.path).toBe(second);
+      return job;
+    }, 10_000);
+    expect(request).toMatchObject({ keys: { kind: 'auto' }, look: { kind: 'poster' } });
     await page.locator('.job, .wait', { hasText: 'A003_C012.mov' }).first().waitFor();
   });
 });
