@@ -191,17 +191,17 @@ describe.skipIf(executablePath === null)('the work of the bridge', () => {
     expect(await page.locator('.sides').textContent()).toContain('v002 Oil');
   });
 
-  test('a job that still runs shows what there is', async () => {
-    const id = await submit(long, 'poster', 119);
+  test('a job that still runs shows what there is: the source at once, then a preview of the whole shot', async () => {
+    const path = await stand.makeMovie('running.mov', 40, { width: 640, height: 360 });
+    const id = await submit(path, 'poster', 39);
     await until(() => job(id).state.state === 'running');
     const page = await open('Queue');
-    await page
-      .locator('.card', { hasText: 'long.mov' })
-      .first()
-      .locator('sp-action-button', { hasText: 'Compare' })
-      .click();
+    const card = page.locator('.card', { hasText: 'running.mov' });
+    await card.locator('sp-action-button', { hasText: 'Compare' }).click();
     await page.getByText('The graph comes when the shot is finished.').waitFor();
-    await page.locator('img.still').first().waitFor();
+    await page.locator('.note', { hasText: 'Not painted yet' }).waitFor();
+    await page.locator('.note').waitFor({ state: 'detached' });
+    expect(job(id).state.state).toBe('running');
     await picture(page, 'compare-running');
     await connection.cancel(id);
   });
