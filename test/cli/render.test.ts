@@ -60,7 +60,9 @@ describe('render', () => {
         analyse: { computed: 9, cached: 0 },
         keys: { computed: 3, cached: 0 },
         look: { computed: 3, cached: 0 },
-        match: { computed: 6, cached: 0 },
+        // On so small a clip what was found out ahead is what is needed.
+        advise: { computed: 6, cached: 0 },
+        match: { computed: 0, cached: 6 },
         propagate: { computed: 6, cached: 0 },
         deliver: { computed: 9, cached: 0 },
       },
@@ -100,7 +102,7 @@ describe('render', () => {
     await sceneKeys(join(install.desk, 'keys'), 13, [0, 4, 8, 12]);
     const arguments_ = ['shot', '--keys', 'keys', '--out', 'a/'];
     const first = await rendered(install, ...arguments_);
-    expect(first.stages).toMatchObject({ match: { computed: 9 }, propagate: { computed: 9 } });
+    expect(first.stages).toMatchObject({ advise: { computed: 9 }, propagate: { computed: 9 } });
     const before = await hashOf(join(install.desk, 'a'));
 
     // The same again: all from the cache.
