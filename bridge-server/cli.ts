@@ -226,6 +226,8 @@ function commandLine(): Command {
     .option('--caption-dropout <p>', 'examples without caption, by chance', part, 0.05)
     .option('--prior-weight <w>', 'how much an example of the class counts', amount, 1)
     .option('--seed <n>', 'another number, another LoRA', seed, 0)
+    .option('--sample-every <n>', 'every n steps, paint what it can do so far, and keep the LoRA as it is', count)
+    .option('--sample <prompt>', 'what to paint then (default: the caption)')
     .option('--workers <n>', 'threads that look at the clip', count)
     .option('--json', 'progress as JSON lines on stderr, the result as JSON on stdout', false)
     .action(async (input: string, options: TrainOptions) =>

@@ -4,6 +4,7 @@ import { EXIT } from '../exit.ts';
 import { folders } from '../folders.ts';
 import { refuseOutputAmong } from '../jobs/output.ts';
 import { ModelStore } from '../models/store.ts';
+import { captionOf } from '../train/captions.ts';
 import { type TrainRequest, trainRequest } from '../train/request.ts';
 import { type TrainEvent, trainFromShot } from '../train/run.ts';
 import { type DetailOption, located } from './look.ts';
@@ -37,6 +38,8 @@ export type TrainOptions = {
   readonly captionDropout: number;
   readonly priorWeight: number;
   readonly seed: number;
+  readonly sampleEvery?: number;
+  readonly sample?: string;
   readonly workers?: number;
   readonly json: boolean;
 };
@@ -49,6 +52,8 @@ export async function trainCommand(input: string, options: TrainOptions): Promis
     throw new Failure('arguments-unusable', { reason: '--out must be a file that ends in .safetensors.' });
   }
   const request = await requestOf(input, options);
+  const prompt = options.sample ?? captionOf(request.caption, request.trigger);
+  const samples = options.sampleEvery === undefined ? null : { every: options.sampleEvery, prompt };
   await refuseOutputAmong([request.source.path, request.model], out, 'movie');
   const started = performance.now();
   const stop = new AbortController();
@@ -57,7 +62,7 @@ export async function trainCommand(input: string, options: TrainOptions): Promis
   const teller = tellerOf(json);
   try {
     let chosen: (TrainEvent & { stage: 'chosen' }) | null = null;
-    for await (const event of trainFromShot(request, out, stop.signal, workers)) {
+    for await (const event of trainFromShot(request, out, stop.signal, { samples, workers })) {
       teller.tell(event);
       if (event.stage === 'chosen') chosen = event;
       if (event.stage !== 'done') continue;
@@ -170,6 +175,8 @@ function line(event: TrainEvent): string {
       const left = etaSeconds === null ? '' : `, ${duration(etaSeconds)} left`;
       return `Training: ${done} of ${total} steps, loss ${loss.toFixed(4)}${left}`;
     }
+    case 'sample':
+      return `Painted ${event.picture}`;
     case 'chosen':
     case 'done':
       return '';

@@ -12,7 +12,7 @@ import { Engine } from '../kernels/engine.ts';
 import { contactSheet } from '../measure/contact-sheet.ts';
 import { openClip } from '../media/clip.ts';
 import { writing } from '../media/destination.ts';
-import { numberedImages, readImage } from '../media/image.ts';
+import { encodePng, numberedImages, readImage } from '../media/image.ts';
 import { partBeside } from '../media/part.ts';
 import { sha256File } from '../models/sha256.ts';
 import { type Model, openModel, requirePart } from '../weights/model.ts';
@@ -25,6 +25,7 @@ import { writeLora } from './lora-file.ts';
 import type { Objective } from './objective.ts';
 import { keepFor, refuseLarge, refuseUntrainable } from './preflight.ts';
 import type { TrainRequest } from './request.ts';
+import { sampleOf, type Samples } from './sample.ts';
 import { framesOf } from './shot.ts';
 import { type Classroom, openClassroom, train } from './trainer.ts';
 
@@ -49,6 +50,8 @@ export type TrainEvent =
       readonly loss: number;
       readonly rate: number;
     }
+  /** What the LoRA can do so far: a picture, and the LoRA that painted it. */
+  | { readonly stage: 'sample'; readonly picture: string; readonly lora: string }
   | { readonly stage: 'done'; readonly lora: string; readonly curve: string; readonly loss: number };
 
 /** Raise it when the same request gives other weights. */
@@ -66,7 +69,7 @@ export async function* trainFromShot(
   request: TrainRequest,
   out: string,
   signal: AbortSignal,
-  workers?: number,
+  { samples = null, workers }: { samples?: Samples | null; workers?: number | undefined } = {},
 ): AsyncGenerator<TrainEvent> {
   const model = await openModel(request.model);
   refuseUntrainable(model);
@@ -120,25 +123,7 @@ export async function* trainFromShot(
     const kept = new KeptState(join(folder, 'state.safetensors'), classroom, identity);
     const state = await kept.open(settings.seed);
     const curve = join(folder, 'loss.png');
-    try {
-      let before = performance.now();
-      const times: number[] = [];
-      for await (const step of train(classroom, lessons, settings, state, signal)) {
-        times.push((performance.now() - before) / 1000);
-        before = performance.now();
-        if (await kept.keep(state)) await writeWhole(curve, await lossCurve(state.losses, settings.steps));
-        const eta = secondsOf(times);
-        const { step: done, loss, rate } = step;
-        const total = settings.steps;
-        const etaSeconds = eta === null ? null : eta * (total - done);
-        yield { stage: 'train', done, total, unit: 'steps', etaSeconds, loss, rate };
-      }
-    } catch (error) {
-      if (signal.aborted) await kept.keep(state, true);
-      throw error;
-    }
-    await writeWhole(curve, await lossCurve(state.losses, settings.steps));
-    await writeLora(out, state, classroom.parameters, settings, {
+    const origin = {
       name: basename(out, extname(out)),
       trigger: request.trigger,
       caption,
@@ -147,7 +132,33 @@ export async function* trainFromShot(
       model: { path: model.path, sha256: await hashOf(model, signal) },
       examples: examples.length,
       size: surveyed.pictures[0]!.picture,
-    });
+    };
+    const write = (path: string): Promise<void> => writeLora(path, state, classroom.parameters, settings, origin);
+    try {
+      let before = performance.now();
+      const times: number[] = [];
+      for await (const { step: done, loss, rate } of train(classroom, lessons, settings, state, signal)) {
+        times.push((performance.now() - before) / 1000);
+        if (await kept.keep(state)) await writeWhole(curve, await lossCurve(state.losses, settings.steps));
+        const [total, seconds] = [settings.steps, secondsOf(times)];
+        const etaSeconds = seconds === null ? null : seconds * (total - done);
+        yield { stage: 'train', done, total, unit: 'steps', etaSeconds, loss, rate };
+        if (samples && (done % samples.every === 0 || done === total)) {
+          const name = join(folder, `step-${String(done).padStart(6, '0')}`);
+          const [lora, picture] = [`${name}.safetensors`, `${name}.png`];
+          await write(lora);
+          const wish = { prompt: samples.prompt, seed: settings.seed, size: origin.size };
+          await writeWhole(picture, await encodePng(await sampleOf(model, lora, wish, runtime, signal)));
+          yield { stage: 'sample', picture, lora };
+        }
+        before = performance.now();
+      }
+    } catch (error) {
+      if (signal.aborted) await kept.keep(state, true);
+      throw error;
+    }
+    await writeWhole(curve, await lossCurve(state.losses, settings.steps));
+    await write(out);
     await rm(kept.path, { force: true });
     yield { stage: 'done', lora: out, curve, loss: meanOfLast(state.losses) };
   } finally {

@@ -30,7 +30,7 @@ const training = (out: string, ...more: string[]): string[] => [
 describe('pentimento train', () => {
   it('makes a LoRA from a shot that render uses; killed and run again, the same one', async () => {
     const install = await withShot();
-    const { code, stdout, stderr } = await run(install, ...training('a.safetensors', '--json'));
+    const { code, stdout, stderr } = await run(install, ...training('a.safetensors', '--sample-every', '13', '--json'));
     expect(code, stderr).toBe(0);
     const told = JSON.parse(stdout) as {
       output: string;
@@ -54,7 +54,14 @@ describe('pentimento train', () => {
     });
     expect(lora.metadata.ss_new_sd_model_hash).toMatch(/^[0-9a-f]{64}$/);
     // What is there to look at, and no state once it is done.
-    expect((await readdir(join(install.desk, 'a.training'))).sort()).toEqual(['examples.png', 'loss.png']);
+    expect((await readdir(join(install.desk, 'a.training'))).sort()).toEqual([
+      'examples.png',
+      'loss.png',
+      ...['step-000013.png', 'step-000013.safetensors', 'step-000026.png', 'step-000026.safetensors'],
+    ]);
+    expect(await hashOf(join(install.desk, 'a.training', 'step-000026.safetensors'))).not.toBe(
+      await hashOf(join(install.desk, 'a.training', 'step-000013.safetensors')),
+    );
     expect(await sharp(join(install.desk, 'a.training', 'loss.png')).metadata()).toMatchObject({ width: 1200 });
 
     const { child, ended, said } = start(install, ...training('b.safetensors', '--json'));
@@ -69,6 +76,7 @@ describe('pentimento train', () => {
     const again = await run(install, ...training('b.safetensors', '--json'));
     const first = again.stderr.split('\n').find((line) => line.startsWith('{"stage":"train"'));
     expect(JSON.parse(first!)).toMatchObject({ done: 21 });
+    // Samples that were painted in between changed nothing.
     const [a, b] = await Promise.all(['a', 'b'].map((name) => weightsOf(join(install.desk, `${name}.safetensors`))));
     expect(b).toEqual(a);
 
