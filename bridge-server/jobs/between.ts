@@ -79,7 +79,7 @@ export async function paintBetween(
     });
     device.shelf.clear();
     cache.release('match', match);
-    await cache.keeper.makeRoom(0);
+    await cache.tidy();
   }
 }
 

@@ -17,6 +17,8 @@ export type Keeper = {
   evictable(): Promise<number>;
 };
 
+/** Written before the whole cache is looked through again for what is too much: that takes time for every entry there is. */
+const LOOK_AFTER_BYTES = 100e6;
 /** Freed at once when the disk turns out full. */
 const ROOM_BYTES = 1e9;
 
@@ -28,6 +30,7 @@ export class Cache {
   readonly root: string;
   readonly keeper: Keeper;
   #writes = 0;
+  #unlooked = 0;
 
   constructor(root: string, keeper: Keeper) {
     this.root = root;
@@ -58,8 +61,16 @@ export class Cache {
           await folder.write(entry, bytes);
         });
         this.#writes++;
+        this.#unlooked += bytes.length;
       },
     };
+  }
+
+  /** Keeps to the budget, give or take a little. */
+  async tidy(): Promise<void> {
+    if (this.#unlooked < LOOK_AFTER_BYTES) return;
+    this.#unlooked = 0;
+    await this.keeper.makeRoom(0);
   }
 
   /** The job needs it no more; it stays until its room is wanted. */

@@ -1,0 +1,18 @@
+import { expect, test } from 'vitest';
+import { Cache } from '../../bridge-server/jobs/cache.ts';
+import { newFolder } from './folder.ts';
+
+test('the whole cache is only looked through after much was written', async () => {
+  let looks = 0;
+  const keeper = { hold: () => undefined, release: () => undefined, evictable: () => Promise.resolve(0) };
+  const cache = new Cache(await newFolder(), { ...keeper, makeRoom: () => Promise.resolve(++looks) });
+  const folder = await cache.open('stage', ['key']);
+  const looked = async (bytes: number): Promise<number> => {
+    await folder.write('entry', new Uint8Array(bytes));
+    await cache.tidy();
+    return looks;
+  };
+  expect(await looked(1000)).toBe(0);
+  expect(await looked(100e6)).toBe(1);
+  expect(await looked(1000)).toBe(1);
+});
