@@ -146,6 +146,7 @@ test.each(EXPORTED)('%s: exported as the sequence shows it, alone, and the resul
 });
 
 test.each<[string, Partial<Mischief>]>([
+  ['Premiere is long silent', { exportDelay: 700 }],
   ['copies come late and are opened', { copyDelay: 5, opensCopies: true }],
   ['Premiere answers at once, and no', { exportAnswer: { when: 'at once', what: false }, exportDelay: 200 }],
   ['Premiere throws when it is done', { exportAnswer: { when: 'when done', what: 'throw' } }],
@@ -211,7 +212,10 @@ test('a retimed clip that was trimmed meanwhile is not covered by what it does n
   const now = sim.sequence(sequence.guid).video[1]!.clips.find(({ id }) => id === clip.id)!;
   now.end -= NTSC_FILM;
   await expect(host.place(finish(sim, prepared), prepared.spot!)).rejects.toMatchObject({ code: 'clip-gone' });
+  Object.assign(now, { end: now.end + NTSC_FILM, speed: 1 });
+  await expect(host.place(finish(sim, prepared), prepared.spot!)).rejects.toMatchObject({ code: 'clip-gone' });
   const step = 500n * NTSC_FILM;
+  Object.assign(now, { speed: 2, end: now.end - NTSC_FILM });
   Object.assign(now, { start: now.start + step, end: now.end + NTSC_FILM + step });
   await host.place(finish(sim, prepared), prepared.spot!);
   expect(lying(sim.sequence(sequence.guid), 2)).toContainEqual([540, 549]);
@@ -269,7 +273,8 @@ test('the result has the Motion of its clip, the rate and the pixels that the us
   await host.place(result, shot.spot!);
   const [laid] = sim.sequence(sequence.guid).video[1]!.clips;
   expect(laid).toMatchObject({ start: 10n * PAL, end: 40n * PAL, motion });
-  expect(sim.state.items.find(({ id }) => id === laid!.item)!.interpretation.pixelAspect).toBe(1.4587);
+  const { interpretation } = sim.state.items.find(({ id }) => id === laid!.item)!;
+  expect(interpretation).toEqual({ rate: 25, pixelAspect: 1.4587 });
 });
 
 test('animated Motion is told, and left', async () => {
@@ -366,6 +371,18 @@ test('a locked track claims to have taken the clip: the next one is tried', asyn
   const { sim, sequence, place } = await selectedShot({}, 3);
   sim.sequence(sequence.guid).video[1]!.locked = true;
   expect((await place()).where).toBe('V3');
+});
+
+test('a clip that the user puts there at the last moment is not overwritten', async () => {
+  const { sim, sequence, place } = await selectedShot({}, 2);
+  const other = sim.addMedia('/other.mov', media({ sound: false }));
+  sim.onLock = () => {
+    if (!sim.state.items.some(({ path }) => path.endsWith('job-1.mov'))) return;
+    sim.onLock = () => undefined;
+    sim.addClip(sequence, other, { track: 1, at: 120, frames: 5 });
+  };
+  expect((await place()).where).toBe('V3');
+  expect(lying(sim.sequence(sequence.guid), 1)).toEqual([[120, 125]]);
 });
 
 test('an import that never comes, and a bin that is never made, are told', async () => {

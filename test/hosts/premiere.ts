@@ -149,6 +149,8 @@ export class SimPremiere {
   onWrite: (path: string, frames: readonly ExportedFrame[]) => Promise<void> = () => Promise.resolve();
   /** What the user does while the panel waits. */
   onPause: () => void = () => undefined;
+  /** What the user does just before the panel locks the project. */
+  onLock: () => void = () => undefined;
   #mischief: Mischief;
   #late: { pauses: number; run: () => void }[] = [];
   #lock = 0;
@@ -360,6 +362,7 @@ export class SimPremiere {
       },
       getRootItem: () => this.#soon(this.#castFolder(this.#projectItem('root'))!),
       lockedAccess: native(1, 1, (callback: () => unknown) => {
+        this.onLock();
         this.#lock += 1;
         this.#epoch += 1;
         try {
