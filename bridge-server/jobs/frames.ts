@@ -13,14 +13,24 @@ const HEADER_BYTES = 16;
  * all low ones. Frames whose every sample is v*257, as from 8-bit sources, keep one byte a sample.
  */
 export async function writeFrame(frame: Frame): Promise<Uint8Array> {
-  const { width, height, channels, data } = frame;
-  const sampleBytes = isEightBit(data) ? 1 : 2;
-  const planes = sampleBytes === 1 ? differences8(data, channels) : differences16(data, channels);
-  const packed = await compress(planes, { params: { [constants.ZSTD_c_compressionLevel]: 1 } });
-  const bytes = new Uint8Array(HEADER_BYTES + packed.length);
+  const { channels, data } = frame;
+  return isEightBit(data)
+    ? packed(frame, 1, differences8(data, channels))
+    : packed(frame, 2, differences16(data, channels));
+}
+
+/** The same, from the differences of a frame of 16 bits that were taken where it was made (kernels/assembly/differences.ts). */
+export const writeDifferences = (shape: Shape, differences: Uint8Array): Promise<Uint8Array> =>
+  packed(shape, 2, differences);
+
+type Shape = Pick<Frame, 'width' | 'height' | 'channels'>;
+
+async function packed({ width, height, channels }: Shape, sampleBytes: 1 | 2, planes: Uint8Array): Promise<Uint8Array> {
+  const body = await compress(planes, { params: { [constants.ZSTD_c_compressionLevel]: 1 } });
+  const bytes = new Uint8Array(HEADER_BYTES + body.length);
   const header = new DataView(bytes.buffer);
   [width, height, channels, sampleBytes].forEach((value, index) => header.setUint32(4 * index, value, true));
-  bytes.set(packed, HEADER_BYTES);
+  bytes.set(body, HEADER_BYTES);
   return bytes;
 }
 

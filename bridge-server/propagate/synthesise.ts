@@ -1,5 +1,5 @@
 import { Failure } from '../errors.ts';
-import { resultName, writeFrame } from '../jobs/frames.ts';
+import { resultName, writeDifferences } from '../jobs/frames.ts';
 import type { StageFolder } from '../jobs/stage-folder.ts';
 import type { Device } from '../kernels/device.ts';
 import type { Block } from '../kernels/heap.ts';
@@ -52,8 +52,7 @@ export async function synthesiseSpan(
         continue;
       }
       painter ??= await Painter.open(device, span, source, keys, matches, signal);
-      const { frame } = await painter.paint(n, signal);
-      const packed = frame.then(writeFrame);
+      const { packed } = await painter.paint(n, signal);
       packed.catch(() => undefined);
       await writing;
       writing = packed.then((bytes) => results.write(resultName(n), bytes)).then(() => report(++done, total));
@@ -211,8 +210,8 @@ class Painter {
     return true;
   }
 
-  /** Has frame `n` made; it comes when the device is done with it. */
-  async paint(n: number, signal: AbortSignal): Promise<{ frame: Promise<Frame> }> {
+  /** Has frame `n` made; its entry comes when the device is done with it. */
+  async paint(n: number, signal: AbortSignal): Promise<{ packed: Promise<Uint8Array> }> {
     const { device, sides, source, share, residual, spare, staging } = this.#mixture;
     const { width, height } = source;
     const channels = this.#channels;
@@ -234,7 +233,10 @@ class Painter {
       ...[residual.pointer, spare[0].pointer, this.#coarse.pointer, this.#relation.pointer],
       ...[filled ? this.#filled.pointer : 0, this.#votes.pointer, channels, staging.pointer],
     );
-    const made = device.read(staging, 2 * width * height * channels);
-    return { frame: made.then((bytes) => ({ width, height, channels, data: new Uint16Array(bytes) })) };
+    const samples = width * height * channels;
+    await device.run('frameDifferences', staging.pointer, samples, channels, spare[0].pointer);
+    const differences = device.read(spare[0], 2 * samples);
+    const shape = { width, height, channels };
+    return { packed: differences.then((bytes) => writeDifferences(shape, new Uint8Array(bytes))) };
   }
 }

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { readFrame, writeFrame } from '../../bridge-server/jobs/frames.ts';
+import { readFrame, writeDifferences, writeFrame } from '../../bridge-server/jobs/frames.ts';
+import { Engine } from '../../bridge-server/kernels/engine.ts';
 import { randomFrom } from '../media/random.ts';
 import type { Frame } from '../../bridge-server/media/frame.ts';
 
@@ -24,6 +25,21 @@ describe('stored frames', () => {
         expect(await readFrame(await writeFrame(frame))).toEqual(frame);
       }),
     );
+  });
+
+  it('come back bit for bit when a kernel took the differences', async () => {
+    const engine = await Engine.start(2);
+    const [pixels, out] = [engine.alloc(4096), engine.alloc(4096)];
+    await fc.assert(
+      fc.asyncProperty(frames, async (frame) => {
+        const { data, channels } = frame;
+        await engine.write(pixels, data);
+        await engine.run('frameDifferences', pixels.pointer, data.length, channels, out.pointer);
+        const differences = new Uint8Array(await engine.read(out, data.byteLength));
+        expect(await readFrame(await writeDifferences(frame, differences))).toEqual(frame);
+      }),
+    );
+    await engine.close();
   });
 
   it('take no more than half the room when they come from 8 bits', async () => {

@@ -10,6 +10,7 @@ export { lookKuwahara } from './look-kuwahara';
 export { lookDetail, lookImpasto } from './look-oil';
 export { lookPaper, lookAcross, lookStrength, lookInk } from './look-ink';
 export { lookNearest, lookTidy, lookPrint } from './look-poster';
+export { frameDifferences } from './differences';
 export { guide, maskLuma, premultiply } from './guide';
 export { mapAlong, mapBetter, mapBorrow, mapExtent, mapPack, mapRefine, mapUnpack, refineMapBytes } from './track';
 export { bands, coarseBytes, compose, miss, mix, relate } from './blend';

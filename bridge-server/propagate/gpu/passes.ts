@@ -352,6 +352,9 @@ const PASSES = {
   fillWords: (at: number, count: number, value: number) => [
     along('words', 'fillWords', count, 256, [at, count, value]),
   ],
+  frameDifferences: (pixels: number, samples: number, channels: number, out: number) => [
+    along('words', 'frameDifferences', samples / 2, 256, [pixels, samples, channels, out]),
+  ],
   luma: (pixels: number, width: number, height: number, channels: number, out: number) => [
     along('guide', 'luma', (width * height) / 4, 256, [pixels, width, height, channels, out]),
   ],

@@ -179,16 +179,17 @@ describe.skipIf(reason !== null)(`the graphics card's kernels${reason ? ` (skipp
     await expectSame(guideRun(picture(1, channels), channels, mask));
   });
 
-  test('premultiplied pictures, halved guides and pyramids are the same', async () => {
+  test('premultiplied pictures, halved guides, pyramids and frames for the cache are the same', async () => {
     await expectSame({
       given: { pixels: picture(1, 4), guide: guideA!, luma: lumaA! },
-      room: { out: 8 * PIXELS, half: 4 * 51 * 34, pyramid: 40000 },
-      kernels: ({ pixels, guide, luma, out, half, pyramid }) => [
+      room: { out: 8 * PIXELS, half: 4 * 51 * 34, pyramid: 40000, differences: 6 * PIXELS },
+      kernels: ({ pixels, guide, luma, out, half, pyramid, differences }) => [
+        ['frameDifferences', pixels!, 3 * PIXELS, 3, differences!],
         ['premultiply', pixels!, ...SIZE, 4, out!],
         ['guideHalf', guide!, ...SIZE, half!],
         ['buildPyramid', luma!, ...SIZE, LEVELS, pyramid!],
       ],
-      made: { out: u16, half: u8, pyramid: u8 },
+      made: { out: u16, half: u8, pyramid: u8, differences: u8 },
     });
   });
 
