@@ -10,6 +10,7 @@ import { Mixture } from './mixture.ts';
 import { guideBytes, loadGuide, stagingBytes } from './pictures.ts';
 import type { Source } from './pictures.ts';
 import type { Span } from './spans.ts';
+import { Writes } from './writes.ts';
 
 const REFINEMENTS = 1;
 
@@ -65,7 +66,7 @@ async function follow(
     blocks.push(block);
     return block;
   };
-  let writing = Promise.resolve();
+  const writes = new Writes();
   try {
     const staging = alloc(stagingBytes(width, height));
     const scratch = alloc(Math.max(8 * pixels, await device.run('refineMapBytes', width, height)));
@@ -113,18 +114,16 @@ async function follow(
       await device.run('mapBorrow', ...both, map.pointer, step.pointer);
       await device.run('mapBetter', ...both, map.pointer, step.pointer, scratch.pointer, scratch.pointer + 4 * pixels);
       await device.run('mapRefine', ...both, map.pointer, REFINEMENTS, scratch.pointer);
-      await writing;
-      const stored = await storeMap(device, map, size, scratch, folder, name);
-      writing = stored.written.then(done);
-      writing.catch(() => undefined);
+      const { written } = await storeMap(device, map, size, scratch, folder, name);
+      await writes.add(written.then(done));
       previous = n;
       last = n;
       [map, lastMap] = [lastMap, map];
       [luma, lastLuma] = [lastLuma, luma];
     }
-    await writing;
+    await writes.done();
   } finally {
-    await writing.catch(() => undefined);
+    await writes.ended();
     device.free(...blocks);
   }
 }

@@ -11,6 +11,7 @@ import { loadPicture, pictureBytes } from './pictures.ts';
 import type { Source } from './pictures.ts';
 import { RELATION_BYTES, RELATION_NUMBERS, relationOf } from './relation.ts';
 import type { Span } from './spans.ts';
+import { Writes } from './writes.ts';
 
 /** How far keys are moved against themselves, (dx, dy) in pixels: a little, as maps go astray, and as far as patches come from. */
 const ASTRAY = [
@@ -41,26 +42,23 @@ export async function synthesiseSpan(
   const total = span.to - span.from;
   let done = 0;
   let painter: Painter | null = null;
-  /** One frame is handed out, packed and written while the next is made. */
-  let writing = Promise.resolve();
+  /** Frames are handed out, packed and written while the next is made. */
+  const writes = new Writes();
   try {
     for (let n = span.from; n < span.to; n++) {
       signal.throwIfAborted();
       if (await results.has(resultName(n))) {
-        await writing;
         report(++done, total);
         continue;
       }
       painter ??= await Painter.open(device, span, source, keys, matches, signal);
       const { packed } = await painter.paint(n, signal);
-      packed.catch(() => undefined);
-      await writing;
-      writing = packed.then((bytes) => results.write(resultName(n), bytes)).then(() => report(++done, total));
-      writing.catch(() => undefined);
+      const written = packed.then((bytes) => results.write(resultName(n), bytes));
+      await writes.add(written.then(() => report(++done, total)));
     }
-    await writing;
+    await writes.done();
   } finally {
-    await writing.catch(() => undefined);
+    await writes.ended();
     painter?.close();
   }
 }
