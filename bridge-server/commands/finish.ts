@@ -2,6 +2,7 @@ import { EXIT, exitCodeOf } from '../exit.ts';
 import { Failure } from '../errors.ts';
 import type { JobEvent, JobRecord, RenderResult } from '../jobs/job.ts';
 import type { Jobs } from '../jobs/queue.ts';
+import { adviceInWords } from '../propagate/advice.ts';
 import { stabilityInWords } from '../measure/agreement.ts';
 import { duration, progressTeller, sayFailure } from './say.ts';
 
@@ -78,12 +79,13 @@ function tell({ id, version, state }: JobRecord, json: boolean): number {
   }
 }
 
-function inWords({ output, frames, keys, seconds, stability, notes }: RenderResult): string {
+function inWords({ output, frames, keys, seconds, advice, stability, notes }: RenderResult): string {
   const shown = keys.slice(0, 12).map(({ frame }) => frame);
   const which = `${shown.join(', ')}${keys.length > shown.length ? ', …' : ''}`;
   const lines = [
     output,
     `${frames} frames from ${keys.length} ${keys.length === 1 ? 'key' : 'keys'} (${which}) in ${duration(seconds)}.`,
+    ...(advice ? adviceInWords(advice) : []),
     ...stabilityInWords(stability),
     ...notes,
   ];

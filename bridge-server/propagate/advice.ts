@@ -61,6 +61,15 @@ export function adviceOf(range: FrameRange, spans: readonly SpanErrors[]): Advic
   };
 }
 
+/** Where the result is weakest and what would help, in a sentence each; nothing where all is well. */
+export function adviceInWords({ worst: [weak], proposals: [best] }: Advice): string[] {
+  if (!weak) return [];
+  const last = weak.to - 1;
+  const where = weak.from === last ? `Frame ${last} is` : `Frames ${weak.from} to ${last} are`;
+  const help = best ? [`A key at frame ${best.frame} would help most.`] : [];
+  return [`${where} expected to be the weakest (${weak.error.toFixed(1)} of 255 levels off).`, ...help];
+}
+
 function weakest({ span, errors }: SpanErrors): Advice['worst'][number] {
   const at = errors.indexOf(highest(errors));
   const peak = errors[at]!;

@@ -1,7 +1,13 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Engine } from '../../bridge-server/kernels/engine.ts';
-import { adviceOf, expectedError, keysToAdd, type SpanErrors } from '../../bridge-server/propagate/advice.ts';
+import {
+  adviceInWords,
+  adviceOf,
+  expectedError,
+  keysToAdd,
+  type SpanErrors,
+} from '../../bridge-server/propagate/advice.ts';
 import { unsureOf } from '../../bridge-server/propagate/fill.ts';
 import type { Span } from '../../bridge-server/propagate/spans.ts';
 import { makeScene } from '../media/scene.ts';
@@ -72,6 +78,15 @@ describe('advice', () => {
     const open = Array.from({ length: 20 }, (_, i) => 1 + i / 4);
     const [far] = adviceOf({ from: 0, to: 21 }, [spanOf(0, null, open)]).proposals;
     expect(far!.frame).toBeGreaterThan(10);
+  });
+
+  test('is told in words where there is something to tell', () => {
+    const arch = Array.from({ length: 19 }, (_, i) => 1 + ((i + 1) * (19 - i)) / 20);
+    expect(adviceInWords(adviceOf({ from: 0, to: 21 }, [spanOf(0, 20, arch)]))).toEqual([
+      'Frames 4 to 16 are expected to be the weakest (6.0 of 255 levels off).',
+      'A key at frame 10 would help most.',
+    ]);
+    expect(adviceInWords(adviceOf({ from: 0, to: 3 }, [spanOf(0, 2, [0.5])]))).toEqual([]);
   });
 
   test('a shot of many thousand frames with one key is advised on', () => {
