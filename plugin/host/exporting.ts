@@ -45,3 +45,9 @@ export async function written(
   }
   throw new HostProblem('export-failed');
 }
+
+/** Whether an editor that is done with a movie, or was told to be, comes to rest soon. */
+export async function becomesIdle(busy: () => boolean, { pause }: Lent): Promise<boolean> {
+  for (let tries = 0; busy() && tries < PATIENCE; tries++) await pause(LOOK_MS);
+  return !busy();
+}

@@ -1,7 +1,7 @@
 import type { Action, premierepro, Project, Sequence, TickTime } from '@adobe/premierepro';
 import type { Lent, PremiereSpot, Preparing, Preset, Shot } from './host.ts';
 import { clipAt, findClip, readLying, shownAt, trackName, type Lying } from './premiere-clips.ts';
-import { exportPath, isMovieEnding, written } from './exporting.ts';
+import { becomesIdle, exportPath, isMovieEnding, written } from './exporting.ts';
 import { BIN, projectOf, sequenceOf, transact } from './premiere-project.ts';
 import { HostProblem } from './problem.ts';
 
@@ -38,22 +38,26 @@ export async function exportShot(api: premierepro, shot: Shot, lent: Lent, prepa
   await lent.look(path, 0);
 
   const copy = await copySequence(api, project, sequence, lent);
+  let busy = (): boolean => false;
   try {
     await showOnly(api, project, copy, clip);
-    const exporting = startExport(api, copy, path, preset.path);
-    try {
-      await written({ path, lastFrame: source.to! - 1, busy: exporting.busy }, lent, preparing);
-    } finally {
-      await exporting.settled;
-    }
+    busy = startExport(api, copy, path, preset.path);
+    await written({ path, lastFrame: source.to! - 1, busy }, lent, preparing);
+    // A finished movie needs the copy no more, whatever Premiere has yet to say.
+    busy = () => false;
   } finally {
-    const active = (await project.getActiveSequence()) as Sequence | null;
-    const shown = active === null || active.guid.toString() === copy.guid.toString();
-    await project.deleteSequence(copy).catch(() => false);
-    // Where Premiere opens a copy, the user's own comes back.
-    if (shown) await project.setActiveSequence(sequence).catch(() => false);
+    // What is still being exported is rather left than taken away: Premiere has no way to stop it.
+    if (await becomesIdle(busy, lent)) await removeCopy(project, sequence, copy);
   }
   return { ...shot, source: { ...source, path }, export: null };
+}
+
+async function removeCopy(project: Project, sequence: Sequence, copy: Sequence): Promise<void> {
+  const active = (await project.getActiveSequence()) as Sequence | null;
+  const shown = active === null || active.guid.toString() === copy.guid.toString();
+  await project.deleteSequence(copy).catch(() => false);
+  // Where Premiere opens a copy, the user's own comes back.
+  if (shown) await project.setActiveSequence(sequence).catch(() => false);
 }
 
 const showsExactly = (spot: PremiereSpot, clip: Lying): boolean =>
@@ -122,17 +126,15 @@ async function showOnly(api: premierepro, project: Project, copy: Sequence, clip
   }
 }
 
-type Exporting = { readonly settled: Promise<void>; readonly busy: () => boolean };
-
-/** Whether Premiere answers at the beginning or at the end is not documented. */
-function startExport(api: premierepro, copy: Sequence, path: string, preset: string): Exporting {
+/** Returns whether Premiere has yet to answer: if it does so at the beginning or at the end is not documented. */
+function startExport(api: premierepro, copy: Sequence, path: string, preset: string): () => boolean {
   let busy = true;
   // `false`: from the in point to the out point, not the whole sequence.
-  const settled = api.EncoderManager.getManager()
+  void api.EncoderManager.getManager()
     .exportSequence(copy, api.Constants.ExportType.IMMEDIATELY, path, preset, false)
     .catch(() => false)
     .then(() => {
       busy = false;
     });
-  return { settled, busy: () => busy };
+  return () => busy;
 }

@@ -116,7 +116,7 @@ export type Mischief = {
   /** What becomes of exports: nobody tells of those that write nothing, or stop in the middle. */
   readonly exports: 'finish' | 'write nothing' | 'stop';
   /** When an export is answered, and how; the answer tells nothing. */
-  readonly exportAnswer: { readonly when: 'at once' | 'when done'; readonly what: boolean | 'throw' };
+  readonly exportAnswer: { readonly when: 'at once' | 'when done' | 'never'; readonly what: boolean | 'throw' };
   /** Whether an out point is exported too. */
   readonly outInclusive: boolean;
   /** Whether a copy of a sequence is opened. */
@@ -764,6 +764,7 @@ export class SimPremiere {
           };
           this.#late.push({ pauses: 1, run: step });
         });
+        if (exportAnswer.when === 'never') return await new Promise(() => undefined);
         if (exportAnswer.when === 'when done') await done;
         else await this.#soon(null);
         if (exportAnswer.what === 'throw') throw new Error('Unknown error');
