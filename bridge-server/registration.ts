@@ -27,29 +27,24 @@ export type Starting = {
  * The registration for a platform (null: one that has none), for a user's `home` and environment: a desktop entry (freedesktop.org
  * Desktop Entry Specification 1.5), a key below HKEY_CURRENT_USER\Software\Classes, or a small app in ~/Applications.
  */
-export function registration(
-  platform: NodeJS.Platform,
-  { command, env }: Starting,
-  { home, environment }: { readonly home: string; readonly environment: NodeJS.ProcessEnv },
-): Registration | null {
-  switch (platform) {
-    case 'linux':
-    case 'freebsd':
-    case 'openbsd':
-      return desktopEntry({ command, env }, home, environment);
-    case 'win32':
-      return registryKey({ command, env });
-    case 'darwin':
-      return smallApp({ command, env }, home);
-    default:
-      return null;
-  }
+export function registration(platform: NodeJS.Platform, starting: Starting, user: User): Registration | null {
+  return MAKERS[platform]?.(starting, user) ?? null;
 }
+
+type User = { readonly home: string; readonly environment: NodeJS.ProcessEnv };
+
+const MAKERS: Partial<Record<NodeJS.Platform, (starting: Starting, user: User) => Registration>> = {
+  linux: desktopEntry,
+  freebsd: desktopEntry,
+  openbsd: desktopEntry,
+  win32: registryKey,
+  darwin: smallApp,
+};
 
 const ENTRY = 'pentimento.desktop';
 const TYPE = `x-scheme-handler/${START_SCHEME}`;
 
-function desktopEntry({ command, env }: Starting, home: string, environment: NodeJS.ProcessEnv): Registration {
+function desktopEntry({ command, env }: Starting, { home, environment }: User): Registration {
   const data = environment.XDG_DATA_HOME || join(home, '.local', 'share');
   const config = environment.XDG_CONFIG_HOME || join(home, '.config');
   const path = join(data, 'applications', ENTRY);
@@ -117,7 +112,7 @@ const windowsWord = (word: string): string => (/^[\w:\\./-]+$/.test(word) ? word
 const LSREGISTER =
   '/System/Library/Frameworks/CoreServices.framework/Frameworks/LaunchServices.framework/Support/lsregister';
 
-function smallApp({ command, env }: Starting, home: string): Registration {
+function smallApp({ command, env }: Starting, { home }: User): Registration {
   const app = join(home, 'Applications', 'Pentimento.app');
   const log = join(home, 'Library', 'Logs', 'Pentimento.log');
   const entries = [

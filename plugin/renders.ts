@@ -5,8 +5,6 @@ import { Disconnected } from './bridge/problem.ts';
 import type { Host, Memory, Spot, Version } from './host/host.ts';
 import { troubleOf, type Trouble } from './trouble.ts';
 
-export type { Memory } from './host/host.ts';
-
 /** What was asked for from this panel, from the click to the clip on the timeline. */
 export type Render = {
   /** The bridge knows the job by it, so that asking twice is asking once. */

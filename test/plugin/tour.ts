@@ -143,7 +143,7 @@ async function save(page: Page, name: string, height = 680): Promise<void> {
   await page.waitForTimeout(2000);
   // Where this ran is nobody's business.
   await page.locator('.path').evaluateAll((paths, folder) => {
-    for (const path of paths) path.textContent = path.textContent!.replace(folder, '/Volumes/Shots');
+    for (const path of paths) path.textContent = path.textContent.replace(folder, '/Volumes/Shots');
   }, allowed);
   const shot = await page.screenshot();
   await sharp(shot)

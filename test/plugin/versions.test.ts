@@ -20,7 +20,7 @@ function done(id: string, keys: readonly number[] = [10, 39], changes: Partial<R
     keys: keys.map((frame) => ({ frame, reason: 'first', explanation: '' })),
   };
   const common = { id, createdAt: '2026-01-01T00:00:00Z', version: 1, place: null };
-  return { ...common, request: { ...request, ...changes }, state: { state: 'done', result } } as DoneJob;
+  return { ...common, request: { ...request, ...changes }, state: { state: 'done', result } };
 }
 
 test('versions are the finished jobs of the same frames, oldest first', () => {
