@@ -256,7 +256,7 @@ describe('render refuses in one sentence and one remedy', () => {
     ['a source that is not there', ['nothing.mov', '--out', 'a/'], /nothing\.mov/],
     ['keys without numbers', ['shot', '--keys', 'no numbers', '--out', 'a/'], /no numbers/],
     ['two keys for one frame', ['shot', '--keys', 'twice', '--out', 'a/'], /2/],
-    ['a key outside the range', ['shot', '--keys', 'keys', '--to', '4', '--out', 'a/'], /5/],
+    ['keys all outside the range', ['shot', '--keys', 'keys', '--from', '1', '--to', '4', '--out', 'a/'], /0 to 5/],
     ['a key of another size', ['shot', '--keys', 'small', '--out', 'a/'], /80x45/],
     ['a key that is no image', ['shot', '--keys', 'broken', '--out', 'a/'], /broken/],
     [
