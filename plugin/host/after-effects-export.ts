@@ -3,11 +3,11 @@ import {
   type Application,
   type Composition,
   type OutputModule,
-  type RenderQueue,
+  type RenderQueueItem,
 } from './after-effects-api.ts';
 import { findLayer, framesOf, layersOf, visibleFrames } from './after-effects-layers.ts';
 import { FOLDER } from './after-effects-project.ts';
-import { exportPath, isMovieEnding, written } from './exporting.ts';
+import { becomesIdle, exportPath, isMovieEnding, written } from './exporting.ts';
 import type { AfterEffectsSpot, Lent, Preparing, Shot } from './host.ts';
 import { HostProblem } from './problem.ts';
 
@@ -37,26 +37,24 @@ export async function exportShot(
 
   const queued = Array.from({ length: queue.numItems }, (_, n) => queue.item(n + 1)).filter(({ render }) => render);
   const copy = soloCopy(app, comp, layer.index);
+  let item: RenderQueueItem | null = null;
   try {
-    for (const item of queued) item.render = false;
-    const item = queue.items.add(copy);
-    try {
-      item.timeSpanStart = start * comp.frameDuration;
-      item.timeSpanDuration = (end - start) * comp.frameDuration;
-      const path = outputInto(item.outputModule(1), stem);
-      queue.renderAsync();
-      try {
-        await written({ path, lastFrame: end - start - 1, busy: () => queue.rendering }, lent, preparing);
-      } finally {
-        await stop(queue, lent);
-      }
-      return { ...shot, source: { ...shot.source, path }, export: null };
-    } finally {
-      item.remove();
-    }
+    for (const other of queued) other.render = false;
+    item = queue.items.add(copy);
+    item.timeSpanStart = start * comp.frameDuration;
+    item.timeSpanDuration = (end - start) * comp.frameDuration;
+    const path = outputInto(item.outputModule(1), stem);
+    queue.renderAsync();
+    await written({ path, lastFrame: end - start - 1, busy: () => queue.rendering }, lent, preparing);
+    return { ...shot, source: { ...shot.source, path }, export: null };
   } finally {
-    for (const item of queued) item.render = true;
-    copy.remove();
+    if (queue.rendering) queue.stopRendering();
+    // What renders cannot be changed: if it does not stop, its copy is left.
+    if (await becomesIdle(() => queue.rendering, lent)) {
+      item?.remove();
+      for (const other of queued) other.render = true;
+      copy.remove();
+    }
   }
 }
 
@@ -89,12 +87,4 @@ function outputInto(output: OutputModule, stem: string): string {
   const path = output.file;
   if (!isMovieEnding(path.replace(/.*\./, ''))) throw new HostProblem('template-unfit');
   return path;
-}
-
-/** What renders cannot be removed. */
-async function stop(queue: RenderQueue, { pause }: Lent): Promise<void> {
-  for (let tries = 0; queue.rendering && tries < 40; tries++) {
-    queue.stopRendering();
-    await pause(250);
-  }
 }
