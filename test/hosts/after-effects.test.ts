@@ -52,6 +52,13 @@ test('a selected layer is a shot, frame-exact, whatever floating point makes of 
   expect(shot.notices).toEqual([]);
 });
 
+test('a numbered image sequence is its folder, counted as its names are', async () => {
+  const { sim, comp, host } = editor();
+  const footage = sim.addFootage('/shots/b/b_v2_01001.exr', SHOT);
+  select(sim, sim.addLayer(comp, footage.id, { inPoint: 5 / REAL, outPoint: 15 / REAL }));
+  expect((await shotOf(host)).source).toEqual({ path: '/shots/b', from: 1006, to: 1016 });
+});
+
 test('only what the composition shows is painted', async () => {
   const { sim, comp, host } = editor();
   const footage = sim.addFootage('/shots/a.mov', SHOT);
