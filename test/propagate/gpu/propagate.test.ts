@@ -64,10 +64,11 @@ describe.skipIf(reason !== null)(`propagation on the graphics card${reason ? ` (
     for (const [n, one] of mine) {
       const other = theirs.get(n)!;
       expect(other.channels).toBe(channels);
-      // Last bits of the flow move maps by a 64th of a pixel here and there, and decide close calls between patches.
-      expect(psnr(one, other)).toBeGreaterThan(50);
+      // Last bits of the flow move maps by a 64th of a pixel here and there, and decide close calls between patches. 85 dB and more
+      // were seen, and half a level.
+      expect(psnr(one, other)).toBeGreaterThan(65);
       const off = one.data.reduce((sum, value, i) => sum + Number(Math.abs(value - other.data[i]!) > 257), 0);
-      expect(off / one.data.length).toBeLessThan(0.005);
+      expect(off / one.data.length).toBeLessThan(0.001);
     }
   }
 
