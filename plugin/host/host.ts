@@ -41,7 +41,7 @@ type HostActions = {
   versions(spot: Spot): Promise<readonly (Version & { readonly where: string | null })[]>;
   /**
    * Puts another version in the place of one that lies on the timeline: same track, same range, same frames of the source, one
-   * undo step where the editor allows. Throws HostProblem; the timeline then is as it was.
+   * undo step where the editor allows. Throws HostProblem; but for 'placed-wrongly' the timeline then is as it was.
    */
   swap(there: Version, by: Version): Promise<Placed>;
   /** Calls back when the selection may have changed; returns how to stop that. Never to be relied on. */
