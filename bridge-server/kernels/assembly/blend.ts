@@ -7,8 +7,12 @@ import { smooth } from './smooth';
 
 /** What a match error of 8 bits counts as at least: below this it is grain, and nearness in time decides. */
 const FLOOR: f32 = 4;
-/** How firmly the mix holds to what the errors alone say. */
-const HOLD: f32 = 6;
+/**
+ * How firmly the mix holds to what the errors alone say: this, and so many times the squared error of the better key, for what the keys
+ * differ by no more than that is grain.
+ */
+const HOLD: f32 = 1;
+const HOLD_BY_ERROR: f32 = 2;
 /** Residuals are i16 in 1/8 of an 8-bit level; samples of guides are kept in 1/64. */
 const RESIDUAL: f32 = 8;
 const SAMPLE: f32 = 64;
@@ -95,7 +99,8 @@ export function mix(
     const forA = nearness * b * sqrt(b);
     const forB = (<f32>1 - nearness) * a * sqrt(a);
     const byError = forA / (forA + forB);
-    const best = (load<f32>(cross + (p << 2)) + HOLD * byError) / (load<f32>(square + (p << 2)) + HOLD);
+    const hold = HOLD + HOLD_BY_ERROR * (min<f32>(a, b) - FLOOR);
+    const best = (load<f32>(cross + (p << 2)) + hold * byError) / (load<f32>(square + (p << 2)) + hold);
     const weight = max<f32>(0, min<f32>(1, best));
     store<f32>(share + (p << 2), weight);
     const mixed = f32x4.add(

@@ -1,7 +1,8 @@
 // A frame from its keys (kernels/assembly/blend.ts says what and why).
 
 const FLOOR: f32 = 4.0;
-const HOLD: f32 = 6.0;
+const HOLD: f32 = 1.0;
+const HOLD_BY_ERROR: f32 = 2.0;
 const RESIDUAL: f32 = 8.0;
 const SAMPLE: f32 = 64.0;
 
@@ -43,7 +44,8 @@ fn mixShares(@builtin(global_invocation_id) id: vec3<u32>) {
   let forA = nearness * b * sqrt(b);
   let forB = (1.0 - nearness) * a * sqrt(a);
   let byError = forA / (forA + forB);
-  let best = (loadF(arg(8u) + (p << 2u)) + HOLD * byError) / (loadF(arg(9u) + (p << 2u)) + HOLD);
+  let hold = HOLD + HOLD_BY_ERROR * (min(a, b) - FLOOR);
+  let best = (loadF(arg(8u) + (p << 2u)) + hold * byError) / (loadF(arg(9u) + (p << 2u)) + hold);
   let weight = clamp(best, 0.0, 1.0);
   storeF(arg(6u) + (p << 2u), weight);
   let mixed = loadSigned(arg(4u) + (p << 3u)) * (weight / SAMPLE) +
