@@ -20,21 +20,19 @@ export async function keepState(path: string, state: TrainState, parameters: Par
   await writeSafetensors(path, tensors, { identity, step: `${state.step}` });
 }
 
-/** The state that is kept there; null when there is none; 'other': that of another training. */
-export async function keptState(
-  path: string,
-  parameters: Parameters,
-  identity: string,
-): Promise<TrainState | 'other' | null> {
-  if (
-    !(await access(path).then(
-      () => true,
-      () => false,
-    ))
-  )
-    return null;
+/** Whose state is kept there; null: there is none. */
+export async function keptIdentity(path: string): Promise<string | null> {
+  const isThere = await access(path).then(
+    () => true,
+    () => false,
+  );
+  return isThere ? ((await openSafetensors(path)).metadata.identity ?? '') : null;
+}
+
+/** The state that is kept there; null: there is none. */
+export async function keptState(path: string, parameters: Parameters): Promise<TrainState | null> {
+  if ((await keptIdentity(path)) === null) return null;
   const { metadata, tensors } = await openSafetensors(path);
-  if (metadata.identity !== identity) return 'other';
   const read = (name: string): Promise<Float32Array> => readFloats(path, tensors.get(name)!);
   const weights = new Map<string, Float32Array>();
   const moments = new Map<string, ReturnType<typeof noMoments>>();

@@ -7,7 +7,6 @@ import type { Runtime } from '../diffusion/runtime/runtime.ts';
 import type { Frame } from '../media/frame.ts';
 import type { Box } from '../shot/track.ts';
 import { type Model, requirePart } from '../weights/model.ts';
-import { bucketOf } from './bucket.ts';
 
 /** A picture and its caption as they are trained on: what the VAE and the text encoders make of them, once. */
 export type Example = {
@@ -39,10 +38,9 @@ export function openExamples(model: Model, encodeText: EncodeText, runtime: Runt
   };
 }
 
-/** What is inside a box, as far as the frame has it, brought to the training size: filled, what is too long cut off evenly. */
-export function cropped(frame: Frame, box: Box, area: number): Planes {
+/** What is inside a box, as far as the frame has it, brought to the training size: filled, and cut off evenly where it is too long. */
+export function cropped(frame: Frame, box: Box, { width, height }: Size): Planes {
   const inside = within(frame, box);
-  const { width, height } = bucketOf(inside, area);
   const scale = Math.max(width / inside.width, height / inside.height);
   const seen = {
     width: Math.min(inside.width, Math.round(width / scale)),

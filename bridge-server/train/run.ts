@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
 import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, extname, join } from 'node:path';
-import { openTextEncoders } from '../diffusion/networks/text.ts';
+import { openTextEncoders, sameLength } from '../diffusion/networks/text.ts';
 import { nativeArea, schedulerConfigOf } from '../diffusion/painter.ts';
-import { frameOf, type Planes } from '../diffusion/picture/planes.ts';
+import { frameOf } from '../diffusion/picture/planes.ts';
+import type { Size } from '../diffusion/picture/size.ts';
 import { openRuntime } from '../diffusion/profile.ts';
 import { alphasCumprod } from '../diffusion/schedulers/schedule.ts';
 import { Failure } from '../errors.ts';
@@ -11,23 +12,25 @@ import { identityOfModel } from '../jobs/weights-identity.ts';
 import { Engine } from '../kernels/engine.ts';
 import { contactSheet } from '../measure/contact-sheet.ts';
 import { openClip } from '../media/clip.ts';
+import { contentHash } from '../media/content-hash.ts';
 import { writing } from '../media/destination.ts';
 import { encodePng, numberedImages, readImage } from '../media/image.ts';
 import { partBeside } from '../media/part.ts';
 import { sha256File } from '../models/sha256.ts';
 import { type Model, openModel, requirePart } from '../weights/model.ts';
 import { captionOf } from './captions.ts';
-import { keepState, keptState } from './checkpoint.ts';
+import { keepState, keptIdentity, keptState } from './checkpoint.ts';
 import { lossCurve } from './curve.ts';
 import { cropped, type Example, openExamples } from './examples.ts';
 import { startOf, type TrainState } from './lora.ts';
 import { writeLora } from './lora-file.ts';
 import type { Objective } from './objective.ts';
+import type { Parameters } from './graph.ts';
 import { keepFor, refuseLarge, refuseUntrainable } from './preflight.ts';
 import type { TrainRequest } from './request.ts';
 import { sampleOf, type Samples } from './sample.ts';
-import { framesOf } from './shot.ts';
-import { type Classroom, openClassroom, train } from './trainer.ts';
+import { type ChosenFrames, framesOf } from './shot.ts';
+import { type Lessons, openClassroom, train } from './trainer.ts';
 
 /** What a training tells while it runs, in this order. */
 export type TrainEvent =
@@ -81,10 +84,14 @@ export async function* trainFromShot(
   await writing(folder, () => mkdir(folder, { recursive: true }));
 
   const clip = await openClip(request.source, signal);
+  const priorImages = await priorImagesOf(request);
+  const identity = identityOf(request, [clip.identity, await contentHash(priorImages), await identityOfModel(model)]);
+  const kept = new KeptState(join(folder, 'state.safetensors'), identity);
+  await kept.refuseOther();
   const engine = await Engine.start(workers);
   const runtime = openRuntime('small');
   try {
-    const surveyed = yield* telling<Awaited<ReturnType<typeof framesOf>>>((tell) =>
+    const { pictures, size, notes } = yield* telling<Awaited<ReturnType<typeof framesOf>>>((tell) =>
       framesOf(
         engine,
         clip,
@@ -95,33 +102,35 @@ export async function* trainFromShot(
       ),
     );
     const sheet = join(folder, 'examples.png');
-    await writeWhole(sheet, await sheetOf(surveyed.pictures));
-    const frames = surveyed.pictures.map(({ frame }) => frame);
-    yield { stage: 'chosen', frames, sheet, notes: [...clip.notes, ...surveyed.notes] };
+    await writeWhole(sheet, await sheetOf(pictures, size));
+    const frames = pictures.map(({ frame }) => frame);
+    yield { stage: 'chosen', frames, sheet, notes: [...clip.notes, ...notes] };
 
     const encodeText = await openTextEncoders(model, runtime, 1, []);
     const caption = captionOf(request.caption, request.trigger);
-    const priors = await priorPictures(request, area);
-    const total = frames.length + priors.length;
+    const total = frames.length + priorImages.length;
     const encode = openExamples(model, encodeText, runtime);
     const examples: Example[] = [];
-    for (const { picture } of surveyed.pictures) {
+    for (const { picture } of pictures) {
       examples.push(await encode(picture, caption, signal));
       yield { stage: 'encode', done: examples.length, total, unit: 'frames' };
     }
     const others: Example[] = [];
-    for (const picture of priors) {
+    for (const path of priorImages) {
+      const image = await readImage(path);
+      const picture = cropped(image, { x: 0, y: 0, width: image.width, height: image.height }, size);
       others.push(await encode(picture, request.prior!.caption, signal));
       yield { stage: 'encode', done: examples.length + others.length, total, unit: 'frames' };
     }
 
     const { settings } = request;
     const unet = requirePart(model, 'unet');
-    const classroom = openClassroom(unet, [...examples, ...others], settings, keepFor(model), runtime);
-    const lessons = { examples, priors: others, empty: await encodeText('', signal), objective, alphas };
-    const identity = identityOf(request, clip.identity, await identityOfModel(model));
-    const kept = new KeptState(join(folder, 'state.safetensors'), classroom, identity);
-    const state = await kept.open(settings.seed);
+    const lessons = {
+      ...ofOneLength({ examples, priors: others, empty: await encodeText('', signal) }),
+      ...{ objective, alphas },
+    };
+    const classroom = openClassroom(unet, lessons.examples[0]!, settings, keepFor(model), runtime);
+    const state = await kept.open(classroom.parameters, settings.seed);
     const curve = join(folder, 'loss.png');
     const origin = {
       name: basename(out, extname(out)),
@@ -131,7 +140,7 @@ export async function* trainFromShot(
       objective,
       model: { path: model.path, sha256: await hashOf(model, signal) },
       examples: examples.length,
-      size: surveyed.pictures[0]!.picture,
+      size,
     };
     const write = (path: string): Promise<void> => writeLora(path, state, classroom.parameters, settings, origin);
     try {
@@ -177,40 +186,37 @@ function objectiveOf(model: Model): { objective: Objective; alphas: Float32Array
   return { objective: prediction, alphas: alphasCumprod(config) };
 }
 
-const identityOf = (request: TrainRequest, clip: string, model: string): string =>
+/** What decides the weights: the request, and for the paths in it what is there. */
+const identityOf = ({ source, prior, ...request }: TrainRequest, contents: readonly string[]): string =>
   createHash('sha256')
-    .update(
-      JSON.stringify([
-        CODE,
-        { ...request, source: null, model: null },
-        clip,
-        request.source.from,
-        request.source.to,
-        model,
-      ]),
-    )
+    .update(JSON.stringify([CODE, { ...request, model: null }, source.from, source.to, prior?.caption, contents]))
     .digest('hex');
 
 /** The state on the disk. */
 class KeptState {
   readonly path: string;
-  readonly #classroom: Classroom;
   readonly #identity: string;
+  #parameters: Parameters = new Map();
   #step = 0;
   #at = performance.now();
 
-  constructor(path: string, classroom: Classroom, identity: string) {
+  constructor(path: string, identity: string) {
     this.path = path;
-    this.#classroom = classroom;
     this.#identity = identity;
   }
 
-  /** Where the same training was left, or the beginning. Failure: train-other. */
-  async open(seed: number): Promise<TrainState> {
-    const { parameters } = this.#classroom;
-    const kept = await keptState(this.path, parameters, this.#identity);
-    if (kept === 'other') throw new Failure('train-other', { path: dirname(this.path) });
-    const state = kept ?? startOf(parameters, seed);
+  /** Failure: train-other. */
+  async refuseOther(): Promise<void> {
+    const identity = await keptIdentity(this.path);
+    if (identity !== null && identity !== this.#identity) {
+      throw new Failure('train-other', { path: dirname(this.path) });
+    }
+  }
+
+  /** Where the training was left, or the beginning. */
+  async open(parameters: Parameters, seed: number): Promise<TrainState> {
+    this.#parameters = parameters;
+    const state = (await keptState(this.path, parameters)) ?? startOf(parameters, seed);
     this.#step = state.step;
     return state;
   }
@@ -219,7 +225,7 @@ class KeptState {
   async keep(state: TrainState, now = false): Promise<boolean> {
     const isTime = state.step - this.#step >= KEEP.steps || performance.now() - this.#at >= KEEP.milliseconds;
     if (state.step === this.#step || !(now || isTime)) return false;
-    await keepState(this.path, state, this.#classroom.parameters, this.#identity);
+    await keepState(this.path, state, this.#parameters, this.#identity);
     this.#step = state.step;
     this.#at = performance.now();
     return true;
@@ -251,28 +257,30 @@ async function* telling<T>(act: (tell: (event: TrainEvent) => void) => Promise<T
   return result;
 }
 
-/** Pictures of the class, each brought to its own bucket. */
-async function priorPictures({ prior }: TrainRequest, area: number): Promise<Planes[]> {
+/** The images of the class, in the order of their numbers. Failure: images-none. */
+async function priorImagesOf({ prior }: TrainRequest): Promise<string[]> {
   if (!prior) return [];
   const images = await numberedImages(prior.folder);
   if (images.size === 0) throw new Failure('images-none', { folder: prior.folder });
-  const pictures: Planes[] = [];
-  for (const path of images.values()) {
-    const frame = await readImage(path);
-    pictures.push(cropped(frame, { x: 0, y: 0, width: frame.width, height: frame.height }, area));
-  }
-  return pictures;
+  return [...images].sort(([a], [b]) => a - b).map(([, path]) => path);
+}
+
+/** Captions repeated to one length, so that one network serves all. */
+function ofOneLength({ examples, priors, empty }: Pick<Lessons, 'examples' | 'priors' | 'empty'>) {
+  const all = [...examples, ...priors];
+  const [nothing, ...captions] = sameLength([empty, ...all.map(({ condition }) => condition)]);
+  const changed = all.map((example, i) => ({ ...example, condition: captions[i]! }));
+  return { examples: changed.slice(0, examples.length), priors: changed.slice(examples.length), empty: nothing! };
 }
 
 const COLUMNS = 6;
 
-function sheetOf(pictures: readonly { frame: number; picture: Planes }[]): Promise<Buffer> {
+function sheetOf(pictures: ChosenFrames['pictures'], { width, height }: Size): Promise<Buffer> {
   const cells = pictures.map(({ frame, picture }) => ({ frame: frameOf(picture), caption: `frame ${frame}` }));
   const rows = Array.from({ length: Math.ceil(cells.length / COLUMNS) }, (_, i) => ({
     label: '',
     cells: cells.slice(i * COLUMNS, (i + 1) * COLUMNS),
   }));
-  const { width, height } = pictures[0]!.picture;
   return contactSheet(`${cells.length} examples of ${width}x${height}`, rows, { cellWidth: 180 });
 }
 

@@ -5,6 +5,7 @@ import type { Engine } from '../kernels/engine.ts';
 import { type Clip, FrameWindow } from '../media/clip.ts';
 import type { Report } from '../progress.ts';
 import { type Box, trackBox } from '../shot/track.ts';
+import { bucketOf } from './bucket.ts';
 import { cropped, within } from './examples.ts';
 import type { TrainRequest } from './request.ts';
 import { chosenOf, warningsOn } from './select.ts';
@@ -13,6 +14,8 @@ import { survey } from './survey.ts';
 /** Pictures of a shot that are trained on. */
 export type ChosenFrames = {
   readonly pictures: readonly { readonly frame: number; readonly picture: Planes }[];
+  /** Of each of them: about the shape of the subject where it was first shown. */
+  readonly size: Size;
   /** What its owner should know, one sentence each. */
   readonly notes: readonly string[];
 };
@@ -22,7 +25,7 @@ const WINDOW_BYTES = 256 * 2 ** 20;
 
 /**
  * The sharpest and most different frames of a clip, cut out around the subject. Goes over the clip once, and once more where the
- * subject is followed; reports the first. Failures: detail-frame, detail-box, train-subject-lost.
+ * subject is followed; reports the first. Failures: detail-frame, detail-box.
  */
 export async function framesOf(
   engine: Engine,
@@ -38,17 +41,17 @@ export async function framesOf(
     const boxAt = await subjectIn(engine, clip, window, boxes, signal);
     const candidates = await survey(engine, clip, boxAt, report, signal);
     const chosen = chosenOf(candidates, frames);
+    const size = bucketOf(boxes[0] ?? clip, area);
     const pictures: { frame: number; picture: Planes }[] = [];
     let smallest: Size = clip;
     for (const { frame } of chosen) {
       const box = boxAt(frame)!;
       const seen = within(clip, box);
       if (seen.width * seen.height < smallest.width * smallest.height) smallest = seen;
-      pictures.push({ frame, picture: cropped(await window.get(frame, signal), box, area) });
+      pictures.push({ frame, picture: cropped(await window.get(frame, signal), box, size) });
     }
-    const size = pictures[0]!.picture;
     const enlarged = smallest.width * smallest.height < size.width * size.height;
-    return { pictures, notes: warningsOn(chosen, { asked: frames, enlarged, size }) };
+    return { pictures, size, notes: warningsOn(chosen, { asked: frames, enlarged, size }) };
   } finally {
     await window.close();
   }

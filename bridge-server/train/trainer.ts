@@ -1,4 +1,4 @@
-import { floats, joined } from '../diffusion/networks/tensors.ts';
+import { floats } from '../diffusion/networks/tensors.ts';
 import { bytesOf } from '../diffusion/networks/memory.ts';
 import type { Conditioning } from '../diffusion/networks/text.ts';
 import type { Network, Runtime } from '../diffusion/runtime/runtime.ts';
@@ -13,7 +13,7 @@ import { rateAt } from './rates.ts';
 import type { TrainSettings } from './settings.ts';
 import { type Batch, improve, learn, type Learned, type Lesson, meanOf } from './step.ts';
 
-/** What is trained on. */
+/** What is trained on. All pictures are of one size, and all captions of one length. */
 export type Lessons = {
   /** Of the subject. */
   readonly examples: readonly Example[];
@@ -36,35 +36,21 @@ export type TrainStep = {
 /** As everybody trains LoRAs. */
 const OPTIMIZER: Omit<AdamW, 'decay'> = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8 };
 
-/** The networks of a training, one for each size of examples, and the matrices that all of them have. */
-export type Classroom = {
-  readonly parameters: Parameters;
-  readonly network: (example: Example) => Network;
-};
+/** The network of a training, and the matrices that are its inputs. */
+export type Classroom = { readonly parameters: Parameters; readonly network: Network };
 
+/** @param like an example: all are of one size, with captions of one length */
 export function openClassroom(
   unet: Part,
-  examples: readonly Example[],
+  { mean: { height, width }, condition: { tokens } }: Example,
   settings: TrainSettings,
   keep: Keep,
   runtime: Runtime,
 ): Classroom {
-  const opened = new Map<string, { network: Network; parameters: Parameters }>();
-  const lora = trainedLora(unet, settings);
-  const nameOf = ({ mean: { height, width }, condition: { tokens } }: Example): string =>
-    `${height} ${width} ${tokens}`;
-  for (const example of examples) {
-    if (opened.has(nameOf(example))) continue;
-    const { height, width } = example.mean;
-    const sizes = { batch: 1, height, width, tokens: example.condition.tokens };
-    const { recording, parameters } = recordTraining(unet, sizes, lora, keep);
-    const network = runtime.network({ name: 'training step', bytes: bytesOf(unet, 'mapped'), recording });
-    opened.set(nameOf(example), { network, parameters });
-  }
-  return {
-    parameters: opened.values().next().value!.parameters,
-    network: (example) => opened.get(nameOf(example))!.network,
-  };
+  const sizes = { batch: 1, height, width, tokens };
+  const { recording, parameters } = recordTraining(unet, sizes, trainedLora(unet, settings), keep);
+  const network = runtime.network({ name: 'training step', bytes: bytesOf(unet, 'mapped'), recording });
+  return { parameters, network };
 }
 
 /**
@@ -88,9 +74,9 @@ export async function* train(
     const learned: Learned[] = [];
     for (let i = 0; i < accumulate; i++) {
       const moment = state.step * accumulate + i;
-      for (const { batch, example } of shown(lessons, settings, moment)) {
+      for (const batch of shown(lessons, settings, moment)) {
         const lesson = { objective, alphas, snrGamma };
-        learned.push(await learn(network(example), { parameters, weights }, batch, lesson, signal));
+        learned.push(await learn(network, { parameters, weights }, batch, lesson, signal));
       }
     }
     const mean = meanOf(learned);
@@ -101,11 +87,7 @@ export async function* train(
 }
 
 /** An example of the subject, and with it one of its class, where there are such. */
-function shown(
-  lessons: Lessons,
-  { seed, captionDropout, priorWeight }: TrainSettings,
-  moment: number,
-): { batch: Batch; example: Example }[] {
+function shown(lessons: Lessons, { seed, captionDropout, priorWeight }: TrainSettings, moment: number): Batch[] {
   const { examples, priors, empty, alphas } = lessons;
   const groups = [
     { from: examples, at: 2 * moment, weight: 1 },
@@ -122,32 +104,25 @@ function shown(
     const latents = mean.data.map((value, i) => value + deviation.data[i]! * spread[i]!);
     const timestep = Math.floor(uniform(seed, 'timestep', at, 1)[0]! * alphas.length);
     const isSilent = weight === 1 && uniform(seed, 'caption', at, 1)[0]! < captionDropout;
-    const batch: Batch = {
-      latents: floats([1, mean.channels, mean.height, mean.width], latents),
-      noise: normal(seed, 'noise', at, length),
-      timesteps: [timestep],
-      conditions: conditionsOf(example, isSilent ? empty : null),
-      weights: [weight],
-    };
-    return [{ batch, example }];
+    return [
+      {
+        latents: floats([1, mean.channels, mean.height, mean.width], latents),
+        noise: normal(seed, 'noise', at, length),
+        timesteps: [timestep],
+        conditions: conditionsOf(isSilent ? empty : example.condition, example.sizes),
+        weights: [weight],
+      },
+    ];
   });
 }
 
-function conditionsOf({ condition, sizes }: Example, instead: Conditioning | null): Record<string, Tensor> {
-  const { tokens } = condition;
-  // As long as the caption, so that one network serves both.
-  const { context, pooled } = instead ? stretched(instead, tokens) : condition;
+function conditionsOf({ context, tokens, pooled }: Conditioning, sizes: Float32Array | null): Record<string, Tensor> {
   return {
     context: floats([1, tokens, context.length / tokens], context),
     ...(pooled && sizes
       ? { pooled: floats([1, pooled.length], pooled), time_ids: floats([1, sizes.length], sizes) }
       : {}),
   };
-}
-
-/** The same text over and over: attention to the same tokens several times is attention to them once. */
-function stretched({ context, tokens: own, pooled }: Conditioning, tokens: number): Conditioning {
-  return { tokens, pooled, context: joined(...Array.from({ length: tokens / own }, () => context)) };
 }
 
 /** For every module, what each of its ranks is multiplied by in a step: 0 for those left out, more than 1 for the others. */

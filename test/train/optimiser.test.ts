@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { clipping } from '../../bridge-server/train/adamw.ts';
 import { normal, shuffled, uniform } from '../../bridge-server/train/chance.ts';
-import { keepState, keptState } from '../../bridge-server/train/checkpoint.ts';
+import { keepState, keptIdentity, keptState } from '../../bridge-server/train/checkpoint.ts';
 import { startOf } from '../../bridge-server/train/lora.ts';
 import { noisy, snrWeight, targetOf } from '../../bridge-server/train/objective.ts';
 import { rateAt } from '../../bridge-server/train/rates.ts';
@@ -87,19 +87,19 @@ describe('a state', () => {
     expect(startOf(parameters, 2).weights.get('a.lora_down')).not.toEqual(weights.get('a.lora_down'));
   });
 
-  it('comes back as it was kept, for the same training alone', async () => {
+  it('comes back as it was kept, and tells whose it is', async () => {
     const path = join(folder, 'state.safetensors');
-    expect(await keptState(path, parameters, 'x')).toBeNull();
+    expect([await keptIdentity(path), await keptState(path, parameters)]).toEqual([null, null]);
     const state = { ...startOf(parameters, 1), step: 3, losses: [0.5, 0.25, 0.125] };
     state.moments.get('a.lora_up')!.square[5] = 1e-9;
     await keepState(path, state, parameters, 'x');
-    expect(await keptState(path, parameters, 'x')).toEqual(state);
-    expect(await keptState(path, parameters, 'y')).toBe('other');
+    expect(await keptState(path, parameters)).toEqual(state);
+    expect(await keptIdentity(path)).toBe('x');
     const bytes = await readFile(path);
     await keepState(path, state, parameters, 'x');
     expect((await readFile(path)).equals(bytes)).toBe(true);
     await truncate(path, bytes.length - 1);
-    await expect(keptState(path, parameters, 'x')).rejects.toMatchObject({ code: 'weights-damaged' });
+    await expect(keptState(path, parameters)).rejects.toMatchObject({ code: 'weights-damaged' });
     await expect(keepState(join(folder, 'gone', 's'), state, parameters, 'x')).rejects.toMatchObject({
       code: 'path-gone',
     });
