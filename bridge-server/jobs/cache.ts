@@ -45,7 +45,7 @@ export class Cache {
   /** The folder for what `stage` makes of exactly these inputs, parameters and code. Held until `release`. */
   async open(stage: string, key: readonly string[]): Promise<StageFolder> {
     const name = folderName(stage, key);
-    this.keeper.hold(name);
+    await this.#withRoom(() => this.keeper.hold(name));
     const path = join(this.root, name);
     await mkdir(path, { recursive: true });
     const now = new Date();
@@ -55,11 +55,7 @@ export class Cache {
     return {
       ...folder,
       write: async (entry, bytes) => {
-        await folder.write(entry, bytes).catch(async (error: NodeJS.ErrnoException) => {
-          if (error.code !== 'ENOSPC' && error.code !== 'EDQUOT') throw error;
-          await this.keeper.makeRoom(ROOM_BYTES).catch(() => undefined);
-          await folder.write(entry, bytes);
-        });
+        await this.#withRoom(() => folder.write(entry, bytes));
         this.#writes++;
         this.#unlooked += bytes.length;
       },
@@ -71,6 +67,17 @@ export class Cache {
     if (this.#unlooked < LOOK_AFTER_BYTES) return;
     this.#unlooked = 0;
     await this.keeper.makeRoom(0);
+  }
+
+  /** What finds the disk full is tried again when there is room. */
+  async #withRoom(work: () => unknown): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      if (!['ENOSPC', 'EDQUOT', 'disk-full'].includes((error as { code?: string }).code ?? '')) throw error;
+      await this.keeper.makeRoom(ROOM_BYTES).catch(() => undefined);
+      await work();
+    }
   }
 
   /** The job needs it no more; it stays until its room is wanted. */

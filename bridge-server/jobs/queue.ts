@@ -7,10 +7,10 @@ import type { Progress } from '../progress.ts';
 import type { RenderRequest } from '../protocol/request.ts';
 import { Cache } from './cache.ts';
 import { checkRequest } from './check.ts';
-import { evict, evictable } from './eviction.ts';
+import { evict, evictable, freeBytes } from './eviction.ts';
 import { isSettled, type JobEvent, type JobRecord, type JobState, type PreviewEvent } from './job.ts';
 import { keyPicture, madeFrame } from './key-picture.ts';
-import { render } from './run.ts';
+import { type FramePlace, render } from './run.ts';
 import { SharedRuntime } from './shared-runtime.ts';
 import { type Asked, STORE_FILE, Store } from './store.ts';
 import { versioned } from './version.ts';
@@ -19,6 +19,8 @@ import { versioned } from './version.ts';
 const TICK_MS = 200;
 const TELL_MS = 100;
 const BEAT_MS = 1000;
+/** What is left free on the disk of the cache after a job. */
+const SPARE_BYTES = 1e6;
 /** The least time between two previews of what is being painted. */
 const PREVIEW_MS = 500;
 
@@ -248,7 +250,7 @@ export class Jobs {
         show: (progress) => this.#take(progress),
         runtime: (profile, files) => this.#runtime.for(profile, files),
         keysIn: (place) => this.#store.setKeyPlace(job.id, place),
-        framesIn: (places) => this.#store.setFramePlaces(job.id, places),
+        framesIn: (places) => this.#keepPlaces(job.id, places),
         showPreview: (frame, picture) => this.#showPreview(job.id, frame, picture),
         isWatched: () => this.events.listenerCount('preview') > 0,
       });
@@ -267,7 +269,21 @@ export class Jobs {
       }
     }
     this.#save(job.id, state);
-    await evict(this.#cacheRoot, this.#store).catch(() => undefined);
+    await this.#leaveRoom().catch(() => undefined);
+  }
+
+  /** Within the budget, and with room on the disk for the list of jobs to take the next one. */
+  async #leaveRoom(): Promise<void> {
+    const lacking = SPARE_BYTES - (await freeBytes(this.#cacheRoot));
+    await evict(this.#cacheRoot, this.#store, Math.max(0, lacking));
+  }
+
+  #keepPlaces(id: string, places: readonly FramePlace[]): void {
+    try {
+      this.#store.setFramePlaces(id, places);
+    } catch {
+      // They are for showing only: a disk without room for them may have it for the job.
+    }
   }
 
   #showPreview(job: string, frame: number, picture: () => Frame): void {

@@ -325,7 +325,7 @@ export class Store {
     const open = state.state === 'queued' || state.state === 'running';
     const waited = this.#one("SELECT 1 FROM jobs WHERE id = ? AND state->>'state' = 'queued'", id) !== undefined;
     this.#run(
-      `UPDATE jobs SET state = ?, revision = ?, owner = ${open ? 'owner' : 'NULL'} WHERE id = ?`,
+      `UPDATE jobs SET state = ?, revision = ?${open ? '' : ', owner = NULL'} WHERE id = ?`,
       JSON.stringify(state),
       this.#nextRevision(),
       id,

@@ -34,7 +34,7 @@ describe.skipIf(reason !== null)(`a disk that is full${reason ? ` (skipped: ${re
   it('of the cache: the job fails in words and goes on when there is room', async () => {
     const install = await installWithShot();
     const expected = await undisturbed(install, 'a.mov');
-    const disk = await smallDisk(900);
+    const disk = await smallDisk(600);
     const cramped = { ...install, home: join(disk.path, 'home') };
     const { code, message } = await failure(cramped, 'a.mov');
     expect(code).toBe('disk-full');
