@@ -205,7 +205,7 @@ describe.skipIf(executablePath === null)('painting', () => {
     const chosen = (name: string) => page.locator('.tile.chosen', { hasText: name }).waitFor();
     await chosen('Poster');
     await press(page, `▸ ${picked.length} key frames`);
-    expect(await keys(page)).toEqual(picked);
+    await vi.waitFor(async () => expect(await keys(page)).toEqual(picked));
     await page.locator('.key img').first().waitFor();
     await picture(page, 'version');
     await press(page, 'Back to my settings');
@@ -231,7 +231,8 @@ describe.skipIf(executablePath === null)('painting', () => {
     await press(page, 'Add frame 23');
     await slide(page, 'Frame', 22);
     await press(page, 'Move to 22');
-    expect(await keys(page)).toEqual([...automatic, '20', '22'].sort((a, b) => Number(a) - Number(b)));
+    const added = [...automatic, '20', '22'].sort((a, b) => Number(a) - Number(b));
+    await vi.waitFor(async () => expect(await keys(page)).toEqual(added));
     // Of several, all but two go; the last would stay.
     for (const frame of automatic) {
       await page.locator('.key', { hasText: new RegExp(`^${frame}$`) }).click();
@@ -246,7 +247,7 @@ describe.skipIf(executablePath === null)('painting', () => {
     await write(page, 'My image for this frame', mine);
     await press(page, 'Use it');
     await page.getByText('My image: mine.png').waitFor();
-    expect(await keys(page)).toEqual(['20', '22 mine']);
+    await vi.waitFor(async () => expect(await keys(page)).toEqual(['20', '22 mine']));
     await picture(page, 'keys');
     await expectTidy(page);
     await page.locator('sp-button[variant=cta]').click();
@@ -268,7 +269,7 @@ describe.skipIf(executablePath === null)('painting', () => {
     await page.locator('.tab').nth(1).click();
     await page.getByText('Use its settings', { exact: true }).first().click();
     await press(page, '▸ 2 key frames');
-    expect(await keys(page)).toEqual(['20', '22 mine']);
+    await vi.waitFor(async () => expect(await keys(page)).toEqual(['20', '22 mine']));
     await page.getByTitle('Frame 20, as it is painted').locator('img').waitFor();
     await press(page, 'Ink');
     await page.getByTitle('Frame 20', { exact: true }).locator('img').waitFor();
