@@ -49,16 +49,22 @@ describe.skipIf(executablePath === null)('painting', () => {
     return page;
   }
 
-  /** The job that the last press on Paint made, once it is in that state. */
+  const known = new Set<string>();
+
+  /** The job that the last press on Paint made, once it is in one of these states. */
   async function newest(...states: JobView['state']['state'][]): Promise<JobView> {
     const tokens = { read: () => Promise.resolve(stand.bridge.token), keep: () => Promise.resolve() };
     const connection = new Connection({ ports: [stand.bridge.port], tokens });
     try {
       const job = (): JobView => {
-        expect(states).toContain(connection.jobs[0]?.state.state);
-        return connection.jobs[0]!;
+        const [last] = connection.jobs;
+        expect(states).toContain(last?.state.state);
+        expect(known).not.toContain(last!.id);
+        return last!;
       };
-      return await vi.waitFor(job, 60_000);
+      const found = await vi.waitFor(job, 60_000);
+      known.add(found.id);
+      return found;
     } finally {
       connection.close();
     }
