@@ -87,7 +87,14 @@ function recordingOf(bytes: Uint8Array, { input, output }: { input: Port; output
     shape: [],
   });
   // Everything is in the bytes: no folder is looked into.
-  return { bytes, root: '', storage: 'folded', distinct: false, inputs: [signature(input)], outputs: [signature(output)] };
+  return {
+    bytes,
+    root: '',
+    storage: 'folded',
+    distinct: false,
+    inputs: [signature(input)],
+    outputs: [signature(output)],
+  };
 }
 
 /** The size that the network sees a picture at. */
