@@ -90,10 +90,10 @@ describe.skipIf(executablePath === null)('the work of the bridge', () => {
 
     await waiting.nth(1).locator('sp-action-button[title=Earlier]').click();
     await until(() => job(third).place === 0 && job(second).place === 1);
-    await page.locator('.wait', { hasText: 'Poster' }).first().waitFor();
-    expect(await waiting.first().textContent()).toContain('Poster');
+    await waiting.first().filter({ hasText: 'Poster' }).waitFor();
     await waiting.first().locator('sp-action-button[title=Later]').click();
     await until(() => job(second).place === 0);
+    await waiting.nth(1).filter({ hasText: 'Poster' }).waitFor();
     await waiting.nth(1).locator('sp-action-button[title=Cancel]').click();
     await until(() => job(third).state.state === 'cancelled');
 
