@@ -24,6 +24,7 @@ export function field(seed: number): Channel {
 
 export const texture = (seed: number): Colours => [field(seed), field(seed + 101), field(seed + 202)];
 
+/** Channels read at every pixel. */
 export function picture(width: number, height: number, channels: readonly Channel[]): Frame {
   const data = new Uint16Array(width * height * channels.length);
   for (let y = 0, i = 0; y < height; y++) {

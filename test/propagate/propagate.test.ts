@@ -7,8 +7,8 @@ import { Engine } from '../../bridge-server/kernels/engine.ts';
 import type { Frame } from '../../bridge-server/media/frame.ts';
 import { loadMap, storeMap } from '../../bridge-server/propagate/maps.ts';
 import { matchSpan } from '../../bridge-server/propagate/match.ts';
-import { randomFrom } from '../media/random.ts';
 import { makeScene } from '../media/scene.ts';
+import { type Channel, field, picture } from './layers.ts';
 import { between, folders, never, propagate, psnr } from './run.ts';
 import type { Folders, Shot } from './run.ts';
 
@@ -17,32 +17,6 @@ beforeAll(async () => {
   engine = await Engine.start(2);
 });
 afterAll(() => engine.close());
-
-/** A smooth random field of 0..1 that can be read anywhere: a lattice of random values, interpolated, in three sizes. */
-function field(seed: number): (x: number, y: number) => number {
-  const random = randomFrom(seed);
-  const lattice = Float32Array.from({ length: 64 * 64 }, () => random());
-  const at = (x: number, y: number): number => lattice[(((y % 64) + 64) % 64) * 64 + (((x % 64) + 64) % 64)]!;
-  const smooth = (t: number): number => t * t * (3 - 2 * t);
-  const octave = (x: number, y: number): number => {
-    const [ix, iy] = [Math.floor(x), Math.floor(y)];
-    const [fx, fy] = [smooth(x - ix), smooth(y - iy)];
-    const upper = at(ix, iy) * (1 - fx) + at(ix + 1, iy) * fx;
-    const lower = at(ix, iy + 1) * (1 - fx) + at(ix + 1, iy + 1) * fx;
-    return upper * (1 - fy) + lower * fy;
-  };
-  return (x, y) => (octave(x / 23, y / 23) + octave(x / 9 + 7, y / 9) * 0.6 + octave(x / 4, y / 4 + 5) * 0.4) / 2;
-}
-
-type Channel = (x: number, y: number) => number;
-
-function picture(width: number, height: number, channels: readonly Channel[]): Frame {
-  const data = new Uint16Array(width * height * channels.length);
-  for (let y = 0, i = 0; y < height; y++) {
-    for (let x = 0; x < width; x++) for (const channel of channels) data[i++] = Math.round(65535 * channel(x, y));
-  }
-  return { width, height, channels: channels.length as 3 | 4, data };
-}
 
 const colours = [1, 2, 3].map(field);
 const paints = [4, 5, 6].map(field);
