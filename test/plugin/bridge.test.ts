@@ -11,6 +11,7 @@ import { Connection, type ConnectionState } from '../../plugin/bridge/connection
 import { secureTokenStore, type TokenStore } from '../../plugin/bridge/token.ts';
 import { makeClip } from '../media/clips.ts';
 import { newInstall, pentimento, removeInstall, serve, type Install, type Served } from '../server/bridge.ts';
+import { until } from './until.ts';
 
 /** The panel's end of the bridge against the real bridge, in a process of its own; and against everything else on its ports. */
 let install: Install;
@@ -46,19 +47,6 @@ function state(
   wants: (state: ConnectionState) => boolean = ({ kind }) => kind !== 'looking',
 ): Promise<ConnectionState> {
   return until(connection, () => (wants(connection.state) ? connection.state : null));
-}
-
-function until<T>(connection: Connection, look: () => T | null | undefined): Promise<T> {
-  return new Promise((resolve) => {
-    const check = (): void => {
-      const value = look();
-      if (value === null || value === undefined) return;
-      stop();
-      resolve(value);
-    };
-    const stop = connection.onChange(check);
-    check();
-  });
 }
 
 async function onPort(server: Server): Promise<number> {

@@ -10,6 +10,7 @@ import { Connection } from '../../plugin/bridge/connection.ts';
 import { makeTinyModel } from '../diffusion/model.ts';
 import { root } from './built.ts';
 import { executablePath, expectTidy, PanelStand, picture } from './page.ts';
+import { until } from './until.ts';
 
 /** Queue, Compare and Models in a browser, before the real bridge: what is pressed, and what comes of it. */
 describe.skipIf(executablePath === null)('the work of the bridge', () => {
@@ -23,24 +24,12 @@ describe.skipIf(executablePath === null)('the work of the bridge', () => {
     long = await stand.makeMovie('long.mov', 120, { width: 640, height: 360 });
     const tokens = { read: () => Promise.resolve(stand.bridge.token), keep: () => Promise.resolve() };
     connection = new Connection({ ports: [stand.bridge.port], tokens });
-    await until(() => connection.state.kind === 'connected');
+    await until(connection, () => connection.state.kind === 'connected');
   });
   afterAll(async () => {
     connection.close();
     await stand.close();
   });
-
-  function until(look: () => boolean): Promise<void> {
-    return new Promise((resolve) => {
-      const check = (): void => {
-        if (!look()) return;
-        stop();
-        resolve();
-      };
-      const stop = connection.onChange(check);
-      check();
-    });
-  }
 
   const job = (id: string): JobView => connection.jobs.find((one) => one.id === id)!;
 
@@ -80,7 +69,7 @@ describe.skipIf(executablePath === null)('the work of the bridge', () => {
       await submit(short, 'ink'),
       await submit(short, 'poster'),
     ];
-    await until(() => job(first).state.state === 'running');
+    await until(connection, () => job(first).state.state === 'running');
     const page = await open('Queue');
     const waiting = page.locator('.wait');
     await waiting.nth(1).waitFor();
@@ -89,24 +78,24 @@ describe.skipIf(executablePath === null)('the work of the bridge', () => {
     await picture(page, 'queue-batch');
 
     await waiting.nth(1).locator('sp-action-button[title=Earlier]').click();
-    await until(() => job(third).place === 0 && job(second).place === 1);
+    await until(connection, () => job(third).place === 0 && job(second).place === 1);
     await waiting.first().filter({ hasText: 'Poster' }).waitFor();
     await waiting.first().locator('sp-action-button[title=Later]').click();
-    await until(() => job(second).place === 0);
+    await until(connection, () => job(second).place === 0);
     await waiting.nth(1).filter({ hasText: 'Poster' }).waitFor();
     await waiting.nth(1).locator('sp-action-button[title=Cancel]').click();
-    await until(() => job(third).state.state === 'cancelled');
+    await until(connection, () => job(third).state.state === 'cancelled');
 
     await button(page, 'Pause').click();
     await page.locator('.tag.paused').waitFor();
     // The next one takes its turn.
-    await until(() => job(second).state.state === 'done');
+    await until(connection, () => job(second).state.state === 'done');
     expect(job(first).state.state).toBe('paused');
     await picture(page, 'queue-paused');
     await page.locator('.card', { hasText: 'long.mov' }).locator('sp-action-button', { hasText: 'Go on' }).click();
-    await until(() => job(first).state.state === 'running');
+    await until(connection, () => job(first).state.state === 'running');
     await button(page, 'Cancel').click();
-    await until(() => job(first).state.state === 'cancelled');
+    await until(connection, () => job(first).state.state === 'cancelled');
 
     const cards = page.locator('.card.job');
     expect(await cards.count()).toBe(3);
@@ -127,7 +116,7 @@ describe.skipIf(executablePath === null)('the work of the bridge', () => {
     const id = await submit(path, 'ink');
     await rename(path, `${path}.away`);
     await connection.cancel(blocker);
-    await until(() => job(id).state.state === 'failed');
+    await until(connection, () => job(id).state.state === 'failed');
     const page = await open('Queue');
     const card = page.locator('.card', { hasText: 'moved.mov' });
     await card.getByText('Check the path, or relink the clip.').waitFor();
@@ -140,7 +129,7 @@ describe.skipIf(executablePath === null)('the work of the bridge', () => {
 
   test('before and after, frame by frame; a weak span gets a key, and the next version is compared with this one', async () => {
     const id = await submit(short, 'oil');
-    await until(() => job(id).state.state === 'done');
+    await until(connection, () => job(id).state.state === 'done');
     const page = await open('Queue');
     await page.locator('.card', { hasText: 'Oil' }).first().locator('sp-action-button', { hasText: 'Compare' }).click();
     const pictures = page.locator('.still');
@@ -175,7 +164,7 @@ describe.skipIf(executablePath === null)('the work of the bridge', () => {
     const fix = page.locator('sp-button', { hasText: 'Add a key at' });
     const at = Number(/\d+/.exec((await fix.textContent())!)![0]);
     await fix.click();
-    await until(() => connection.jobs[0]!.id !== id && connection.jobs[0]!.state.state === 'done');
+    await until(connection, () => connection.jobs[0]!.id !== id && connection.jobs[0]!.state.state === 'done');
     const next = connection.jobs[0]!;
     expect(next.version).toBe(2);
     expect(next.request.keys).toEqual({
@@ -194,7 +183,7 @@ describe.skipIf(executablePath === null)('the work of the bridge', () => {
   test('a job that still runs shows what there is: the source at once, then a preview of the whole shot', async () => {
     const path = await stand.makeMovie('running.mov', 40, { width: 640, height: 360 });
     const id = await submit(path, 'poster', 39);
-    await until(() => job(id).state.state === 'running');
+    await until(connection, () => job(id).state.state === 'running');
     const page = await open('Queue');
     const card = page.locator('.card', { hasText: 'running.mov' });
     await card.locator('sp-action-button', { hasText: 'Compare' }).click();

@@ -11,6 +11,7 @@ import { pentimento } from '../server/bridge.ts';
 import { root } from './built.ts';
 import { openEditor } from './editor.ts';
 import { PanelStand } from './page.ts';
+import { until } from './until.ts';
 
 // node bin/run.mjs test/plugin/tour.ts: draws the pictures of docs/panel.md anew, from the panel in a browser before the real
 // bridge. What they show was really rendered; only the models are tiny ones, whose names are made up.
@@ -21,7 +22,7 @@ const { allowed, outside } = stand.install;
 const tokens = { read: () => Promise.resolve(stand.bridge.token), keep: () => Promise.resolve() };
 const connection = new Connection({ ports: [stand.bridge.port], tokens });
 try {
-  await until(() => connection.state.kind === 'connected');
+  await until(connection, () => connection.state.kind === 'connected');
   await takePictures();
 } finally {
   connection.close();
@@ -62,7 +63,7 @@ async function takePictures(): Promise<void> {
 
   const few = await submit(arms, 'ink', { kind: 'every', step: 47 });
   const auto = await submit(arms, 'oil', { kind: 'auto', budget: 4 });
-  await until(() => [few, auto].every((id) => job(id).state.state === 'done'));
+  await until(connection, () => [few, auto].every((id) => job(id).state.state === 'done'));
   const compare = await open();
   await compare.locator('.tab', { hasText: 'Queue' }).click();
   const ink = compare.locator('.card', { hasText: 'Ink' });
@@ -81,7 +82,7 @@ async function takePictures(): Promise<void> {
   await save(both, 'versions', 720);
 
   const queued = [await submit(town, 'poster'), await submit(balloon, 'oil'), await submit(town, 'ink')];
-  await until(() => {
+  await until(connection, () => {
     const { state } = job(queued[0]!);
     return state.state === 'running' && state.progress?.stage === 'propagate' && state.progress.done > 4;
   });
@@ -170,16 +171,4 @@ async function submit(
 
 function job(id: string): JobView {
   return connection.jobs.find((one) => one.id === id)!;
-}
-
-function until(look: () => boolean): Promise<void> {
-  return new Promise((resolve) => {
-    const check = (): void => {
-      if (!look()) return;
-      stop();
-      resolve();
-    };
-    const stop = connection.onChange(check);
-    check();
-  });
 }
