@@ -1,18 +1,57 @@
-import { Command, CommanderError, Help, InvalidArgumentError, Option } from 'commander';
+import { Command, CommanderError, Help, Option } from 'commander';
+import {
+  amount,
+  coarseness,
+  collect,
+  consistency,
+  controlKind,
+  controls,
+  count,
+  details,
+  factor,
+  featherReach,
+  frame,
+  growth,
+  keyAt,
+  loras,
+  part,
+  pixels,
+  port,
+  promptsAt,
+  rate,
+  regions,
+  secondPass,
+  seed,
+  seedAt,
+  sha256,
+  share,
+  threshold,
+} from './commands/arguments.ts';
 import { sayFailure } from './commands/say.ts';
-import { CONTROL_KINDS, type ControlKind, controlKindOf } from './control/kinds.ts';
-import { type Consistency, NO_CONSISTENCY } from './diffusion/consistency/settings.ts';
+import { CONTROL_KINDS, type ControlKind } from './control/kinds.ts';
 import { Failure, asFailure } from './errors.ts';
 import { EXIT, exitCodeOf } from './exit.ts';
-import { parseRational, type Rational } from './media/rational.ts';
 import type { ControlOptions } from './commands/control.ts';
 import type { TrainOptions } from './commands/train.ts';
 import type { MeasureOptions } from './commands/measure.ts';
-import type { ControlOption, DetailOption, LoraOption, PromptOption, RegionOption } from './commands/look.ts';
-import type { KeyOption, RenderOptions, SeedOption } from './commands/render.ts';
+import type { RenderOptions } from './commands/render.ts';
 import type { ServeOptions } from './commands/serve.ts';
 import { SCHEDULERS } from './diffusion/schedulers/kinds.ts';
 import { VERSION } from './version.ts';
+
+/** What several commands are told alike; an option of its own for each, since it belongs to a group of its command's. */
+const common = {
+  from: () => new Option('--from <frame>', 'first source frame').argParser(frame),
+  to: () => new Option('--to <frame>', 'source frame to stop before').argParser(frame),
+  rate: () => new Option('--rate <n/d>', 'frames a second to conform to, such as 25 or 24000/1001').argParser(rate),
+  alpha: () =>
+    new Option('--alpha <kind>', "how the source's alpha is stored")
+      .choices(['straight', 'premultiplied'])
+      .default('straight'),
+  workers: () => new Option('--workers <n>', 'threads that compute (changes nothing but the time)').argParser(count),
+  progress: () => new Option('--json', 'progress as JSON lines on stderr, the result as JSON on stdout').default(false),
+  json: () => new Option('--json', 'as JSON').default(false),
+};
 
 /** The whole command line. What each command does is in commands/, loaded when it is asked for. */
 function commandLine(): Command {
@@ -29,14 +68,10 @@ function commandLine(): Command {
       '-o, --out <path>',
       'folder/ of 16-bit PNGs, or .mov (ProRes 4444), .mp4 (H.264); {version} in it becomes v001, v002, …',
     )
-    .option('--from <frame>', 'first source frame', frame)
-    .option('--to <frame>', 'source frame to stop before', frame)
-    .option('--rate <n/d>', 'frames a second to conform to, such as 25 or 24000/1001', rate)
-    .addOption(
-      new Option('--alpha <kind>', "how the source's alpha is stored")
-        .choices(['straight', 'premultiplied'])
-        .default('straight'),
-    )
+    .addOption(common.from())
+    .addOption(common.to())
+    .addOption(common.rate())
+    .addOption(common.alpha())
     .optionsGroup('Keys and looks:')
     .addOption(
       new Option('--keys <folder>', 'your own key images, named by source frame').conflicts([
@@ -149,8 +184,8 @@ function commandLine(): Command {
         .choices(['fast', 'small', 'quality'])
         .default('quality'),
     )
-    .option('--workers <n>', 'threads that compute (changes nothing but the time)', count)
-    .option('--json', 'progress as JSON lines on stderr, the result as JSON on stdout', false)
+    .addOption(common.workers())
+    .addOption(common.progress())
     .action(async (input: string, options: RenderOptions) =>
       (await import('./commands/render.ts')).render(input, options),
     );
@@ -161,14 +196,10 @@ function commandLine(): Command {
     .argument('<kind>', CONTROL_KINDS.join(', '), controlKind)
     .argument('<input>', 'a movie, or a folder of numbered images')
     .requiredOption('-o, --out <folder>', 'folder of PNGs')
-    .option('--from <frame>', 'first source frame', frame)
-    .option('--to <frame>', 'source frame to stop before', frame)
-    .option('--rate <n/d>', 'frames a second to conform to, such as 25 or 24000/1001', rate)
-    .addOption(
-      new Option('--alpha <kind>', "how the source's alpha is stored")
-        .choices(['straight', 'premultiplied'])
-        .default('straight'),
-    )
+    .addOption(common.from())
+    .addOption(common.to())
+    .addOption(common.rate())
+    .addOption(common.alpha())
     .option(
       '--annotator <file>',
       'the network that draws the map: an .onnx file with its description (.json) beside it',
@@ -183,8 +214,8 @@ function commandLine(): Command {
     .addOption(new Option('--gradient <norm>', 'canny: how the gradient is measured').choices(['l1', 'l2']))
     .option('--coarseness <pixels>', 'tile, blur, colour: nothing finer than this is shown', coarseness)
     .option('--no-steady', 'each map from its frame alone, not smoothed along the motion')
-    .option('--workers <n>', 'threads that compute', count)
-    .option('--json', 'progress as JSON lines on stderr, the result as JSON on stdout', false)
+    .addOption(common.workers())
+    .addOption(common.progress())
     .action(async (kind: ControlKind, input: string, options: ControlOptions) =>
       (await import('./commands/control.ts')).control(kind, input, options),
     );
@@ -197,8 +228,8 @@ function commandLine(): Command {
     .requiredOption('-o, --out <file>', 'the LoRA, a .safetensors file; NAME.training beside it shows how it goes')
     .requiredOption('--trigger <word>', 'the word that will call up the subject, best one that means nothing else')
     .option('--caption <text>', 'what the pictures show; {trigger} stands for the word', 'a photo of {trigger}')
-    .option('--from <frame>', 'first source frame', frame)
-    .option('--to <frame>', 'source frame to stop before', frame)
+    .addOption(common.from())
+    .addOption(common.to())
     .option('--frames <n>', 'train on at most so many of its frames', count, 20)
     .option('--subject <frame=x,y,wxh>', 'where the subject is (or several, joined by +); it is followed', details, [])
     .option('--size <w>x<h>', 'pixels of a training picture (default: as many as the model was trained on)', pixels)
@@ -228,8 +259,8 @@ function commandLine(): Command {
     .option('--seed <n>', 'another number, another LoRA', seed, 0)
     .option('--sample-every <n>', 'every n steps, paint what it can do so far, and keep the LoRA as it is', count)
     .option('--sample <prompt>', 'what to paint then (default: the caption)')
-    .option('--workers <n>', 'threads that look at the clip', count)
-    .option('--json', 'progress as JSON lines on stderr, the result as JSON on stdout', false)
+    .addOption(common.workers())
+    .addOption(common.progress())
     .action(async (input: string, options: TrainOptions) =>
       (await import('./commands/train.ts')).trainCommand(input, options),
     );
@@ -243,7 +274,7 @@ function commandLine(): Command {
     .option('--from <frame>', 'first source frame that a result movie shows', frame)
     .option('--to <frame>', 'source frame before which a result movie ends', frame)
     .option('--graph <file>', 'write the stability graph to this PNG')
-    .option('--workers <n>', 'threads that compute', count)
+    .addOption(common.workers())
     .option('--json', 'as JSON, with progress as JSON lines on stderr', false)
     .action(async (options: MeasureOptions) => (await import('./commands/measure.ts')).measureCommand(options));
 
@@ -251,15 +282,15 @@ function commandLine(): Command {
     .command('jobs')
     .description('list the jobs of this install, newest first')
     .option('--limit <n>', 'how many', count, 20)
-    .option('--json', 'as JSON', false)
+    .addOption(common.json())
     .action(async (options: { limit: number; json: boolean }) => (await import('./commands/jobs.ts')).jobs(options));
 
   program
     .command('resume')
     .description('go on with a job that was paused, interrupted or cancelled, or that failed')
     .argument('<job>')
-    .option('--workers <n>', 'threads that compute', count)
-    .option('--json', 'progress as JSON lines on stderr, the result as JSON on stdout', false)
+    .addOption(common.workers())
+    .addOption(common.progress())
     .action(async (job: string, options: { workers?: number; json: boolean }) =>
       (await import('./commands/resume.ts')).resume(job, options),
     );
@@ -297,7 +328,7 @@ function commandLine(): Command {
     .command('list')
     .description('list the models in the store and in the folders that you added')
     .option('--catalogue', 'list well-known models that can be added by name instead', false)
-    .option('--json', 'as JSON', false)
+    .addOption(common.json())
     .action(async (options: { catalogue: boolean; json: boolean }) =>
       (await import('./commands/models.ts')).listModels(options),
     );
@@ -309,7 +340,7 @@ function commandLine(): Command {
       'a .safetensors file, a folder, an https address, owner/repository[/file], or a catalogue name',
     )
     .option('--sha256 <hex>', 'refuse the file if it has another checksum', sha256)
-    .option('--json', 'progress as JSON lines on stderr, the result as JSON on stdout', false)
+    .addOption(common.progress())
     .action(async (source: string, options: { sha256?: string; json: boolean }) =>
       (await import('./commands/models.ts')).addModel(source, options),
     );
@@ -317,7 +348,7 @@ function commandLine(): Command {
     .command('verify')
     .description('compare models with their recorded checksums; without names, all of them')
     .argument('[model...]')
-    .option('--json', 'as JSON', false)
+    .addOption(common.json())
     .action(async (names: string[], options: { json: boolean }) =>
       (await import('./commands/models.ts')).verifyModels(names, options),
     );
@@ -325,7 +356,7 @@ function commandLine(): Command {
     .command('remove')
     .description('delete a downloaded model, or forget a registered file or folder')
     .argument('<model>')
-    .option('--json', 'as JSON', false)
+    .addOption(common.json())
     .action(async (name: string, options: { json: boolean }) =>
       (await import('./commands/models.ts')).removeModel(name, options),
     );
@@ -350,7 +381,7 @@ function commandLine(): Command {
   program
     .command('pair')
     .description('show a code that lets a panel in')
-    .option('--json', 'as JSON', false)
+    .addOption(common.json())
     .action(async (options: { json: boolean }) => (await import('./commands/pair.ts')).pair(options));
 
   program
@@ -362,7 +393,7 @@ function commandLine(): Command {
   program
     .command('doctor')
     .description('check what Pentimento needs')
-    .option('--json', 'as JSON', false)
+    .addOption(common.json())
     .action(async (options: { json: boolean }) => (await import('./commands/doctor.ts')).doctor(options));
 
   return program;
@@ -403,188 +434,3 @@ function misread({ message }: CommanderError): Failure {
   const text = message.replace(/^error: /, '').replace(/\.$/, '');
   return new Failure('arguments-unusable', { reason: `${text.charAt(0).toUpperCase()}${text.slice(1)}.` });
 }
-
-function count(text: string): number {
-  if (!/^[1-9]\d{0,8}$/.test(text)) throw new InvalidArgumentError('It must be a whole number from 1 on.');
-  return Number(text);
-}
-
-function frame(text: string): number {
-  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('It must be a frame number, counted from 0.');
-  return Number(text);
-}
-
-function seed(text: string): number {
-  if (!/^\d{1,16}$/.test(text) || !Number.isSafeInteger(Number(text))) {
-    throw new InvalidArgumentError('It must be a whole number from 0 on.');
-  }
-  return Number(text);
-}
-
-function loras(text: string, before: readonly LoraOption[]): readonly LoraOption[] {
-  const [, name = '', first = '1', second = first] = /^(.+?)(?::(-?\d*\.?\d+))?(?::(-?\d*\.?\d+))?$/.exec(text) ?? [];
-  if (name === '')
-    throw new InvalidArgumentError('Write it as FILE, or FILE:0.8, or FILE:0.8:0.5 (U-Net, text encoders).');
-  return [...before, { name, scale: Number(first), textScale: Number(second) }];
-}
-
-const CONTROL =
-  /^([\w-]+)(?:=((?:[a-z]:[\\/])?[^:]+))?(?::(\d*\.?\d+)(?:@(\d*\.?\d+)-(\d*\.?\d+))?)?(?::((?:[a-z]:[\\/])?[^:]+))?$/i;
-
-function controls(text: string, before: readonly ControlOption[]): readonly ControlOption[] {
-  const [, word = '', folder = null, weight = '1', start = '0', end = '1', net = null] = CONTROL.exec(text) ?? [];
-  const kind = controlKindOf(word);
-  if (!kind) throw new InvalidArgumentError(`It begins with a kind of map: ${CONTROL_KINDS.join(', ')}.`);
-  const control = { kind, folder, net, weight: Number(weight), start: Number(start), end: Number(end) };
-  if (control.weight > 10) throw new InvalidArgumentError('The weight is a number from 0 to 10.');
-  if (control.start >= control.end || control.end > 1) {
-    throw new InvalidArgumentError(
-      'The part of the sampling is written like 0-0.6: from 0 to 1, its start before its end.',
-    );
-  }
-  return [...before, control];
-}
-
-function promptsAt(text: string, before: readonly PromptOption[]): readonly PromptOption[] {
-  const [, number = '', prompt = ''] = /^(\d{1,9})=(.*)$/s.exec(text) ?? [];
-  if (number === '') throw new InvalidArgumentError('Write it as FRAME=PROMPT, such as 24=a winter landscape.');
-  return [...before, { frame: Number(number), prompt }];
-}
-
-function regions(text: string, before: readonly RegionOption[]): readonly RegionOption[] {
-  const [, folder = '', prompt = ''] = /^([^=]+)=(.*)$/s.exec(text) ?? [];
-  if (folder === '') throw new InvalidArgumentError('Write it as FOLDER=PROMPT, such as masks/sky=a stormy sky.');
-  return [...before, { folder, prompt }];
-}
-
-function keyAt(text: string, before: readonly KeyOption[] = []): readonly KeyOption[] {
-  const [, at = '', image = null] = /^(\d{1,9})(?:=(.+))?$/s.exec(text) ?? [];
-  if (at === '') throw new InvalidArgumentError('Write it as FRAME, or FRAME=IMAGE such as 12=paint/0012.png.');
-  return [...before, { frame: Number(at), image }];
-}
-
-function seedAt(text: string, before: readonly SeedOption[] = []): readonly SeedOption[] {
-  const [, at = '', number = ''] = /^(\d{1,9})=(.+)$/s.exec(text) ?? [];
-  if (at === '') throw new InvalidArgumentError('Write it as FRAME=SEED, such as 12=7.');
-  return [...before, { frame: Number(at), seed: seed(number) }];
-}
-
-function details(text: string, before: readonly DetailOption[]): readonly DetailOption[] {
-  const boxes = text.split('+').map((one) => {
-    const found = /^(\d{1,9})=(\d{1,5}),(\d{1,5}),(\d{1,5})x(\d{1,5})$/.exec(one);
-    if (!found) {
-      throw new InvalidArgumentError('Write it as FRAME=LEFT,TOP,WIDTHxHEIGHT in pixels, such as 12=640,180,96x120.');
-    }
-    const [at = 0, x = 0, y = 0, width = 0, height = 0] = found.slice(1).map(Number);
-    return { frame: at, x, y, width, height };
-  });
-  return [...before, boxes];
-}
-
-function growth(text: string): number {
-  if (!/^-?\d{1,3}$/.test(text)) throw new InvalidArgumentError('It must be a whole number of pixels.');
-  return Number(text);
-}
-
-function featherReach(text: string): number {
-  if (!/^\d{1,3}$/.test(text)) throw new InvalidArgumentError('It must be a whole number of pixels, from 0 on.');
-  return Number(text);
-}
-
-function consistency(text: string): Consistency {
-  if (text === 'off') return NO_CONSISTENCY;
-  const ways = text.split(',').map((way) => way.split('='));
-  const asked: Record<string, unknown> = {};
-  for (const [name = '', value = '', ...rest] of ways) {
-    const usual = Object.hasOwn(NO_CONSISTENCY, name) ? NO_CONSISTENCY[name as keyof Consistency] : null;
-    if (usual === null || value === '' || rest.length > 0) {
-      throw new InvalidArgumentError('Write it like attention=anchored,tone=0.2,colour=on; or off.');
-    }
-    asked[name] = typeof usual === 'number' ? decimal(value) : typeof usual === 'boolean' ? value === 'on' : value;
-  }
-  return { ...NO_CONSISTENCY, ...asked };
-}
-
-function decimal(text: string): number {
-  return /^\d{1,6}(\.\d{1,9})?$|^\.\d{1,9}$/.test(text) ? Number(text) : NaN;
-}
-
-function share(text: string): number {
-  const value = decimal(text);
-  if (!(value > 0 && value <= 1)) throw new InvalidArgumentError('It must be a number above 0, at most 1.');
-  return value;
-}
-
-function factor(text: string): number {
-  const value = decimal(text);
-  if (!(value <= 50)) throw new InvalidArgumentError('It must be a number from 0 to 50.');
-  return value;
-}
-
-function amount(text: string): number {
-  if (!/^(\d+\.?\d*|\.\d+)(e[+-]?\d{1,3})?$/i.test(text) || !Number.isFinite(Number(text))) {
-    throw new InvalidArgumentError('It must be a number from 0 on, such as 0.0001 or 1e-4.');
-  }
-  return Number(text);
-}
-
-function part(text: string): number {
-  const value = amount(text);
-  if (value > 1) throw new InvalidArgumentError('It must be a number from 0 to 1.');
-  return value;
-}
-
-function pixels(text: string): number {
-  const [, width, height] = /^(\d{2,4})x(\d{2,4})$/.exec(text) ?? [];
-  const area = Number(width) * Number(height);
-  if (!(area >= 64 * 64 && area <= 4096 * 4096)) {
-    throw new InvalidArgumentError('Write it as width times height, such as 768x512; from 64x64 to 4096x4096.');
-  }
-  return area;
-}
-
-function secondPass(text: string): { scale: number; strength: number } {
-  const [scale = '', strength = '0.4', ...rest] = text.split(':');
-  const value = { scale: decimal(scale), strength: decimal(strength) };
-  if (rest.length > 0 || !(value.scale > 1 && value.scale <= 4 && value.strength > 0 && value.strength <= 1)) {
-    throw new InvalidArgumentError('Write it as a scale above 1 to 4, and a strength above 0 to 1: 1.5:0.4.');
-  }
-  return value;
-}
-
-function controlKind(text: string): ControlKind {
-  const kind = controlKindOf(text);
-  if (kind === null) throw new InvalidArgumentError(`There are: ${CONTROL_KINDS.join(', ')}.`);
-  return kind;
-}
-
-function threshold(text: string): number {
-  const value = decimal(text);
-  if (Number.isNaN(value)) throw new InvalidArgumentError('It must be a number from 0 on.');
-  return value;
-}
-
-function coarseness(text: string): number {
-  const value = decimal(text);
-  if (!(value > 0)) throw new InvalidArgumentError('It must be a number of pixels above 0.');
-  return value;
-}
-
-function port(text: string): number {
-  if (!/^\d{1,5}$/.test(text) || Number(text) > 65535) throw new InvalidArgumentError('It must be from 0 to 65535.');
-  return Number(text);
-}
-
-function rate(text: string): Rational {
-  const value = parseRational(text);
-  if (!value || value.num === 0)
-    throw new InvalidArgumentError('Write it as a fraction: 25, or 24000/1001 for 23.976.');
-  return value;
-}
-
-function sha256(text: string): string {
-  if (!/^[0-9a-f]{64}$/i.test(text)) throw new InvalidArgumentError('It must be 64 hexadecimal digits.');
-  return text.toLowerCase();
-}
-
-const collect = (value: string, before: readonly string[]): readonly string[] => [...before, value];
