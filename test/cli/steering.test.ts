@@ -194,6 +194,7 @@ describe('keys that see each other', () => {
     expect(await painted('--consistency', 'off')).toBe(all[0]);
     expect((await refused('--consistency', 'magic=1')).code).toBe(2);
     expect((await refused('--consistency', 'tone=2')).code).toBe(2);
+    expect((await refused('--consistency', 'colour=maybe')).code).toBe(2);
   });
 
   it('are the same when they are killed between two and go on', async () => {
