@@ -2,6 +2,7 @@ import type { Device } from '../kernels/device.ts';
 import type { Engine } from '../kernels/engine.ts';
 import type { Clip, FrameWindow } from '../media/clip.ts';
 import type { Frame } from '../media/frame.ts';
+import { fillName } from '../propagate/fill.ts';
 import { matchSpan } from '../propagate/match.ts';
 import { planSpans, type Span } from '../propagate/spans.ts';
 import { synthesiseSpan } from '../propagate/synthesise.ts';
@@ -30,8 +31,9 @@ export type Stretch = {
   readonly match: Key;
   readonly matches: StageFolder;
   readonly results: StageFolder;
-  /** Frames that are not there yet. */
+  /** Frames that are not there yet, and those whose matches must be found before. */
   readonly missing: number;
+  readonly unmatched: number;
 };
 
 /** The plan of what lies between the keys, made on this device. All of it is held in the cache from now on. */
@@ -49,8 +51,11 @@ export async function stretchesOf(
     const match = matchKey(sourceKey(clip.identity, code), span, { ...code, kernels: device.codeHash });
     const results = await cache.open('propagate', resultKey(match, identities));
     const there = new Set(await results.names());
-    const missing = framesIn(span).filter((n) => !there.has(resultName(n))).length;
-    stretches.push({ span, match, matches: await cache.open('match', match), results, missing });
+    const missing = framesIn(span).filter((n) => !there.has(resultName(n)));
+    const matches = await cache.open('match', match);
+    const matched = new Set(await matches.names());
+    const unmatched = missing.filter((n) => !matched.has(fillName(n)));
+    stretches.push({ span, match, matches, results, missing: missing.length, unmatched: unmatched.length });
   }
   return stretches;
 }
@@ -89,6 +94,3 @@ export function readerOf(stretches: readonly Stretch[]): (n: number) => Promise<
   for (const { span, results } of stretches) for (const n of framesIn(span)) folders.set(n, results);
   return (n) => folders.get(n)?.read(resultName(n)).then(readFrame) ?? null;
 }
-
-export const missingIn = (stretches: readonly Stretch[]): number =>
-  stretches.reduce((sum, { missing }) => sum + missing, 0);

@@ -11,7 +11,7 @@ import type { RenderRequest } from '../protocol/request.ts';
 import { analyse, type ShotAnalysis } from '../shot/analyse.ts';
 import { chooseKeys } from '../shot/keys.ts';
 import { advised, type Advised } from './advise.ts';
-import { missingIn, paintBetween, readerOf, stretchesOf, type Work } from './between.ts';
+import { paintBetween, readerOf, stretchesOf, type Work } from './between.ts';
 import { folderName, type Cache } from './cache.ts';
 import { deliver } from './deliver.ts';
 import { chosenImages, givenChoice, paintsKeys, refuseChosen } from './chosen.ts';
@@ -132,7 +132,7 @@ async function attempt(
     const device = card instanceof Gpu ? card.under(signal) : engine;
     const made = card instanceof Gpu ? [`The frames between keys were made on the graphics card (${card.name}).`] : [];
     const stretches = await stretchesOf(work, device, pictures, analysis.cuts);
-    await refuseSmallDisk(request, cache, clip, missingIn(stretches));
+    await refuseSmallDisk(request, cache, clip, stretches);
     const unseen = tools.isWatched() ? stretches.filter(({ missing }) => missing > 0) : [];
     const preview = await shotPreview(work, small, pictures, unseen, tools.showPreview);
     tools.framesIn(
