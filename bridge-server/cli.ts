@@ -25,6 +25,8 @@ import {
   seedAt,
   sha256,
   share,
+  subjectMasks,
+  subjects,
   threshold,
 } from './commands/arguments.ts';
 import { sayFailure } from './commands/say.ts';
@@ -222,16 +224,33 @@ function commandLine(): Command {
 
   program
     .command('train')
-    .description('train a LoRA of the subject of a clip')
-    .argument('<input>', 'a movie, or a folder of numbered images')
+    .description('train a LoRA of the subject of clips')
+    .argument('<clip...>', 'movies, or folders of numbered images')
     .requiredOption('--model <file>', 'the base model: a file, a model folder, or a name in the store')
-    .requiredOption('-o, --out <file>', 'the LoRA, a .safetensors file; NAME.training beside it shows how it goes')
     .requiredOption('--trigger <word>', 'the word that will call up the subject, best one that means nothing else')
+    .addOption(
+      new Option(
+        '-o, --out <file>',
+        'the LoRA, a .safetensors file (default: it is kept in the model store)',
+      ).conflicts('name'),
+    )
+    .option('--name <name>', 'what it is called in the model store (default: the word)')
     .option('--caption <text>', 'what the pictures show; {trigger} stands for the word', 'a photo of {trigger}')
     .addOption(common.from())
     .addOption(common.to())
-    .option('--frames <n>', 'train on at most so many of its frames', count, 20)
-    .option('--subject <frame=x,y,wxh>', 'where the subject is (or several, joined by +); it is followed', details, [])
+    .option('--frames <n>', 'train on at most so many frames of the clips', count, 20)
+    .option(
+      '--subject <[clip:]frame=x,y,wxh>',
+      'where the subject is in a clip, the first or the n-th (or several boxes, joined by +); it is followed',
+      subjects,
+      [],
+    )
+    .option(
+      '--subject-mask <[clip:]folder>',
+      'masks named by source frame, white where the subject is in a clip, the first or the n-th',
+      subjectMasks,
+      [],
+    )
     .option('--size <w>x<h>', 'pixels of a training picture (default: as many as the model was trained on)', pixels)
     .option('--prior <folder>', 'numbered images of others of its class, which the model is to go on painting')
     .option('--prior-caption <text>', 'what those show, such as "a photo of a person"')
@@ -261,8 +280,8 @@ function commandLine(): Command {
     .option('--sample <prompt>', 'what to paint then (default: the caption)')
     .addOption(common.workers())
     .addOption(common.progress())
-    .action(async (input: string, options: TrainOptions) =>
-      (await import('./commands/train.ts')).trainCommand(input, options),
+    .action(async (clips: string[], options: TrainOptions) =>
+      (await import('./commands/train.ts')).trainCommand(clips, options),
     );
 
   program

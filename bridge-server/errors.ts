@@ -449,6 +449,10 @@ const WORDS = {
     sentence: `There is no job ${id}.`,
     remedy: 'See `pentimento jobs` for those there are.',
   }),
+  'job-kind': ({ id, kind }: { id: string; kind: string }) => ({
+    sentence: `Job ${id} is no ${kind}.`,
+    remedy: 'See `pentimento jobs` for what each of them is.',
+  }),
   'job-not-queued': ({ id }: { id: string }) => ({
     sentence: `Job ${id}, or the one it was to go before, does not wait in the queue any more.`,
     remedy: 'Look at the queue again.',

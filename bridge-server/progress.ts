@@ -1,4 +1,4 @@
-/** The stages of a job, in the order in which they run. */
+/** The stages of a job of either kind, in the order in which they run. */
 export const STAGES = [
   'probe',
   'track',
@@ -11,6 +11,10 @@ export const STAGES = [
   'propagate',
   'measure',
   'deliver',
+  // Those of a training.
+  'survey',
+  'encode',
+  'train',
 ] as const;
 export type Stage = (typeof STAGES)[number];
 

@@ -4,6 +4,7 @@ import { type Consistency, NO_CONSISTENCY } from '../diffusion/consistency/setti
 import { parseRational, type Rational } from '../media/rational.ts';
 import type { ControlOption, DetailOption, LoraOption, PromptOption, RegionOption } from './look.ts';
 import type { KeyOption, SeedOption } from './render.ts';
+import type { SubjectMaskOption, SubjectOption } from './train.ts';
 
 // How the words of the command line are read. Each throws InvalidArgumentError with a sentence that says how to write it.
 
@@ -82,6 +83,23 @@ export function details(text: string, before: readonly DetailOption[]): readonly
     return { frame: at, x, y, width, height };
   });
   return [...before, boxes];
+}
+
+/** The clip that is meant, counted from 1, and the rest of what was said of it. */
+function ofClip(text: string): { readonly clip: number; readonly rest: string } {
+  const [, clip = '1', rest = ''] = /^(?:(\d{1,2}):)?(.*)$/s.exec(text) ?? [];
+  return { clip: Number(clip), rest };
+}
+
+export function subjects(text: string, before: readonly SubjectOption[]): readonly SubjectOption[] {
+  const { clip, rest } = ofClip(text);
+  return [...before, { clip, boxes: details(rest, [])[0]! }];
+}
+
+export function subjectMasks(text: string, before: readonly SubjectMaskOption[]): readonly SubjectMaskOption[] {
+  const { clip, rest } = ofClip(text);
+  if (rest === '') throw new InvalidArgumentError('Write it as a folder, or as CLIP:FOLDER such as 2:masks.');
+  return [...before, { clip, folder: rest }];
 }
 
 export function growth(text: string): number {

@@ -1,6 +1,6 @@
 import { EXIT, exitCodeOf } from '../exit.ts';
 import { Failure } from '../errors.ts';
-import type { JobEvent, JobRecord, RenderResult } from '../jobs/job.ts';
+import type { JobEvent, JobRecord, RenderResult, TrainResult } from '../jobs/job.ts';
 import type { Jobs } from '../jobs/queue.ts';
 import { adviceInWords } from '../propagate/advice.ts';
 import { stabilityInWords } from '../measure/agreement.ts';
@@ -60,10 +60,12 @@ export async function finish(jobs: Jobs, begin: () => JobRecord, json: boolean):
 }
 
 /** Says how a job ended. Returns the exit code. */
-function tell({ id, version, state }: JobRecord, json: boolean): number {
+function tell(job: JobRecord, json: boolean): number {
+  const { id, version, state } = job;
   switch (state.state) {
     case 'done':
-      process.stdout.write(json ? `${JSON.stringify({ job: id, version, ...state.result })}\n` : inWords(state.result));
+      if (json) process.stdout.write(`${JSON.stringify({ job: id, version, ...state.result })}\n`);
+      else process.stdout.write(inWords(job));
       return EXIT.done;
     case 'failed':
       sayFailure(state.error, json);
@@ -79,7 +81,27 @@ function tell({ id, version, state }: JobRecord, json: boolean): number {
   }
 }
 
-function inWords({ output, frames, keys, seconds, advice, stability, notes }: RenderResult): string {
+function inWords({ kind, request, state }: JobRecord): string {
+  if (state.state !== 'done') return '';
+  return kind === 'render' ? renderInWords(state.result) : trainingInWords(state.result, request.trigger);
+}
+
+function trainingInWords(
+  { output, steps, examples, seconds, loss, sheet, curve, notes }: TrainResult,
+  trigger: string,
+): string {
+  const lines = [
+    output,
+    `${steps} steps on ${examples} frames in ${duration(seconds)}; mean loss at the end ${loss.toFixed(4)}.`,
+    `Say "${trigger}" in the prompt, and give --lora ${JSON.stringify(output)}.`,
+    `Examples: ${sheet}`,
+    `Losses: ${curve}`,
+    ...notes,
+  ];
+  return `${lines.join('\n')}\n`;
+}
+
+function renderInWords({ output, frames, keys, seconds, advice, stability, notes }: RenderResult): string {
   const shown = keys.slice(0, 12).map(({ frame }) => frame);
   const which = `${shown.join(', ')}${keys.length > shown.length ? ', …' : ''}`;
   const lines = [

@@ -1,9 +1,9 @@
 import { basename } from 'node:path';
 import { folders } from '../folders.ts';
-import type { JobRecord, JobState } from '../jobs/job.ts';
+import type { JobRecord, JobState, RenderJob, TrainJob } from '../jobs/job.ts';
 import { Jobs } from '../jobs/queue.ts';
 import type { RenderRequest } from '../protocol/request.ts';
-import { outputPath, versioned, versionName } from '../jobs/version.ts';
+import { filled, outputPath, versioned, versionName } from '../jobs/version.ts';
 
 /** Lists the jobs of this install, those of a running bridge included. */
 export async function jobs({ limit, json }: { limit: number; json: boolean }): Promise<void> {
@@ -19,11 +19,20 @@ export async function jobs({ limit, json }: { limit: number; json: boolean }): P
 }
 
 function line(job: JobRecord): string {
-  const { id, createdAt, request, version, state, place } = job;
+  const { id, createdAt, version, state, place } = job;
   const when = createdAt.slice(0, 16).replace('T', ' ');
   const now = state.state === 'queued' && place !== null ? inLine(place) : words(state);
-  const what = `${basename(request.source.path)} -> ${outputPath(versioned(job))}`;
-  return `${id.padStart(4)}  ${when}  ${versionName(version)}  ${now.padEnd(24)}  ${what}  ${painted(request)}\n`;
+  const what = job.kind === 'render' ? renderInWords(job) : trainingInWords(job);
+  return `${id.padStart(4)}  ${when}  ${versionName(version)}  ${now.padEnd(24)}  ${what}\n`;
+}
+
+const renderInWords = (job: RenderJob): string =>
+  `${basename(job.request.source.path)} -> ${outputPath(versioned(job))}  ${painted(job.request)}`;
+
+function trainingInWords({ request: { clips, output, trigger }, version }: TrainJob): string {
+  const from = clips.map(({ source }) => basename(source.path)).join(', ');
+  const to = output.kind === 'file' ? filled(output.path, version) : `the model ${output.name}`;
+  return `${from} -> ${to}  LoRA of ${trigger}`;
 }
 
 const inLine = (place: number): string => (place === 0 ? 'queued, next' : `queued, ${place} before it`);

@@ -30,7 +30,7 @@ const HOW_TO_ADD = 'Add a file, a folder or a well-known model with `pentimento 
 function line({ name, bytes, identity, refusal, origin, path }: StoredModel): string {
   const family = identity?.family ? ` for ${FAMILY_NAMES[identity.family]}` : '';
   const what = identity ? `${identity.adapter?.algorithm ?? identity.kind}${family}` : (refusal?.message ?? '');
-  const where = origin === 'download' ? 'downloaded' : path;
+  const where = origin === 'download' ? 'downloaded' : origin === 'trained' ? 'trained here' : path;
   return `${name}\n  ${(bytes / 1e9).toFixed(2)} GB  ${what}  (${where})\n`;
 }
 

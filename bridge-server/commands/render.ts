@@ -43,7 +43,7 @@ export async function render(input: string, options: RenderOptions): Promise<voi
   await checkRequest(request, 0);
   const jobs = Jobs.open(folders(), options.workers);
   if (options.preview !== undefined) keepPreview(jobs, resolve(options.preview));
-  await finish(jobs, () => jobs.goOnOrSubmit(request), options.json);
+  await finish(jobs, () => jobs.goOnOrSubmit({ kind: 'render', request }), options.json);
 }
 
 /** Writes previews as they come; one that comes while another is written is left out, and so is one that cannot be written. */

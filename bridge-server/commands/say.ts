@@ -1,3 +1,4 @@
+import type { TrainProgress } from '../jobs/job.ts';
 import type { Progress } from '../progress.ts';
 
 /** How the command line speaks of what goes on: on stderr, since stdout is for results. */
@@ -22,10 +23,13 @@ const WORDS: Record<Progress['stage'], string> = {
   propagate: 'Painting between keys',
   measure: 'Measuring the stability',
   deliver: 'Writing the result',
+  survey: 'Looking for examples',
+  encode: 'Encoding examples',
+  train: 'Training',
 };
 
 /** Shows progress as it comes: JSON lines, one line that changes, or a line now and then. `end` leaves the terminal clean. */
-export function progressTeller(json: boolean): { tell(progress: Progress): void; end(): void } {
+export function progressTeller(json: boolean): { tell(progress: Progress | TrainProgress): void; end(): void } {
   if (json)
     return { tell: (progress) => void process.stderr.write(`${JSON.stringify(progress)}\n`), end: () => undefined };
   if (process.stderr.isTTY) {
@@ -48,9 +52,11 @@ export function progressTeller(json: boolean): { tell(progress: Progress): void;
   };
 }
 
-function line({ stage, done, total, unit, etaSeconds }: Progress): string {
+function line(progress: Progress | TrainProgress): string {
+  const { stage, done, total, unit, etaSeconds } = progress;
+  const loss = 'loss' in progress && progress.loss !== null ? `, loss ${progress.loss.toFixed(4)}` : '';
   const left = etaSeconds === null || etaSeconds < 1 ? '' : `, ${duration(etaSeconds)} left`;
-  return total > 1 ? `${WORDS[stage]}: ${done} of ${total} ${unit}${left}` : WORDS[stage];
+  return total > 1 ? `${WORDS[stage]}: ${done} of ${total} ${unit}${loss}${left}` : WORDS[stage];
 }
 
 /** 42 s, 3 min 10 s, 2 h 5 min. */

@@ -1,24 +1,30 @@
 import { extname, resolve } from 'node:path';
 import { Failure } from '../errors.ts';
-import { EXIT } from '../exit.ts';
 import { folders } from '../folders.ts';
-import { refuseOutputAmong } from '../jobs/output.ts';
+import { checkTraining } from '../jobs/training.ts';
+import { Jobs } from '../jobs/queue.ts';
 import { ModelStore } from '../models/store.ts';
+import { type TrainRequest, trainRequestSchema, type TrainSubject } from '../protocol/train-request.ts';
 import { captionOf } from '../train/captions.ts';
-import { type TrainRequest, trainRequest } from '../train/request.ts';
-import { type TrainEvent, trainFromShot } from '../train/run.ts';
+import { finish } from './finish.ts';
 import { type DetailOption, located } from './look.ts';
-import { duration, sayFailure } from './say.ts';
+
+/** Where the subject is in a clip; clips are counted from 1. */
+export type SubjectOption = { readonly clip: number; readonly boxes: DetailOption };
+export type SubjectMaskOption = { readonly clip: number; readonly folder: string };
 
 export type TrainOptions = {
   readonly model: string;
-  readonly out: string;
+  /** A file; without it the LoRA is kept in the model store as `name`, or else by its trigger word. */
+  readonly out?: string;
+  readonly name?: string;
   readonly trigger: string;
   readonly caption: string;
   readonly from?: number;
   readonly to?: number;
   readonly frames: number;
-  readonly subject: readonly DetailOption[];
+  readonly subject: readonly SubjectOption[];
+  readonly subjectMask: readonly SubjectMaskOption[];
   readonly size?: number;
   readonly prior?: string;
   readonly priorCaption?: string;
@@ -44,75 +50,45 @@ export type TrainOptions = {
   readonly json: boolean;
 };
 
-/** Trains a LoRA, or goes on where the same command was interrupted. */
-export async function trainCommand(input: string, options: TrainOptions): Promise<void> {
+/** Trains a LoRA, or goes on with it where the same command was interrupted, cancelled or failed before. */
+export async function trainCommand(clips: readonly string[], options: TrainOptions): Promise<void> {
   const { json, workers } = options;
-  const out = resolve(options.out);
-  if (extname(out).toLowerCase() !== '.safetensors') {
-    throw new Failure('arguments-unusable', { reason: '--out must be a file that ends in .safetensors.' });
-  }
-  const request = await requestOf(input, options);
-  const prompt = options.sample ?? captionOf(request.caption, request.trigger);
-  const samples = options.sampleEvery === undefined ? null : { every: options.sampleEvery, prompt };
-  await refuseOutputAmong([request.source.path, request.model], out, 'movie');
-  const started = performance.now();
-  const stop = new AbortController();
-  const cancel = (): void => stop.abort(new Failure('cancelled', undefined));
-  process.on('SIGINT', cancel).on('SIGTERM', cancel).on('SIGHUP', cancel);
-  const teller = tellerOf(json);
-  try {
-    let chosen: (TrainEvent & { stage: 'chosen' }) | null = null;
-    for await (const event of trainFromShot(request, out, stop.signal, { samples, workers })) {
-      teller.tell(event);
-      if (event.stage === 'chosen') chosen = event;
-      if (event.stage !== 'done') continue;
-      teller.end();
-      const seconds = (performance.now() - started) / 1000;
-      const { frames, sheet, notes } = chosen!;
-      const { lora, curve, loss } = event;
-      process.stdout.write(
-        json
-          ? `${JSON.stringify({ output: lora, frames, steps: options.steps, loss, sheet, curve, seconds, notes })}\n`
-          : [
-              lora,
-              `${options.steps} steps on ${frames.length} frames in ${duration(seconds)}; mean loss at the end ${loss.toFixed(4)}.`,
-              `Say "${request.trigger}" in the prompt, and give --lora ${JSON.stringify(lora)}.`,
-              `Examples: ${sheet}`,
-              `Losses: ${curve}`,
-              '',
-            ].join('\n'),
-      );
-    }
-  } catch (error) {
-    teller.end();
-    if (!stop.signal.aborted) throw error;
-    sayFailure(new Failure('cancelled', undefined), json);
-    process.exitCode = EXIT.cancelled;
-  } finally {
-    process.off('SIGINT', cancel).off('SIGTERM', cancel).off('SIGHUP', cancel);
-  }
+  const request = await requestOf(clips, options);
+  await checkTraining(request, 0);
+  const places = folders();
+  const jobs = Jobs.open(places, workers);
+  const begin = () => {
+    const job = jobs.goOnOrSubmit({ kind: 'train', request });
+    const { folder } = jobs.training(job.id);
+    if (!json) process.stderr.write(`How it goes is shown in ${folder}\n`);
+    return job;
+  };
+  await finish(jobs, begin, json);
 }
 
 /** Failures: arguments-unusable, and those of finding the model. */
-async function requestOf(input: string, options: TrainOptions): Promise<TrainRequest> {
-  const { from = 0, to = null, size = null, subject, prior, priorCaption, rank, clip, snrGamma } = options;
+async function requestOf(clips: readonly string[], options: TrainOptions): Promise<TrainRequest> {
+  const { from = 0, to = null, size = null, prior, priorCaption, rank, clip, snrGamma, caption, trigger } = options;
   if ((prior === undefined) !== (priorCaption === undefined)) {
     throw new Failure('arguments-unusable', { reason: '--prior and --prior-caption go together.' });
   }
-  if (subject.length > 1) {
-    throw new Failure('arguments-unusable', { reason: '--subject is given once; join several boxes of it by +.' });
+  if (clips.length > 1 && (options.from !== undefined || options.to !== undefined)) {
+    throw new Failure('arguments-unusable', { reason: '--from and --to are of one clip, and there are several.' });
   }
+  const subjects = subjectsOf(clips.length, options);
   const store = new ModelStore(folders().data);
   try {
-    const read = trainRequest.safeParse({
+    const read = trainRequestSchema.safeParse({
       version: 1,
-      source: { path: resolve(input), from, to, rate: null, alpha: 'straight' },
+      clips: clips.map((path, i) => ({
+        source: { path: resolve(path), from, to, rate: null, alpha: 'straight' },
+        subject: subjects[i],
+      })),
       model: await located(options.model, store),
-      trigger: options.trigger,
-      caption: options.caption,
-      frames: options.frames,
+      trigger,
+      caption,
+      examples: { kind: 'auto', count: options.frames },
       area: size,
-      boxes: subject[0] ?? [],
       prior: prior === undefined ? null : { folder: resolve(prior), caption: priorCaption! },
       settings: {
         rank,
@@ -131,6 +107,11 @@ async function requestOf(input: string, options: TrainOptions): Promise<TrainReq
         priorWeight: options.priorWeight,
         seed: options.seed,
       },
+      samples:
+        options.sampleEvery === undefined
+          ? null
+          : { every: options.sampleEvery, prompt: options.sample ?? captionOf(caption, trigger) },
+      output: outputOf(options),
     });
     if (read.success) return read.data;
     const [issue] = read.error.issues;
@@ -140,45 +121,32 @@ async function requestOf(input: string, options: TrainOptions): Promise<TrainReq
   }
 }
 
-/** Without a terminal to update a line on: how often it says something. */
-const SPARSE_MS = 10_000;
-
-function tellerOf(json: boolean): { tell(event: TrainEvent): void; end(): void } {
-  const isTerminal = process.stderr.isTTY && !json;
-  let saidAt = 0;
-  return {
-    tell(event) {
-      if (json) {
-        process.stderr.write(`${JSON.stringify(event)}\n`);
-      } else if (event.stage === 'chosen') {
-        if (isTerminal) process.stderr.write('\r\x1b[K');
-        process.stderr.write([`${event.frames.length} examples: ${event.sheet}`, ...event.notes, ''].join('\n'));
-      } else if (isTerminal) {
-        process.stderr.write(`\r\x1b[K${line(event).slice(0, process.stderr.columns - 1)}`);
-      } else if (performance.now() - saidAt >= SPARSE_MS) {
-        saidAt = performance.now();
-        process.stderr.write(`${line(event)}\n`);
-      }
-    },
-    end: () => void (isTerminal && process.stderr.write('\r\x1b[K')),
-  };
+function outputOf({ out, name, trigger }: TrainOptions): TrainRequest['output'] {
+  if (out === undefined) return { kind: 'store', name: name ?? trigger };
+  const path = resolve(out);
+  if (extname(path).toLowerCase() === '.safetensors') return { kind: 'file', path };
+  throw new Failure('arguments-unusable', { reason: '--out must be a file that ends in .safetensors.' });
 }
 
-function line(event: TrainEvent): string {
-  switch (event.stage) {
-    case 'survey':
-      return `Looking at the shot: ${event.done} of ${event.total} frames`;
-    case 'encode':
-      return `Encoding examples: ${event.done} of ${event.total}`;
-    case 'train': {
-      const { done, total, loss, etaSeconds } = event;
-      const left = etaSeconds === null ? '' : `, ${duration(etaSeconds)} left`;
-      return `Training: ${done} of ${total} steps, loss ${loss.toFixed(4)}${left}`;
+/** Of each clip. */
+function subjectsOf(clips: number, { subject, subjectMask }: TrainOptions): TrainSubject[] {
+  const subjects: (TrainSubject | null)[] = Array.from({ length: clips }, () => null);
+  const say = (clip: number, said: TrainSubject): void => {
+    if (clip < 1 || clip > clips) {
+      throw new Failure('arguments-unusable', { reason: `There is no clip ${clip} whose subject could be shown.` });
     }
-    case 'sample':
-      return `Painted ${event.picture}`;
-    case 'chosen':
-    case 'done':
-      return '';
+    if (subjects[clip - 1]) {
+      const reason = `The subject of clip ${clip} is given twice; join several boxes of it by +.`;
+      throw new Failure('arguments-unusable', { reason });
+    }
+    subjects[clip - 1] = said;
+  };
+  for (const { clip, boxes } of subject) {
+    say(clip, { kind: 'boxes', boxes: [...boxes].sort((a, b) => a.frame - b.frame) });
   }
+  for (const { clip, folder } of subjectMask) {
+    const mask = { kind: 'images', folder: resolve(folder), channel: 'grey', grow: 0, feather: 0 } as const;
+    say(clip, { kind: 'mask', mask });
+  }
+  return subjects.map((said) => said ?? { kind: 'whole' });
 }

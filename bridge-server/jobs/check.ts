@@ -1,11 +1,19 @@
 import { refuseUnpaintable } from '../diffusion/painter.ts';
 import type { RenderRequest } from '../protocol/request.ts';
 import { paintsKeys, refuseChosen } from './chosen.ts';
+import type { Task } from './job.ts';
 import { openLook, settingsOf } from './model.ts';
 import { refuseOutput } from './output.ts';
+import { checkTraining } from './training.ts';
 
 /** A picture of any size is worked at the pixels that the look says: only its shape is its own. */
 const ANY_SIZE = { width: 512, height: 512 };
+
+/** Refuses, before a job is made of it, what could not be done. Failures: those of checkRequest and checkTraining. */
+export async function checkTask(task: Task, heldBytes: number): Promise<void> {
+  if (task.kind === 'render') await checkRequest(task.request, heldBytes);
+  else await checkTraining(task.request, heldBytes);
+}
 
 /**
  * Refuses, before a job is made of it, a request that could not be done: an output that would land on its input, model files that

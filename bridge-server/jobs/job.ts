@@ -2,6 +2,7 @@ import type { ShotStability } from '../measure/agreement.ts';
 import type { Frame, FrameRange } from '../media/frame.ts';
 import type { Advice } from '../propagate/advice.ts';
 import type { RenderRequest } from '../protocol/request.ts';
+import type { TrainRequest } from '../protocol/train-request.ts';
 import type { FrameScore } from '../shot/analyse.ts';
 import type { KeyChoice } from '../shot/keys.ts';
 import type { Progress, Stage } from '../progress.ts';
@@ -35,34 +36,62 @@ export type RenderResult = {
   readonly notes: readonly string[];
 };
 
-export type JobState =
+export type TrainResult = {
+  /** The LoRA's file. */
+  readonly output: string;
+  /** How many pictures it was trained on, a contact sheet of them, and the curve of the losses: PNGs. */
+  readonly examples: number;
+  readonly sheet: string;
+  readonly curve: string;
+  readonly steps: number;
+  /** The mean of the last twentieth of the steps. */
+  readonly loss: number;
+  /** Wall time of the run that finished the job. */
+  readonly seconds: number;
+  /** What the user should know about the clips and what was chosen of them. */
+  readonly notes: readonly string[];
+};
+
+/** `loss`: of the last step; null before the first. */
+export type TrainProgress = Progress & { readonly loss: number | null };
+
+type State<P, Result> =
   | { readonly state: 'queued' }
-  | { readonly state: 'running'; readonly progress: Progress | null }
-  | { readonly state: 'done'; readonly result: RenderResult }
+  | { readonly state: 'running'; readonly progress: P | null }
+  | { readonly state: 'done'; readonly result: Result }
   | {
       readonly state: 'failed';
       readonly error: { readonly code: string; readonly message: string; readonly remedy: string };
     }
   | { readonly state: 'cancelled' }
   /** Stopped by the user, who means to go on. `progress`: how far it was. */
-  | { readonly state: 'paused'; readonly progress: Progress | null }
+  | { readonly state: 'paused'; readonly progress: P | null }
   /** The process that ran it ended. */
   | { readonly state: 'interrupted' };
 
-export type JobRecord = {
+type Recorded<Kind, Request, P, Result> = {
   readonly id: string;
   /** The submitter's own name for it, if it gave one: submitting it again is this job. */
   readonly key: string | null;
   /** ISO 8601, UTC. */
   readonly createdAt: string;
+  readonly kind: Kind;
   /** As submitted; `{version}` in its output's path stands for `v001`, `v002`, … */
-  readonly request: RenderRequest;
-  /** Counts the jobs of the same source and output, from 1. */
+  readonly request: Request;
+  /** Counts the renders of the same source and output, and the trainings of the same output, from 1. */
   readonly version: number;
-  readonly state: JobState;
+  readonly state: State<P, Result>;
   /** Of a queued job: how many of its process run before it; null for all others. */
   readonly place: number | null;
 };
+
+export type RenderJob = Recorded<'render', RenderRequest, Progress, RenderResult>;
+export type TrainJob = Recorded<'train', TrainRequest, TrainProgress, TrainResult>;
+export type JobRecord = RenderJob | TrainJob;
+export type JobState = JobRecord['state'];
+
+/** What a job is to do. */
+export type Task = Pick<RenderJob, 'kind' | 'request'> | Pick<TrainJob, 'kind' | 'request'>;
 
 /** A job as it is now, whenever it changes. */
 export type JobEvent = { readonly job: JobRecord };

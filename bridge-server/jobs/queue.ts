@@ -4,16 +4,26 @@ import { Failure, asFailure } from '../errors.ts';
 import { Engine } from '../kernels/engine.ts';
 import type { Frame } from '../media/frame.ts';
 import type { Progress } from '../progress.ts';
-import type { RenderRequest } from '../protocol/request.ts';
 import { Cache } from './cache.ts';
-import { checkRequest } from './check.ts';
+import { checkTask } from './check.ts';
 import { evict, evictable, freeBytes } from './eviction.ts';
-import { isSettled, type JobEvent, type JobRecord, type JobState, type PreviewEvent } from './job.ts';
+import {
+  isSettled,
+  type JobEvent,
+  type JobRecord,
+  type JobState,
+  type PreviewEvent,
+  type RenderJob,
+  type Task,
+  type TrainJob,
+  type TrainProgress,
+} from './job.ts';
 import { keyPicture, madeFrame } from './key-picture.ts';
-import { type FramePlace, render } from './run.ts';
+import { perform } from './perform.ts';
+import type { FramePlace } from './run.ts';
 import { SharedRuntime } from './shared-runtime.ts';
 import { type Asked, STORE_FILE, Store } from './store.ts';
-import { versioned } from './version.ts';
+import { workFolder } from './training.ts';
 
 /** How often this process looks what others asked of it, and shows them how far it is. */
 const TICK_MS = 200;
@@ -41,6 +51,8 @@ type Running = {
   readonly ended: Promise<void>;
 };
 
+type InstallFolders = { readonly data: string; readonly cache: string };
+
 /**
  * The jobs of an install as one process sees them: it runs its own, one after the other, and sees those of all processes. What it
  * is asked about a job of another process, it passes on.
@@ -49,6 +61,7 @@ export class Jobs {
   /** `job` is emitted for jobs of any process; what a job was between two looks may be left out; `preview` for those of this one. */
   readonly events = new EventEmitter<{ job: [JobEvent]; preview: [PreviewEvent] }>();
   readonly #store: Store;
+  readonly #data: string;
   readonly #cacheRoot: string;
   readonly #workers: number | undefined;
   /** States that the store could not take yet, for example because its disk is full. */
@@ -57,17 +70,18 @@ export class Jobs {
   #engine: Promise<Engine> | null = null;
   readonly #runtime = new SharedRuntime();
   #running: Running | null = null;
-  #progress: Progress | null = null;
-  #progressShown: Progress | null = null;
+  #progress: Progress | TrainProgress | null = null;
+  #progressShown: Progress | TrainProgress | null = null;
   #toldAt = 0;
   #previewedAt = 0;
   #shownRevision: number;
   #beatAt = performance.now();
   #closing: Promise<void> | null = null;
 
-  private constructor(store: Store, cacheRoot: string, workers: number | undefined) {
+  private constructor(store: Store, folders: InstallFolders, workers: number | undefined) {
     this.#store = store;
-    this.#cacheRoot = cacheRoot;
+    this.#data = folders.data;
+    this.#cacheRoot = folders.cache;
     this.#workers = workers;
     this.events.setMaxListeners(0);
     this.#store.beat();
@@ -76,20 +90,20 @@ export class Jobs {
   }
 
   /** `workers`: size of the team that computes; by default one for each processor. Throws Failure 'store-…'. */
-  static open(folders: { readonly data: string; readonly cache: string }, workers?: number): Jobs {
-    return new Jobs(new Store(join(folders.data, STORE_FILE)), folders.cache, workers);
+  static open(folders: InstallFolders, workers?: number): Jobs {
+    return new Jobs(new Store(join(folders.data, STORE_FILE)), folders, workers);
   }
 
   /** A new job, or, when `key` was given before, the job that was made for it then. */
-  submit(request: RenderRequest, key: string | null = null): JobRecord {
+  submit(task: Task, key: string | null = null): JobRecord {
     const known = key === null ? null : this.#store.byKey(key);
-    return known ?? this.#enqueued(this.#store.insert(request, key));
+    return known ?? this.#enqueued(this.#store.insert(task, key));
   }
 
   /** Goes on with the job of this very request that was begun and not finished, or is a new one. */
-  goOnOrSubmit(request: RenderRequest): JobRecord {
-    const begun = this.#store.unfinished(request);
-    return begun ? this.resume(begun.id) : this.submit(request);
+  goOnOrSubmit(task: Task): JobRecord {
+    const begun = this.#store.unfinished(task);
+    return begun ? this.resume(begun.id) : this.submit(task);
   }
 
   /** Newest first; those before the job `before`, if given. */
@@ -102,6 +116,20 @@ export class Jobs {
     const job = this.#store.get(id);
     if (!job) throw new Failure('job-unknown', { id });
     return this.#current(job);
+  }
+
+  /** The same, of a render. Throws Failure 'job-unknown' or 'job-kind'. */
+  render(id: string): RenderJob {
+    const job = this.get(id);
+    if (job.kind !== 'render') throw new Failure('job-kind', { id, kind: 'render' });
+    return job;
+  }
+
+  /** The same, of a training, with the folder where it keeps what shows how it goes. */
+  training(id: string): { readonly job: TrainJob; readonly folder: string } {
+    const job = this.get(id);
+    if (job.kind !== 'train') throw new Failure('job-kind', { id, kind: 'training' });
+    return { job, folder: workFolder(job, this.#data) };
   }
 
   /** Stops a job wherever it runs; a settled one stays as it is. What it made so far is kept. */
@@ -167,13 +195,13 @@ export class Jobs {
 
   /** A key as the job repainted it, or as the artist did; null while there is none. */
   async keyPicture(id: string, frame: number, signal: AbortSignal): Promise<Frame | null> {
-    const { request } = this.get(id);
+    const { request } = this.render(id);
     return await keyPicture(request, frame, this.#store.keyPlace(id), this.#cacheRoot, signal);
   }
 
   /** A frame of a job that is not done as far as it is made, without its mask; null while there is none. */
   async madeFrame(id: string, frame: number): Promise<Frame | null> {
-    const { request } = this.get(id);
+    const { request } = this.render(id);
     return await madeFrame(request, frame, this.#store.keyPlace(id), this.#store.framePlaces(id), this.#cacheRoot);
   }
 
@@ -190,9 +218,14 @@ export class Jobs {
     return this.#store.setting('offline') === 'on';
   }
 
-  /** Refuses what could not be done; see checkRequest. */
-  async check(request: RenderRequest): Promise<void> {
-    await checkRequest(request, this.#runtime.heldBytes);
+  /** Memory that networks hold which stay loaded from job to job; it is given back for what needs it. */
+  get heldBytes(): number {
+    return this.#runtime.heldBytes;
+  }
+
+  /** Refuses what could not be done; see checkTask. */
+  async check(task: Task): Promise<void> {
+    await checkTask(task, this.heldBytes);
   }
 
   /** Interrupts what this process has not finished, and lets go of everything. */
@@ -243,18 +276,19 @@ export class Jobs {
     try {
       this.#engine ??= Engine.start(this.#workers);
       const engine = await this.#engine;
-      const result = await render(versioned(job), {
+      state = await perform(job, {
         engine,
         cache,
+        data: this.#data,
         signal,
         show: (progress) => this.#take(progress),
         runtime: (profile, files) => this.#runtime.for(profile, files),
+        letGo: () => this.#letGo(),
         keysIn: (place) => this.#store.setKeyPlace(job.id, place),
         framesIn: (places) => this.#keepPlaces(job.id, places),
         showPreview: (frame, picture) => this.#showPreview(job.id, frame, picture),
         isWatched: () => this.events.listenerCount('preview') > 0,
       });
-      state = { state: 'done', result };
     } catch (error) {
       if (signal.aborted) {
         const { why } = signal.reason as Stopped;
@@ -276,6 +310,12 @@ export class Jobs {
   async #leaveRoom(): Promise<void> {
     const lacking = SPARE_BYTES - (await freeBytes(this.#cacheRoot));
     await evict(this.#cacheRoot, this.#store, Math.max(0, lacking));
+  }
+
+  #letGo(): number {
+    const bytes = this.#runtime.heldBytes;
+    this.#runtime.close();
+    return bytes;
   }
 
   #keepPlaces(id: string, places: readonly FramePlace[]): void {
@@ -321,7 +361,7 @@ export class Jobs {
   }
 
   /** Listeners in this process hear of every stage, of its end, and often in between; other processes at the next tick. */
-  #take(progress: Progress): void {
+  #take(progress: Progress | TrainProgress): void {
     const news = progress.stage !== this.#progress?.stage || progress.done === progress.total;
     this.#progress = progress;
     if (!this.#running || (!news && performance.now() - this.#toldAt < TELL_MS)) return;
@@ -352,10 +392,10 @@ export class Jobs {
 
   #current = (job: JobRecord): JobRecord => {
     const unsaved = this.#unsaved.get(job.id);
-    if (unsaved) return { ...job, state: unsaved };
-    return job.state.state === 'running' && this.#running?.id === job.id
-      ? { ...job, state: { state: 'running', progress: this.#progress } }
-      : job;
+    const running = job.state.state === 'running' && this.#running?.id === job.id;
+    const state = unsaved ?? (running ? { state: 'running', progress: this.#progress } : job.state);
+    // What this process holds for a job is of the job's kind.
+    return { ...job, state } as JobRecord;
   };
 
   #show(): void {

@@ -3,24 +3,27 @@ import { createHash, randomUUID } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { Failure } from '../errors.ts';
-import { renderRequestSchema, type RenderRequest } from '../protocol/request.ts';
+import { renderRequestSchema } from '../protocol/request.ts';
+import { trainRequestSchema } from '../protocol/train-request.ts';
 import { isAlive } from './alive.ts';
 import type { KeyPlace } from './diffusion.ts';
 import type { Progress } from '../progress.ts';
-import type { JobRecord, JobState } from './job.ts';
+import type { JobRecord, JobState, RenderJob, Task, TrainJob } from './job.ts';
 import type { FramePlace } from './run.ts';
 import type { SettingName } from './settings.ts';
+import { outputPath } from './version.ts';
 
 /** Its name in the data folder. */
 export const STORE_FILE = 'pentimento.sqlite';
 
-const SCHEMA_VERSION = 3;
+const SCHEMA_VERSION = 4;
 const SCHEMA = `
   CREATE TABLE owners (id TEXT PRIMARY KEY, pid INTEGER NOT NULL, beat INTEGER NOT NULL) STRICT;
   CREATE TABLE jobs (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     key TEXT UNIQUE,
     created INTEGER NOT NULL,
+    kind TEXT NOT NULL,
     request TEXT NOT NULL,
     request_hash TEXT NOT NULL,
     source TEXT NOT NULL,
@@ -62,6 +65,7 @@ const MIGRATIONS: Readonly<Record<number, string>> = {
         'to', (request->>'$.source.from') + (state->>'$.result.frames')))
       WHERE state->>'state' = 'done';
   `,
+  3: "ALTER TABLE jobs ADD COLUMN kind TEXT NOT NULL DEFAULT 'render'",
 };
 
 /** An owner that has not shown a sign of life for this long has lost its jobs, even if a process with its number runs. */
@@ -174,22 +178,24 @@ export class Store {
   // Jobs
 
   /** A new job of this process, at the end of the queue. */
-  insert(request: RenderRequest, key: string | null): JobRecord {
+  insert(task: Task, key: string | null): JobRecord {
     return this.transaction(() => {
-      const output = request.output.kind === 'movie' ? request.output.path : request.output.folder;
+      const { source, output } = lineOf(task);
       const version = this.#one(
         'SELECT 1 + coalesce(max(version), 0) AS next FROM jobs WHERE source = ? AND output = ?',
-        request.source.path,
+        source,
         output,
       );
       const { lastInsertRowid } = this.#run(
-        `INSERT INTO jobs (key, created, request, request_hash, source, output, version, state, owner, position, revision)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+        `INSERT INTO jobs
+           (key, created, kind, request, request_hash, source, output, version, state, owner, position, revision)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
         key,
         Date.now(),
-        JSON.stringify(request),
-        requestHash(request),
-        request.source.path,
+        task.kind,
+        JSON.stringify(task.request),
+        requestHash(task),
+        source,
         output,
         version!['next']!,
         JSON.stringify({ state: 'queued' } satisfies JobState),
@@ -210,10 +216,10 @@ export class Store {
   }
 
   /** The newest job of this very request that is not done. */
-  unfinished(request: RenderRequest): JobRecord | null {
+  unfinished(task: Task): JobRecord | null {
     return this.#record(
       `SELECT *, ${PLACE} FROM jobs WHERE request_hash = ? AND state->>'state' <> 'done' ORDER BY id DESC LIMIT 1`,
-      requestHash(request),
+      requestHash(task),
     );
   }
 
@@ -429,21 +435,32 @@ const readable = (rows: readonly Row[]): JobRecord[] => rows.map(record).filter(
 
 /** Null for a job whose request this release does not understand any more. */
 function record(row: Row): JobRecord | null {
-  const request = renderRequestSchema.safeParse(JSON.parse(String(row['request'])));
-  if (!request.success) return null;
-  return {
+  const common = {
     id: String(row['id']),
     key: row['key'] as string | null,
     createdAt: new Date(Number(row['created'])).toISOString(),
-    request: request.data,
     version: Number(row['version']),
-    state: JSON.parse(String(row['state'])) as JobState,
     place: row['place'] === null ? null : Number(row['place']),
   };
+  const [request, state] = [JSON.parse(String(row['request'])) as unknown, JSON.parse(String(row['state'])) as unknown];
+  if (row['kind'] === 'train') {
+    const { data } = trainRequestSchema.safeParse(request);
+    return data ? { ...common, kind: 'train', request: data, state: state as TrainJob['state'] } : null;
+  }
+  const { data } = renderRequestSchema.safeParse(request);
+  return data ? { ...common, kind: 'render', request: data, state: state as RenderJob['state'] } : null;
+}
+
+/** What versions are counted by: of a training the output alone, whatever clips it learns from. */
+function lineOf(task: Task): { readonly source: string; readonly output: string } {
+  if (task.kind === 'render') return { source: task.request.source.path, output: outputPath(task.request) };
+  const { output } = task.request;
+  return { source: '', output: output.kind === 'file' ? output.path : output.name };
 }
 
 /** Equal for equal requests, however their fields were ordered. */
-const requestHash = (request: RenderRequest): string =>
-  createHash('sha256')
-    .update(JSON.stringify(renderRequestSchema.parse(request)))
-    .digest('hex');
+function requestHash(task: Task): string {
+  const sorted =
+    task.kind === 'render' ? renderRequestSchema.parse(task.request) : trainRequestSchema.parse(task.request);
+  return createHash('sha256').update(JSON.stringify(sorted)).digest('hex');
+}

@@ -1,19 +1,23 @@
 import type { RenderRequest } from '../protocol/request.ts';
-import type { JobRecord } from './job.ts';
+import type { RenderJob } from './job.ts';
 
 const PLACEHOLDER = /\{version\}/g;
 
 /** `v001` for 1; more digits when it takes them. */
 export const versionName = (version: number): string => `v${String(version).padStart(3, '0')}`;
 
+/** A path with `{version}` in it filled in. */
+export const filled = (path: string, version: number): string => path.replace(PLACEHOLDER, versionName(version));
+
 /** The request of a job with `{version}` in its output's path filled in. */
-export function versioned({ request, version }: JobRecord): RenderRequest {
-  const fill = (path: string): string => path.replace(PLACEHOLDER, versionName(version));
+export function versioned({ request, version }: RenderJob): RenderRequest {
   const { output } = request;
   return {
     ...request,
     output:
-      output.kind === 'movie' ? { ...output, path: fill(output.path) } : { ...output, folder: fill(output.folder) },
+      output.kind === 'movie'
+        ? { ...output, path: filled(output.path, version) }
+        : { ...output, folder: filled(output.folder, version) },
   };
 }
 

@@ -14,12 +14,12 @@ const SCHEMA = `
 `;
 
 /**
- * What the user registered, and what was downloaded: a file that stays where it is, a folder that is searched, or a file or
- * model folder of our own that came from `url`. Paths are absolute.
+ * What the user registered, and what we made ours: a file that stays where it is, a folder that is searched, a file or model folder
+ * of our own that came from `url`, or a file of our own that was trained here. Paths are absolute.
  */
 export type Place = {
   readonly path: string;
-  readonly kind: 'file' | 'folder' | 'download';
+  readonly kind: 'file' | 'folder' | 'download' | 'trained';
   readonly url: string | null;
 };
 

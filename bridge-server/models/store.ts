@@ -1,4 +1,4 @@
-import { mkdir, realpath, rename, rm, rmdir, stat } from 'node:fs/promises';
+import { constants, copyFile, link, mkdir, realpath, rename, rm, rmdir, stat } from 'node:fs/promises';
 import { basename, dirname, join, relative, resolve, sep } from 'node:path';
 import { asFailure, Failure } from '../errors.ts';
 import type { Report } from '../progress.ts';
@@ -6,6 +6,7 @@ import { VERSION } from '../version.ts';
 import type { Identity } from '../weights/identify.ts';
 import { identify } from '../weights/model.ts';
 import { openSafetensors } from '../weights/safetensors.ts';
+import { trainingOf } from '../weights/training.ts';
 import { CATALOGUE } from './catalogue.ts';
 import { download, type Means } from './download.ts';
 import { chooseFiles, fileUrl, type HubFile, listRepository, withoutPage } from './hub.ts';
@@ -14,18 +15,25 @@ import { secureUrl, shown } from './request.ts';
 import { filesOf, findModels } from './scan.ts';
 import { sha256File } from './sha256.ts';
 
+/** Where models lie that were trained here, in the store's own folder. */
+const TRAINED = 'trained';
+/** Raise it when more is told of a model, so that it is told anew. */
+const TOLD = 2;
+
 export type Refusal = { readonly code: string; readonly message: string; readonly remedy: string };
 
 export type StoredModel = {
   readonly path: string;
   /** Short, for people: the path within the folder where it was found. */
   readonly name: string;
-  /** Downloaded by us; registered by its path; or found in the folder `folder`. */
+  /** Downloaded or trained by us; registered by its path; or found in the folder `folder`. */
   readonly origin: Place['kind'];
   readonly folder: string | null;
   readonly bytes: number;
   /** What it is, or why it cannot be used. */
   readonly identity: Identity | null;
+  /** Of a LoRA, the word that calls up what it was trained on, where its file tells. */
+  readonly trigger: string | null;
   readonly refusal: Refusal | null;
 };
 
@@ -208,6 +216,28 @@ export class ModelStore {
     return true;
   }
 
+  /**
+   * Takes a LoRA that was trained here into the store, as NAME.safetensors, or NAME_v002.safetensors and so on where others have that
+   * name: none is ever overwritten. Resolves with its path; the same file taken twice is one.
+   */
+  async keepTrained(file: string, name: string): Promise<string> {
+    const folder = join(this.folder, TRAINED);
+    await mkdir(folder, { recursive: true });
+    const sum = { bytes: (await stat(file)).size, sha256: await sha256File(file, new AbortController().signal) };
+    for (let version = 1; ; version++) {
+      const path = join(
+        folder,
+        `${fileName(name)}${version === 1 ? '' : `_v${String(version).padStart(3, '0')}`}.safetensors`,
+      );
+      const isNew = await linked(file, path);
+      if (!isNew && (await sha256File(path, new AbortController().signal)) !== sum.sha256) continue;
+      this.#registry.keepSum(path, sum);
+      this.#registry.keep({ path, kind: 'trained', url: null });
+      await rm(file);
+      return path;
+    }
+  }
+
   /** Compares models with what is recorded of them; without names, all. `report` tells the bytes of one file after another. */
   async verify(names: readonly string[], signal: AbortSignal, report: Report): Promise<readonly Verdict[]> {
     const models = names.length === 0 ? await this.list() : await Promise.all(names.map((name) => this.find(name)));
@@ -242,13 +272,13 @@ export class ModelStore {
     return this.#registry.summed().filter((path) => path === model || path.startsWith(model + sep));
   }
 
-  /** Deletes a download, forgets a registered file or folder. Failures: those of find, model-not-ours. */
+  /** Deletes what was downloaded or trained here, forgets a registered file or folder. Failures: those of find, model-not-ours. */
   async remove(name: string): Promise<{ readonly path: string; readonly deleted: boolean }> {
     const registered = this.folders().find((folder) => folder === resolve(name));
     const { path, origin, folder } =
       registered !== undefined ? { path: registered, origin: 'file', folder: null } : await this.find(name);
     if (origin === 'folder') throw new Failure('model-not-ours', { path, folder: folder ?? this.folder });
-    const deleted = origin === 'download';
+    const deleted = origin === 'download' || origin === 'trained';
     if (deleted) await this.#deleteOwn(path);
     this.#registry.forget(path);
     for (const file of this.#recordedIn(path)) this.#registry.forgetSum(file);
@@ -270,7 +300,7 @@ export class ModelStore {
   async #described(path: string, name: string, origin: Place['kind'], folder: string | null): Promise<StoredModel> {
     const files = await filesOf(path);
     const bytes = files.reduce((sum, file) => sum + file.bytes, 0);
-    const stamp = [VERSION, ...files.map((file) => `${file.path} ${file.bytes} ${file.modifiedMs}`)].join('\n');
+    const stamp = [VERSION, TOLD, ...files.map((file) => `${file.path} ${file.bytes} ${file.modifiedMs}`)].join('\n');
     const kept = this.#registry.identity(path, stamp);
     const told = kept === null ? await tell(path) : (JSON.parse(kept) as Told);
     if (kept === null && files.length > 0) this.#registry.keepIdentity(path, stamp, JSON.stringify(told));
@@ -278,14 +308,31 @@ export class ModelStore {
   }
 }
 
-type Told = Pick<StoredModel, 'identity' | 'refusal'>;
+type Told = Pick<StoredModel, 'identity' | 'refusal' | 'trigger'>;
 
 async function tell(path: string): Promise<Told> {
   try {
-    return { identity: await identify(path), refusal: null };
+    const identity = await identify(path);
+    const words = identity.kind === 'lora' ? trainingOf((await openSafetensors(path)).metadata).triggerWords : [];
+    return { identity, trigger: words[0] ?? null, refusal: null };
   } catch (error) {
     const { code, message, remedy } = asFailure(error);
-    return { identity: null, refusal: { code, message, remedy } };
+    return { identity: null, trigger: null, refusal: { code, message, remedy } };
+  }
+}
+
+/** Gives a file another name, too; false when something has that name. Where the disk knows no links, it is copied. */
+async function linked(file: string, path: string): Promise<boolean> {
+  const isTaken = (error: unknown): boolean => (error as NodeJS.ErrnoException).code === 'EEXIST';
+  try {
+    await link(file, path).catch((error: unknown) => {
+      if (isTaken(error)) throw error;
+      return copyFile(file, path, constants.COPYFILE_EXCL);
+    });
+    return true;
+  } catch (error) {
+    if (!isTaken(error)) throw error;
+    return false;
   }
 }
 

@@ -35,6 +35,8 @@ export const modelsSchema = z.object({
       guidance: z.number().nullable(),
       /** Of a ControlNet: the kind of map that it wants, going by its name; null: it does not tell. */
       control: z.enum(CONTROL_KINDS).nullable(),
+      /** Of a LoRA, the word that calls up what it was trained on, where its file tells; null for all others. */
+      trigger: z.string().nullable(),
     }),
   ),
   offered: z.array(

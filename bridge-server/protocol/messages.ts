@@ -1,10 +1,13 @@
 import { z } from 'zod';
 import { failureSchema, jobSchema } from './job.ts';
 import { renderRequestSchema } from './request.ts';
+import { trainRequestSchema } from './train-request.ts';
 
 const id = z.string().min(1).max(64);
 const question = { id };
 const job = z.string().min(1).max(64);
+/** The client's own name for a job that it submits. */
+const key = z.string().min(8).max(64);
 
 /**
  * Every message between a panel and the bridge, as JSON text over one WebSocket. A client first says `hello` (or `pair`, once, to
@@ -17,12 +20,9 @@ export const clientMessageSchema = z.discriminatedUnion('type', [
   /** Answered by `welcome`, or by closing. `version` is the protocol's. */
   z.strictObject({ type: z.literal('hello'), version: z.int(), token: z.string().min(1).max(256) }),
   /** Answered by `accepted`. The same `key` again, from any client at any time, is the same job. */
-  z.strictObject({
-    type: z.literal('submit'),
-    ...question,
-    key: z.string().min(8).max(64),
-    request: renderRequestSchema,
-  }),
+  z.strictObject({ type: z.literal('submit'), ...question, key, request: renderRequestSchema }),
+  /** The same, of a LoRA that is to be trained. */
+  z.strictObject({ type: z.literal('train'), ...question, key, request: trainRequestSchema }),
   /** Answered by `jobs`: the newest `limit` jobs of this install, newest first, from the one before `before` on. */
   z.strictObject({ type: z.literal('list'), ...question, limit: z.int().min(1).max(50), before: job.nullable() }),
   /** Answered by `subscribed`; from then on a `job` message comes whenever a job changes, previews, and news of models. */

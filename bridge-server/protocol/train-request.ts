@@ -26,10 +26,12 @@ const subjectSchema = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('mask'), mask: maskSchema }),
 ]);
 
+const count = z.int().min(1).max(500);
+
 /** Which frames of the clips are trained on. */
 const examplesSchema = z.discriminatedUnion('kind', [
   /** The sharpest and most different ones, at most so many. */
-  z.strictObject({ kind: z.literal('auto'), count: z.int().min(1).max(500) }),
+  z.strictObject({ kind: z.literal('auto'), count: count }),
   /** These, in the order of clips and frames. `clip` counts the request's clips from 0; `caption` null: the template's. */
   z.strictObject({
     kind: z.literal('chosen'),
@@ -48,11 +50,32 @@ const examplesSchema = z.discriminatedUnion('kind', [
   }),
 ]);
 
+/** A picture that is trained on: a frame of the request's clip `clip`, cut out at a box in pixels of the clip. */
+export const exampleSchema = z.object({
+  clip: int,
+  frame: int,
+  box: z.object({ x: z.number(), y: z.number(), width: z.number(), height: z.number() }),
+});
+
+export const sizeSchema = z.object({ width: z.int().positive(), height: z.int().positive() });
+
+/** Pixels of a training picture; null: as many as the model was trained on. */
+const area = z
+  .int()
+  .min(64 * 64)
+  .max(2048 * 2048)
+  .nullable();
+
+const clips = z
+  .array(z.strictObject({ source: sourceSchema, subject: subjectSchema }))
+  .min(1)
+  .max(64);
+
 /** A LoRA to be trained: one serialisable value that decides, with the files that it names, every weight. */
 export const trainRequestSchema = z.strictObject({
   version: z.literal(1),
   /** The clips that show the subject. */
-  clips: z.array(z.strictObject({ source: sourceSchema, subject: subjectSchema })).min(1).max(64),
+  clips,
   /** The base model: a .safetensors file, or a folder as diffusers lays them out. */
   model: path,
   /** The word that will call up the subject. */
@@ -60,12 +83,7 @@ export const trainRequestSchema = z.strictObject({
   /** What pictures are captioned with; {trigger} stands for that word. */
   caption: text,
   examples: examplesSchema,
-  /** Pixels of a training picture; null: as many as the model was trained on. */
-  area: z
-    .int()
-    .min(64 * 64)
-    .max(2048 * 2048)
-    .nullable(),
+  area,
   /** Numbered images of others of the subject's class, and their caption: what the model is to go on painting as it does. */
   prior: z.strictObject({ folder: path, caption: text }).nullable(),
   settings: trainSettings,
@@ -78,5 +96,28 @@ export const trainRequestSchema = z.strictObject({
   ]),
 });
 
+/** POST /v1/train/frames: which frames a training of these would choose by itself. */
+export const trainFramesQuestionSchema = z.strictObject({ clips, count, model: path, area });
+
+/** Answer to it: with status 200 the examples, with 202 how far the search is: to be asked again. */
+export const trainFramesAnswerSchema = z.union([
+  z.object({ examples: z.array(exampleSchema), size: sizeSchema, notes: z.array(z.string()) }),
+  z.object({ looking: z.object({ done: int, total: int }) }),
+]);
+
+/** POST /v1/train/estimate: what a training would take; what cannot be done is refused as when it is submitted. */
+export const trainEstimateQuestionSchema = z.strictObject({ request: trainRequestSchema });
+
+/** Answer to it, about. `seconds` of the whole training. */
+export const trainEstimateSchema = z.object({
+  secondsPerStep: z.number(),
+  seconds: z.number(),
+  neededBytes: z.number(),
+  freeBytes: z.number(),
+});
+
+export type TrainFramesQuestion = z.infer<typeof trainFramesQuestionSchema>;
+export type TrainFramesAnswer = z.infer<typeof trainFramesAnswerSchema>;
+export type TrainEstimate = z.infer<typeof trainEstimateSchema>;
 export type TrainRequest = z.infer<typeof trainRequestSchema>;
 export type TrainSubject = z.infer<typeof subjectSchema>;

@@ -1,9 +1,11 @@
 import { lstat, readdir, realpath } from 'node:fs/promises';
-import { basename, dirname, isAbsolute, join, relative, resolve, sep } from 'node:path';
+import { basename, dirname, extname, isAbsolute, join, relative, resolve, sep } from 'node:path';
 import { Failure } from '../errors.ts';
 import type { ControlMap } from '../protocol/control-map.ts';
 import type { MaskRequest } from '../protocol/mask.ts';
+import { workFolderBeside } from '../jobs/training.ts';
 import type { ChosenKeys, DiffusionLook, RenderRequest } from '../protocol/request.ts';
+import type { TrainRequest } from '../protocol/train-request.ts';
 
 /** Where a job that came over a socket may read and write. All real paths: absolute, no symbolic link on the way. */
 export type Bounds = {
@@ -30,6 +32,40 @@ export async function confine(request: RenderRequest, bounds: Bounds): Promise<R
         ? { ...output, path: await target(output.path) }
         : { ...output, folder: await target(output.folder) },
   };
+}
+
+/**
+ * The same, of a training. Its working folder lies beside a LoRA that becomes a file: that folder must lie within the bounds, too,
+ * with what the links in it lead to.
+ */
+export async function confineTraining(request: TrainRequest, bounds: Bounds): Promise<TrainRequest> {
+  const { output, prior } = request;
+  return {
+    ...request,
+    clips: await confineClips(request.clips, bounds),
+    model: await confineModel(request.model, bounds),
+    prior: prior && { ...prior, folder: await confineInput(prior.folder, bounds) },
+    output: output.kind === 'file' ? { ...output, path: await confineTrained(output.path, bounds) } : output,
+  };
+}
+
+export async function confineClips(clips: TrainRequest['clips'], bounds: Bounds): Promise<TrainRequest['clips']> {
+  return await Promise.all(
+    clips.map(async ({ source, subject }) => ({
+      source: await confineSource(source, bounds),
+      subject: subject.kind === 'mask' ? { ...subject, mask: await confineMask(subject.mask, bounds) } : subject,
+    })),
+  );
+}
+
+async function confineTrained(path: string, bounds: Bounds): Promise<string> {
+  if (extname(path).toLowerCase() !== '.safetensors') {
+    throw new Failure('path-unusable', { path, reason: 'a LoRA is a file that ends in .safetensors' });
+  }
+  const real = await confineOutput(path, bounds);
+  const folder = await confineOutput(workFolderBeside(real), bounds);
+  await confineLinks(folder, () => true, bounds);
+  return real;
 }
 
 /** The same, of what its keys are shown from. */
@@ -104,7 +140,7 @@ export async function confineMap(map: ControlMap, bounds: Bounds): Promise<Contr
 }
 
 /** A file or folder of weights: one that the user keeps as a model, or one within the roots like everything else. */
-async function confineModel(path: string, bounds: Bounds): Promise<string> {
+export async function confineModel(path: string, bounds: Bounds): Promise<string> {
   if (isPlain(path)) {
     const real = await realTarget(resolve(path));
     if (real !== null && (await bounds.models()).includes(real)) return real;

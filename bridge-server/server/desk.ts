@@ -1,5 +1,5 @@
 import { Failure } from '../errors.ts';
-import type { JobEvent, JobRecord, JobState, PreviewEvent } from '../jobs/job.ts';
+import type { JobEvent, JobRecord, PreviewEvent, RenderJob, Task, TrainJob } from '../jobs/job.ts';
 import type { Jobs } from '../jobs/queue.ts';
 import { outputPath, versioned } from '../jobs/version.ts';
 import { encodeJpeg } from '../media/image.ts';
@@ -13,11 +13,20 @@ import type {
   ModelsView,
   SourceFacts,
 } from '../protocol/http.ts';
-import type { JobView, ReportView } from '../protocol/job.ts';
+import type { JobView, RenderJobView, ReportView, TrainJobView } from '../protocol/job.ts';
 import type { AddingView, PreviewView } from '../protocol/messages.ts';
 import type { PlannedKeys, RenderRequest } from '../protocol/request.ts';
+import type { TrainRequest } from '../protocol/train-request.ts';
 import { browse } from './browse.ts';
-import { type Bounds, confine, confineInput, confineMap, confineShown, confineSource } from './confine.ts';
+import {
+  type Bounds,
+  confine,
+  confineInput,
+  confineMap,
+  confineShown,
+  confineSource,
+  confineTraining,
+} from './confine.ts';
 import { ControlView } from './control-view.ts';
 import { Gallery } from './gallery.ts';
 import { KeyPlans } from './key-plans.ts';
@@ -79,7 +88,15 @@ export class Desk {
   // Jobs
 
   async submit(request: RenderRequest, key: string): Promise<JobView> {
-    const confined = await this.#confined(await this.#named(request));
+    return await this.#submit({ kind: 'render', request: await this.#named(request) }, key);
+  }
+
+  train(request: TrainRequest, key: string): Promise<JobView> {
+    return this.#submit({ kind: 'train', request }, key);
+  }
+
+  async #submit(task: Task, key: string): Promise<JobView> {
+    const confined = await this.#confined(task);
     await this.#jobs.check(confined);
     return view(this.#jobs.submit(confined, key));
   }
@@ -104,13 +121,13 @@ export class Desk {
 
   /** What was allowed when the job was made may no longer be; and jobs of the command line ask nobody. */
   async resume(id: string): Promise<JobView> {
-    await this.#confined(this.#jobs.get(id).request);
+    await this.#confined(this.#jobs.get(id));
     return view(this.#jobs.resume(id));
   }
 
   /** Failures: job-unknown, report-missing. */
   report(id: string): ReportView {
-    const { state } = this.#jobs.get(id);
+    const { state } = this.#jobs.render(id);
     if (state.state !== 'done') throw new Failure('report-missing', { id });
     const { range, advice, stability } = state.result;
     const { expectedErrors, worst, proposals } = advice ?? { expectedErrors: [], worst: [], proposals: [] };
@@ -148,7 +165,7 @@ export class Desk {
   preview(id: string, frame: number, width: number, signal: AbortSignal): Promise<Uint8Array> {
     const preview = this.#lastPreview.then(async () => {
       signal.throwIfAborted();
-      await confineShown(this.#jobs.get(id).request, await this.#bounds());
+      await confineShown(this.#jobs.render(id).request, await this.#bounds());
       const key = await this.#jobs.keyPicture(id, frame, signal);
       if (!key) throw new Failure('preview-missing', { frame });
       return await encodeJpeg(key, { width });
@@ -164,7 +181,7 @@ export class Desk {
     { of, width }: { of: 'source' | 'result'; width: number },
     signal: AbortSignal,
   ): Promise<Uint8Array> {
-    const job = this.#jobs.get(id);
+    const job = this.#jobs.render(id);
     const source = await this.#source(job.request.source);
     if (of === 'source') return this.#gallery.ofSource(source, frame, width, signal);
     await confineInput(outputPath(versioned(job)), await this.#bounds());
@@ -219,8 +236,11 @@ export class Desk {
     return { ...request, look: await withNamedLoras(look, async (name) => (await this.#models.find(name)).path) };
   }
 
-  async #confined(request: RenderRequest): Promise<RenderRequest> {
-    return await confine(request, await this.#bounds());
+  async #confined(task: Task): Promise<Task> {
+    const bounds = await this.#bounds();
+    return task.kind === 'render'
+      ? { kind: task.kind, request: await confine(task.request, bounds) }
+      : { kind: task.kind, request: await confineTraining(task.request, bounds) };
   }
 
   async #source(source: Source): Promise<Source> {
@@ -236,13 +256,23 @@ export class Desk {
   }
 }
 
-function view({ id, createdAt, request, version, state, place }: JobRecord): JobView {
-  return { id, createdAt, request, version, state: stateView(state), place };
+function view(job: JobRecord): JobView {
+  const { id, createdAt, version, place } = job;
+  const common = { id, createdAt, version, place };
+  return job.kind === 'render'
+    ? { ...common, kind: job.kind, request: job.request, state: renderView(job.state) }
+    : { ...common, kind: job.kind, request: job.request, state: trainView(job.state) };
 }
 
-function stateView(state: JobState): JobView['state'] {
+function renderView(state: RenderJob['state']): RenderJobView['state'] {
   if (state.state !== 'done') return state;
   const { output, frames, seconds, keys, notes, advice } = state.result;
   const weak = advice && { worst: [...advice.worst], proposals: [...advice.proposals] };
   return { state: 'done', result: { output, frames, seconds, keys: [...keys], notes: [...notes], advice: weak } };
+}
+
+function trainView(state: TrainJob['state']): TrainJobView['state'] {
+  if (state.state !== 'done') return state;
+  const { output, examples, steps, seconds, loss, notes } = state.result;
+  return { state: 'done', result: { output, examples, steps, seconds, loss, notes: [...notes] } };
 }

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { Failure } from '../errors.ts';
-import type { JobRecord } from '../jobs/job.ts';
+import type { RenderJob } from '../jobs/job.ts';
 import type { Jobs } from '../jobs/queue.ts';
 import type { Frame } from '../media/frame.ts';
 import { encodeJpeg, readImage } from '../media/image.ts';
@@ -44,7 +44,7 @@ export class Gallery {
    * A frame of what becomes of a job, by its number in the source: as delivered, or while it is made as far as it is made. Failures:
    * frame-outside, frame-missing, and those of reading it.
    */
-  async ofResult(job: JobRecord, frame: number, width: number, signal: AbortSignal): Promise<Uint8Array> {
+  async ofResult(job: RenderJob, frame: number, width: number, signal: AbortSignal): Promise<Uint8Array> {
     if (job.state.state !== 'done') return this.#ofUnfinished(job, frame, width, signal);
     const { range, output: path } = job.state.result;
     if (frame < range.from || frame >= range.to) throw new Failure('frame-outside', { frame, ...range });
@@ -58,7 +58,7 @@ export class Gallery {
   }
 
   /** What is made is not kept: it may be better the next time. */
-  #ofUnfinished({ id }: JobRecord, frame: number, width: number, signal: AbortSignal): Promise<Uint8Array> {
+  #ofUnfinished({ id }: RenderJob, frame: number, width: number, signal: AbortSignal): Promise<Uint8Array> {
     return this.#turns.take(async () => {
       const made = await this.#jobs.madeFrame(id, frame);
       if (!made) throw new Failure('frame-missing', { frame });

@@ -253,6 +253,7 @@ const STATUS: Partial<Record<ErrorCode, number>> = {
   'token-wrong': 401,
   'route-unknown': 404,
   'job-unknown': 404,
+  'job-kind': 404,
   'preview-missing': 404,
   'frame-outside': 404,
   'frame-missing': 404,

@@ -121,6 +121,8 @@ export class Session {
       switch (question.type) {
         case 'submit':
           return { type: 'accepted', to, job: await desk.submit(question.request, question.key) };
+        case 'train':
+          return { type: 'accepted', to, job: await desk.train(question.request, question.key) };
         case 'list':
           return { type: 'jobs', to, ...desk.list(question.limit, question.before) };
         case 'cancel':

@@ -112,12 +112,12 @@ async function confineModels(path: string, bounds: Bounds): Promise<string> {
 }
 
 /** What cannot be used is left out. */
-function view({ path, name, bytes, identity }: StoredModel): ModelsView['models'] {
+function view({ path, name, bytes, identity, trigger }: StoredModel): ModelsView['models'] {
   if (!identity) return [];
   const { kind, variant } = identity;
   return [
     {
-      ...{ path, name, kind, bytes },
+      ...{ path, name, kind, bytes, trigger },
       family: identity.family && FAMILY_NAMES[identity.family],
       ...(kind === 'checkpoint' ? usualSampling(variant) : { steps: null, guidance: null }),
       control: kind === 'controlnet' ? kindOfNet(name) : null,

@@ -12,12 +12,12 @@ import type { TrainSettings } from './settings.ts';
 export type Origin = {
   readonly name: string;
   readonly trigger: string;
-  readonly caption: string;
+  /** Of its examples. */
+  readonly captions: readonly string[];
   readonly unet: Part;
   readonly objective: Objective;
   /** The base model's path and SHA-256. */
   readonly model: { readonly path: string; readonly sha256: string };
-  readonly examples: number;
   readonly size: { readonly width: number; readonly height: number };
 };
 
@@ -87,7 +87,10 @@ function metadataOf(state: TrainState, settings: TrainSettings, origin: Origin):
     ss_network_args: JSON.stringify({ rank_dropout: settings.rankDropout, layers: settings.layers }),
     ss_seed: `${settings.seed}`,
     ss_resolution: `(${origin.size.width}, ${origin.size.height})`,
-    ss_num_train_images: `${origin.examples}`,
-    ss_tag_frequency: JSON.stringify({ [origin.name]: { [origin.caption]: origin.examples } }),
+    ss_num_train_images: `${origin.captions.length}`,
+    ss_tag_frequency: JSON.stringify({ [origin.name]: countsOf(origin.captions) }),
   };
 }
+
+const countsOf = (captions: readonly string[]): Record<string, number> =>
+  Object.fromEntries([...Map.groupBy(captions, (caption) => caption)].map(([caption, all]) => [caption, all.length]));

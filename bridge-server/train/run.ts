@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
-import { basename, dirname, extname, join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { openTextEncoders, sameLength } from '../diffusion/networks/text.ts';
 import { nativeArea, schedulerConfigOf } from '../diffusion/painter.ts';
 import { frameOf } from '../diffusion/picture/planes.ts';
@@ -9,7 +9,7 @@ import { openRuntime } from '../diffusion/profile.ts';
 import { alphasCumprod } from '../diffusion/schedulers/schedule.ts';
 import { Failure } from '../errors.ts';
 import { identityOfModel } from '../jobs/weights-identity.ts';
-import { Engine } from '../kernels/engine.ts';
+import type { Engine } from '../kernels/engine.ts';
 import { contactSheet } from '../measure/contact-sheet.ts';
 import { openClip } from '../media/clip.ts';
 import { contentHash } from '../media/content-hash.ts';
@@ -17,8 +17,9 @@ import { writing } from '../media/destination.ts';
 import { encodePng, numberedImages, readImage } from '../media/image.ts';
 import { partBeside } from '../media/part.ts';
 import { sha256File } from '../models/sha256.ts';
+import type { TrainRequest } from '../protocol/train-request.ts';
+import type { Box } from '../shot/track.ts';
 import { type Model, openModel, requirePart } from '../weights/model.ts';
-import { captionOf } from './captions.ts';
 import { keepState, keptIdentity, keptState } from './checkpoint.ts';
 import { lossCurve } from './curve.ts';
 import { cropped, type Example, openExamples } from './examples.ts';
@@ -27,18 +28,27 @@ import { writeLora } from './lora-file.ts';
 import type { Objective } from './objective.ts';
 import type { Parameters } from './graph.ts';
 import { keepFor, refuseLarge, refuseUntrainable } from './preflight.ts';
-import type { TrainRequest } from './request.ts';
-import { sampleOf, type Samples } from './sample.ts';
+import { Report, sampleName } from './report.ts';
+import { sampleOf } from './sample.ts';
 import { type ChosenFrames, framesOf } from './shot.ts';
 import { type Lessons, openClassroom, train } from './trainer.ts';
+
+/** A picture that is trained on: where it is in the request's clips (`clip` counts them), and what it is captioned with. */
+export type ChosenExample = {
+  readonly clip: number;
+  readonly frame: number;
+  readonly caption: string;
+  readonly box: Box;
+};
 
 /** What a training tells while it runs, in this order. */
 export type TrainEvent =
   | { readonly stage: 'survey'; readonly done: number; readonly total: number; readonly unit: 'frames' }
-  /** The examples that were chosen, as a contact sheet. */
+  /** The examples that were chosen, also as a contact sheet; all of that size. */
   | {
       readonly stage: 'chosen';
-      readonly frames: readonly number[];
+      readonly examples: readonly ChosenExample[];
+      readonly size: Size;
       readonly sheet: string;
       readonly notes: readonly string[];
     }
@@ -57,6 +67,20 @@ export type TrainEvent =
   | { readonly stage: 'sample'; readonly picture: string; readonly lora: string }
   | { readonly stage: 'done'; readonly lora: string; readonly curve: string; readonly loss: number };
 
+/** What a training is done with, and where. */
+export type TrainMeans = {
+  readonly engine: Engine;
+  /** What it needs to go on, and what shows how it goes, lies here. */
+  readonly folder: string;
+  /** What the LoRA is called in its own file. */
+  readonly name: string;
+  /** Puts the LoRA where it belongs, once: `write` writes it to a path. Resolves with that place. */
+  readonly deliver: (write: (path: string) => Promise<void>) => Promise<string>;
+  /** Memory that it may use. */
+  readonly freeBytes: number;
+  readonly signal: AbortSignal;
+};
+
 /** Raise it when the same request gives other weights. */
 const CODE = 1;
 
@@ -64,37 +88,34 @@ const CODE = 1;
 const KEEP = { steps: 20, milliseconds: 60_000 };
 
 /**
- * Trains a LoRA from a shot, and writes it to `out`. Beside it, in the folder NAME.training, are the contact sheet, the curve of the
- * losses, and until the end the state: the same request goes on from there, after a cancel or a kill, to the same weights.
+ * Trains a LoRA from clips. In `folder` are the contact sheet, the curve of the losses, and until the end the state: the same request
+ * goes on from there, after a cancel or a kill, to the same weights.
  * Failures: train-model, train-memory, train-other, those of openClip, openModel and framesOf.
  */
-export async function* trainFromShot(
+export async function* trainFromClips(
   request: TrainRequest,
-  out: string,
-  signal: AbortSignal,
-  { samples = null, workers }: { samples?: Samples | null; workers?: number | undefined } = {},
+  { engine, folder, name, deliver, freeBytes, signal }: TrainMeans,
 ): AsyncGenerator<TrainEvent> {
   const model = await openModel(request.model);
   refuseUntrainable(model);
   const { objective, alphas } = objectiveOf(model);
   const area = request.area ?? nativeArea(model);
   const side = Math.sqrt(area);
-  refuseLarge(model, { width: side, height: side }, process.availableMemory());
-  const folder = join(dirname(out), `${basename(out, extname(out))}.training`);
+  refuseLarge(model, { width: side, height: side }, freeBytes);
   await writing(folder, () => mkdir(folder, { recursive: true }));
 
-  const clip = await openClip(request.source, signal);
+  const clips = await Promise.all(request.clips.map(({ source }) => openClip(source, signal)));
   const priorImages = await priorImagesOf(request);
-  const identity = identityOf(request, [clip.identity, await contentHash(priorImages), await identityOfModel(model)]);
+  const contents = [...clips.map(({ identity }) => identity), await contentHash(priorImages)];
+  const identity = identityOf(request, [...contents, await identityOfModel(model)]);
   const kept = new KeptState(join(folder, 'state.safetensors'), identity);
   await kept.refuseOther();
-  const engine = await Engine.start(workers);
   const runtime = openRuntime('small');
   try {
     const { pictures, size, notes } = yield* telling<Awaited<ReturnType<typeof framesOf>>>((tell) =>
       framesOf(
         engine,
-        clip,
+        clips,
         request,
         area,
         (done, total) => tell({ stage: 'survey', done, total, unit: 'frames' }),
@@ -103,15 +124,17 @@ export async function* trainFromShot(
     );
     const sheet = join(folder, 'examples.png');
     await writeWhole(sheet, await sheetOf(pictures, size));
-    const frames = pictures.map(({ frame }) => frame);
-    yield { stage: 'chosen', frames, sheet, notes: [...clip.notes, ...notes] };
+    const chosen = pictures.map(({ clip, frame, caption, box }) => ({ clip, frame, caption, box }));
+    const all = [...clips.flatMap((clip) => clip.notes), ...notes];
+    const report = new Report(folder, { examples: chosen, size, notes: all });
+    await report.write([]);
+    yield { stage: 'chosen', examples: chosen, size, sheet, notes: all };
 
     const encodeText = await openTextEncoders(model, runtime, 1, []);
-    const caption = captionOf(request.caption, request.trigger);
-    const total = frames.length + priorImages.length;
+    const total = pictures.length + priorImages.length;
     const encode = openExamples(model, encodeText, runtime);
     const examples: Example[] = [];
-    for (const { picture } of pictures) {
+    for (const { picture, caption } of pictures) {
       examples.push(await encode(picture, caption, signal));
       yield { stage: 'encode', done: examples.length, total, unit: 'frames' };
     }
@@ -123,7 +146,7 @@ export async function* trainFromShot(
       yield { stage: 'encode', done: examples.length + others.length, total, unit: 'frames' };
     }
 
-    const { settings } = request;
+    const { settings, samples } = request;
     const unet = requirePart(model, 'unet');
     const lessons = {
       ...ofOneLength({ examples, priors: others, empty: await encodeText('', signal) }),
@@ -133,13 +156,12 @@ export async function* trainFromShot(
     const state = await kept.open(classroom.parameters, settings.seed);
     const curve = join(folder, 'loss.png');
     const origin = {
-      name: basename(out, extname(out)),
+      name,
       trigger: request.trigger,
-      caption,
+      captions: pictures.map(({ caption }) => caption),
       unet,
       objective,
       model: { path: model.path, sha256: await hashOf(model, signal) },
-      examples: examples.length,
       size,
     };
     const write = (path: string): Promise<void> => writeLora(path, state, classroom.parameters, settings, origin);
@@ -148,15 +170,18 @@ export async function* trainFromShot(
       const times: number[] = [];
       for await (const { step: done, loss, rate } of train(classroom, lessons, settings, state, signal)) {
         times.push((performance.now() - before) / 1000);
-        if (await kept.keep(state)) await writeWhole(curve, await lossCurve(state.losses, settings.steps));
+        if (await kept.keep(state)) {
+          await report.write(state.losses);
+          await writeWhole(curve, await lossCurve(state.losses, settings.steps));
+        }
         const [total, seconds] = [settings.steps, secondsOf(times)];
         const etaSeconds = seconds === null ? null : seconds * (total - done);
         yield { stage: 'train', done, total, unit: 'steps', etaSeconds, loss, rate };
         if (samples && (done % samples.every === 0 || done === total)) {
-          const name = join(folder, `step-${String(done).padStart(6, '0')}`);
-          const [lora, picture] = [`${name}.safetensors`, `${name}.png`];
+          const step = join(folder, sampleName(done));
+          const [lora, picture] = [`${step}.safetensors`, `${step}.png`];
           await write(lora);
-          const wish = { prompt: samples.prompt, seed: settings.seed, size: origin.size };
+          const wish = { prompt: samples.prompt, seed: settings.seed, size };
           await writeWhole(picture, await encodePng(await sampleOf(model, lora, wish, runtime, signal)));
           yield { stage: 'sample', picture, lora };
         }
@@ -166,13 +191,13 @@ export async function* trainFromShot(
       if (signal.aborted) await kept.keep(state, true);
       throw error;
     }
+    await report.write(state.losses);
     await writeWhole(curve, await lossCurve(state.losses, settings.steps));
-    await write(out);
+    const lora = await deliver(write);
     await rm(kept.path, { force: true });
-    yield { stage: 'done', lora: out, curve, loss: meanOfLast(state.losses) };
+    yield { stage: 'done', lora, curve, loss: meanOfLast(state.losses) };
   } finally {
     runtime.close();
-    await engine.close();
   }
 }
 
@@ -187,10 +212,13 @@ function objectiveOf(model: Model): { objective: Objective; alphas: Float32Array
 }
 
 /** What decides the weights: the request, and for the paths in it what is there. */
-const identityOf = ({ source, prior, ...request }: TrainRequest, contents: readonly string[]): string =>
-  createHash('sha256')
-    .update(JSON.stringify([CODE, { ...request, model: null }, source.from, source.to, prior?.caption, contents]))
+function identityOf(request: TrainRequest, contents: readonly string[]): string {
+  const clips = request.clips.map(({ source: { from, to }, subject }) => ({ from, to, subject }));
+  const decisive = { ...request, clips, prior: request.prior?.caption, model: null, samples: null, output: null };
+  return createHash('sha256')
+    .update(JSON.stringify([CODE, decisive, contents]))
     .digest('hex');
+}
 
 /** The state on the disk. */
 class KeptState {

@@ -7,9 +7,6 @@ import { openLora } from '../weights/lora.ts';
 import type { Model } from '../weights/model.ts';
 import { withLoras } from '../weights/with-loras.ts';
 
-/** What the LoRA can do so far is painted every so many steps; it changes nothing of the training. */
-export type Samples = { readonly every: number; readonly prompt: string };
-
 const STEPS = 20;
 const GUIDANCE = 7.5;
 

@@ -16,17 +16,17 @@ const EXPOSED = { from: 16, to: 240 };
 const SAME = 2;
 
 /**
- * At most `count` frames, in ascending order: beginning with the sharpest, always the one that is most unlike all that are chosen and
+ * At most `count` frames, in the order of the candidates: beginning with the sharpest, always the one that is most unlike all that are chosen and
  * sharp (farthest-point sampling), until only repetitions are left.
  */
-export function chosenOf(candidates: readonly Candidate[], count: number): Candidate[] {
+export function chosenOf<C extends Candidate>(candidates: readonly C[], count: number): C[] {
   const sharpest = Math.max(...candidates.map(({ sharpness }) => sharpness));
   const fit = candidates.filter(
     ({ sharpness, brightness }) =>
       sharpness >= SHARP_ENOUGH * sharpest && brightness >= EXPOSED.from && brightness <= EXPOSED.to,
   );
   const rest = [...(fit.length > 0 ? fit : candidates)];
-  const chosen: Candidate[] = [];
+  const chosen: C[] = [];
   const distances = rest.map(() => 255);
   while (chosen.length < count) {
     let best = -1;
@@ -41,7 +41,7 @@ export function chosenOf(candidates: readonly Candidate[], count: number): Candi
     chosen.push(next);
     for (const [i, other] of rest.entries()) distances[i] = Math.min(distances[i]!, difference(next, other));
   }
-  return (chosen.length > 0 ? chosen : rest.slice(0, 1)).sort((a, b) => a.frame - b.frame);
+  return (chosen.length > 0 ? chosen : rest.slice(0, 1)).sort((a, b) => candidates.indexOf(a) - candidates.indexOf(b));
 }
 
 /** How far two views are apart: the mean of their differences, in levels. */

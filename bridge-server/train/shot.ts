@@ -7,57 +7,77 @@ import type { Report } from '../progress.ts';
 import { type Box, trackBox } from '../shot/track.ts';
 import { bucketOf } from './bucket.ts';
 import { cropped, within } from './examples.ts';
-import type { TrainRequest } from './request.ts';
-import { chosenOf, warningsOn } from './select.ts';
+import type { TrainRequest, TrainSubject } from '../protocol/train-request.ts';
+import { captionOf } from './captions.ts';
+import { type Candidate, chosenOf, warningsOn } from './select.ts';
 import { survey } from './survey.ts';
 
-/** Pictures of a shot that are trained on. */
+/** Pictures of clips that are trained on. */
 export type ChosenFrames = {
-  readonly pictures: readonly { readonly frame: number; readonly picture: Planes }[];
+  readonly pictures: readonly {
+    readonly clip: number;
+    readonly frame: number;
+    readonly box: Box;
+    readonly caption: string;
+    readonly picture: Planes;
+  }[];
   /** Of each of them: about the shape of the subject where it was first shown. */
   readonly size: Size;
   /** What its owner should know, one sentence each. */
   readonly notes: readonly string[];
 };
 
-/** Frames of the clip that may be kept decoded. */
+/** Frames of a clip that may be kept decoded. */
 const WINDOW_BYTES = 256 * 2 ** 20;
 
 /**
- * The sharpest and most different frames of a clip, cut out around the subject. Goes over the clip once, and once more where the
+ * The sharpest and most different frames of the clips, cut out around the subject. Goes over each clip once, and once more where the
  * subject is followed; reports the first. Failures: detail-frame, detail-box.
  */
 export async function framesOf(
   engine: Engine,
-  clip: Clip,
-  { boxes, frames }: Pick<TrainRequest, 'boxes' | 'frames'>,
+  clips: readonly Clip[],
+  request: Pick<TrainRequest, 'clips' | 'caption' | 'trigger' | 'examples'>,
   area: number,
   report: Report,
   signal: AbortSignal,
 ): Promise<ChosenFrames> {
-  refuseBoxes(boxes, clip);
-  const window = new FrameWindow(clip, WINDOW_BYTES);
+  const given = request.clips.map(({ subject }) => (subject.kind === 'boxes' ? subject.boxes : []));
+  for (const [i, clip] of clips.entries()) refuseBoxes(given[i]!, clip);
+  const windows = clips.map((clip) => new FrameWindow(clip, WINDOW_BYTES));
   try {
-    const boxAt = await subjectIn(engine, clip, window, boxes, signal);
-    const candidates = await survey(engine, clip, boxAt, report, signal);
-    const chosen = chosenOf(candidates, frames);
-    const size = bucketOf(boxes[0] ?? clip, area);
-    const pictures: { frame: number; picture: Planes }[] = [];
-    let smallest: Size = clip;
-    for (const { frame } of chosen) {
-      const box = boxAt(frame)!;
-      const seen = within(clip, box);
+    const total = clips.reduce((sum, { range }) => sum + range.to - range.from, 0);
+    const candidates: (Candidate & { readonly clip: number; readonly box: Box })[] = [];
+    let before = 0;
+    for (const [i, clip] of clips.entries()) {
+      const boxAt = await subjectIn(engine, clip, windows[i]!, given[i]!, signal);
+      const found = await survey(engine, clip, boxAt, (done) => report(before + done, total), signal);
+      candidates.push(...found.map((candidate) => ({ ...candidate, clip: i, box: boxAt(candidate.frame)! })));
+      before += clip.range.to - clip.range.from;
+    }
+    const { examples, caption, trigger } = request;
+    const usual = captionOf(caption, trigger);
+    const count = examples.kind === 'auto' ? examples.count : candidates.length;
+    const chosen = examples.kind === 'auto' ? chosenOf(candidates, count) : candidates;
+    const size = bucketOf(given[0]![0] ?? clips[0]!, area);
+    const pictures: ChosenFrames['pictures'][number][] = [];
+    let smallest: Size = clips[0]!;
+    for (const { clip, frame, box } of chosen) {
+      const seen = within(clips[clip]!, box);
       if (seen.width * seen.height < smallest.width * smallest.height) smallest = seen;
-      pictures.push({ frame, picture: cropped(await window.get(frame, signal), box, size) });
+      const picture = cropped(await windows[clip]!.get(frame, signal), box, size);
+      pictures.push({ clip, frame, box: seen, caption: usual, picture });
     }
     const enlarged = smallest.width * smallest.height < size.width * size.height;
-    return { pictures, size, notes: warningsOn(chosen, { asked: frames, enlarged, size }) };
+    return { pictures, size, notes: warningsOn(chosen, { asked: count, enlarged, size }) };
   } finally {
-    await window.close();
+    for (const window of windows) await window.close();
   }
 }
 
-function refuseBoxes(boxes: TrainRequest['boxes'], { range: { from, to }, width, height }: Clip): void {
+type Boxes = Extract<TrainSubject, { kind: 'boxes' }>['boxes'];
+
+function refuseBoxes(boxes: Boxes, { range: { from, to }, width, height }: Clip): void {
   for (const { frame, ...box } of boxes) {
     if (frame < from || frame >= to) throw new Failure('detail-frame', { frame, from, to });
     const isInside = box.x + box.width <= width && box.y + box.height <= height;
@@ -70,7 +90,7 @@ async function subjectIn(
   engine: Engine,
   clip: Clip,
   window: FrameWindow,
-  given: TrainRequest['boxes'],
+  given: Boxes,
   signal: AbortSignal,
 ): Promise<(frame: number) => Box | null> {
   const whole = { x: 0, y: 0, width: clip.width, height: clip.height };

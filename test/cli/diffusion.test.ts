@@ -3,7 +3,7 @@ import { copyFile, mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { beforeAll, describe, expect, it } from 'vitest';
-import type { JobRecord } from '../../bridge-server/jobs/job.ts';
+import type { RenderJob } from '../../bridge-server/jobs/job.ts';
 import { openClip } from '../../bridge-server/media/clip.ts';
 import { ffprobe } from '../../bridge-server/media/ffmpeg.ts';
 import type { ShotStability } from '../../bridge-server/measure/agreement.ts';
@@ -151,7 +151,7 @@ describe('render --model', () => {
       look: { kind: 'diffusion', prompt: 'a red cat', negative: 'été: "50 %" \\ $x;', seed: 0, steps: 6 },
     });
     expect((await run(install, 'jobs')).stdout).toMatch(/told\.mov +a red cat/);
-    const [job] = JSON.parse((await run(install, 'jobs', '--json', '--limit', '1')).stdout) as JobRecord[];
+    const [job] = JSON.parse((await run(install, 'jobs', '--json', '--limit', '1')).stdout) as RenderJob[];
     expect(job!.request.look).toMatchObject({ model: tiny, prompt: 'a red cat' });
   });
 });

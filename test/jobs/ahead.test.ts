@@ -39,7 +39,8 @@ const requestOf = (path: string, folder: string, keys: RenderRequest['keys']): R
 });
 
 async function done(jobs: Jobs, { id }: JobRecord): Promise<RenderResult> {
-  const { state } = await jobs.settled(id, new AbortController().signal);
+  await jobs.settled(id, new AbortController().signal);
+  const { state } = jobs.render(id);
   if (state.state !== 'done') throw new Error(JSON.stringify(state));
   return state.result;
 }
@@ -48,7 +49,10 @@ test('keys are added where much is expected to be wrong, as far as the budget go
   const { jobs, desk } = await install();
   const path = await shot(join(desk, 'shot'), { kind: 'arms', seed: 5, frames: 24 });
   const auto = async (budget: number | null): Promise<RenderResult> =>
-    done(jobs, jobs.submit(requestOf(path, join(desk, `with ${budget}`), { kind: 'auto', budget })));
+    done(
+      jobs,
+      jobs.submit({ kind: 'render', request: requestOf(path, join(desk, `with ${budget}`), { kind: 'auto', budget }) }),
+    );
   const free = await auto(null);
   const added = free.keys.filter(({ reason }) => reason === 'unsure').map(({ frame }) => frame);
   const content = free.keys.length - added.length;
@@ -77,7 +81,7 @@ test('whoever watches sees the whole shot in small before it is made, and the sa
   const { jobs, desk } = await install();
   const path = await shot(join(desk, 'shot'), { kind: 'arms', seed: 7, frames: 8 });
   const keys: RenderRequest['keys'] = { kind: 'every', step: 7 };
-  const plain = await done(jobs, jobs.submit(requestOf(path, join(desk, 'plain'), keys)));
+  const plain = await done(jobs, jobs.submit({ kind: 'render', request: requestOf(path, join(desk, 'plain'), keys) }));
   expect(plain.stages).not.toHaveProperty('preview');
   await jobs.close();
 
@@ -89,7 +93,10 @@ test('whoever watches sees the whole shot in small before it is made, and the sa
     if (state.state !== 'running' || state.progress?.stage !== 'match' || seen.length > 0) return;
     seen.push(...[1, 3, 6].map((n) => other.jobs.madeFrame(id, n)));
   });
-  const watched = await done(other.jobs, other.jobs.submit(requestOf(path, join(other.desk, 'watched'), keys)));
+  const watched = await done(
+    other.jobs,
+    other.jobs.submit({ kind: 'render', request: requestOf(path, join(other.desk, 'watched'), keys) }),
+  );
   expect(watched.stages).toMatchObject({ preview: { computed: 6 }, propagate: { computed: 6 } });
   expect(previews).toEqual([4]);
   for (const frame of await Promise.all(seen)) expect(frame).toMatchObject({ width: 176, height: 100 });

@@ -50,7 +50,8 @@ async function made(
     look: someDiffusion({ model: tiny, steps: 2, area: 64 * 64, ...look }),
     output: { kind: 'images', folder: join(base, 'out') },
   });
-  const { state } = await jobs.settled(jobs.submit(request).id, signal);
+  const { id } = await jobs.settled(jobs.submit({ kind: 'render', request }).id, signal);
+  const { state } = jobs.render(id);
   if (state.state !== 'done') throw new Error(JSON.stringify(state));
   const count = (stage: 'look' | 'propagate'): number => state.result.stages[stage]?.computed ?? 0;
   return { look: count('look'), propagate: count('propagate') };

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { evict, evictable } from '../../bridge-server/jobs/eviction.ts';
 import { Store } from '../../bridge-server/jobs/store.ts';
 import { newFolder } from './folder.ts';
-import { someRequest } from './request.ts';
+import { someRender } from './request.ts';
 
 const KILOBYTE = 1000;
 
@@ -40,7 +40,7 @@ describe('eviction', () => {
   it('spares what an open job of any process needs, whatever the budget', async () => {
     const { root, store, left } = await cacheOf('look/a', 'look/b', 'look/c');
     const other = new Store(join(root, '..', 'jobs.sqlite'));
-    const job = other.insert(someRequest(), null);
+    const job = other.insert(someRender(), null);
     other.hold(job.id, 'look/a');
     other.hold(job.id, 'look/b');
     store.set('cache-budget', '0');
@@ -54,7 +54,7 @@ describe('eviction', () => {
 
   it('takes what an unfinished job would need only after everything else', async () => {
     const { root, store, left } = await cacheOf('look/a', 'look/b', 'look/c');
-    const job = store.insert(someRequest(), null);
+    const job = store.insert(someRender(), null);
     store.hold(job.id, 'look/a');
     store.setState(job.id, { state: 'interrupted' });
     store.set('cache-budget', String(15 * KILOBYTE));

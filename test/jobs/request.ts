@@ -42,3 +42,7 @@ export function someRequest(changes: Partial<RenderRequest> = {}): RenderRequest
     ...changes,
   };
 }
+
+/** The same as what a job is to do. */
+export const someRender = (changes: Partial<RenderRequest> = {}) =>
+  ({ kind: 'render', request: someRequest(changes) }) as const;

@@ -9,7 +9,7 @@ import fc from 'fast-check';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { Store } from '../../bridge-server/jobs/store.ts';
 import { newFolder } from './folder.ts';
-import { someRequest } from './request.ts';
+import { someRender, someRequest } from './request.ts';
 
 const OTHER = fileURLToPath(new URL('./other-owner.ts', import.meta.url));
 
@@ -37,7 +37,7 @@ describe('the store', () => {
     const { store } = await newStore();
     const elsewhere = someRequest({ output: { kind: 'images', folder: '/out/b' } });
     const versions = [someRequest(), someRequest(), elsewhere, someRequest()].map(
-      (request) => store.insert(request, null).version,
+      (request) => store.insert({ kind: 'render', request }, null).version,
     );
     expect(versions).toEqual([1, 2, 1, 3]);
   });
@@ -46,11 +46,11 @@ describe('the store', () => {
     const { store } = await newStore();
     const request = someRequest();
     const turned = Object.fromEntries(Object.entries(request).reverse()) as typeof request;
-    const job = store.insert(request, null);
-    expect(store.unfinished(turned)?.id).toBe(job.id);
-    expect(store.unfinished(someRequest({ profile: 'fast' }))).toBeNull();
+    const job = store.insert({ kind: 'render', request }, null);
+    expect(store.unfinished({ kind: 'render', request: turned })?.id).toBe(job.id);
+    expect(store.unfinished(someRender({ profile: 'fast' }))).toBeNull();
     store.setState(job.id, { state: 'cancelled' });
-    expect(store.unfinished(request)?.id).toBe(job.id);
+    expect(store.unfinished({ kind: 'render', request })?.id).toBe(job.id);
     store.requeue(job.id);
     const result = {
       output: '/out/a.mov',
@@ -67,12 +67,12 @@ describe('the store', () => {
       notes: [],
     };
     store.setState(job.id, { state: 'done', result });
-    expect(store.unfinished(request)).toBeNull();
+    expect(store.unfinished({ kind: 'render', request })).toBeNull();
   });
 
   it('interrupts the jobs of a process that was killed, and of none that lives', async () => {
     const { store, path } = await newStore();
-    const mine = store.insert(someRequest(), null);
+    const mine = store.insert(someRender(), null);
     const other = await otherOwner(path);
     store.beat();
     expect(store.get(other.job)?.state).toEqual({ state: 'running', progress: null });
@@ -110,7 +110,7 @@ describe('the store', () => {
 
   it('is told to cancel what it was told to pause, and never the other way round', async () => {
     const { store } = await newStore();
-    const { id } = store.insert(someRequest(), null);
+    const { id } = store.insert(someRender(), null);
     for (const [asked, is] of [
       ['paused', 'paused'],
       ['cancelled', 'cancelled'],
@@ -142,7 +142,7 @@ describe('the store', () => {
         const begin = Array.from({ length: 3 }, () => ({ do: 'insert' as const }));
         for (const one of [...begin, ...more]) {
           if (one.do === 'insert') {
-            const { id } = store.insert(someRequest(), null);
+            const { id } = store.insert(someRender(), null);
             order.push(id);
             waiting.add(id);
             continue;
@@ -224,13 +224,13 @@ describe('the store', () => {
     store.beat();
     expect(store.list(9, null).map(({ state }) => state.state)).toEqual(['interrupted', 'cancelled', 'done']);
     expect(store.requeue('3')).toBe(true);
-    expect(store.get(store.insert(someRequest(), null).id)?.place).toBe(1);
+    expect(store.get(store.insert(someRender(), null).id)?.place).toBe(1);
     store.close();
   });
 
   it('takes its jobs from a process that is silent, and that one notices', async () => {
     const { store, path } = await newStore();
-    const job = store.insert(someRequest(), null);
+    const job = store.insert(someRender(), null);
     const raw = new DatabaseSync(path);
     raw.exec('UPDATE owners SET beat = beat - 60000');
     raw.close();
@@ -245,7 +245,7 @@ describe('the store', () => {
 
   it('tells folders of open jobs from those of unfinished ones, and forgets those of done ones', async () => {
     const { store } = await newStore();
-    const [open, halted, done] = [1, 2, 3].map(() => store.insert(someRequest(), null).id) as [string, string, string];
+    const [open, halted, done] = [1, 2, 3].map(() => store.insert(someRender(), null).id) as [string, string, string];
     store.hold(open, 'look/both');
     store.hold(halted, 'look/both');
     store.hold(halted, 'look/halted');
@@ -287,7 +287,7 @@ describe('the store', () => {
 
   it('passes over jobs of a request that it does not understand any more', async () => {
     const { store, path } = await newStore();
-    const [old, young] = [store.insert(someRequest(), null), store.insert(someRequest(), null)];
+    const [old, young] = [store.insert(someRender(), null), store.insert(someRender(), null)];
     const raw = new DatabaseSync(path);
     raw.prepare('UPDATE jobs SET request = ? WHERE id = ?').run('{"version":0}', Number(old.id));
     raw.close();

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { WebSocket } from 'ws';
 import { bridgeMessageSchema, type BridgeMessage } from '../../bridge-server/protocol/messages.ts';
-import type { JobView } from '../../bridge-server/protocol/job.ts';
+import type { JobView, RenderJobView } from '../../bridge-server/protocol/job.ts';
 
 type Of<T extends BridgeMessage['type']> = Extract<BridgeMessage, { type: T }>;
 type Waiting = {
@@ -85,11 +85,11 @@ export class Client {
     throw new Error(answer.type === 'refused' ? answer.error.code : answer.type);
   }
 
-  /** The job once it is in that state; needs a subscription. */
-  async until(id: string, state: JobView['state']['state']): Promise<JobView> {
+  /** The job, a render unless it is said to be a training, once it is in that state; needs a subscription. */
+  async until<J extends JobView = RenderJobView>(id: string, state: JobView['state']['state']): Promise<J> {
     const last = this.received.findLast((message) => message.type === 'job' && message.job.id === id);
-    if (last?.type === 'job' && last.job.state.state === state) return last.job;
-    return (await this.next('job', ({ job }) => job.id === id && job.state.state === state)).job;
+    if (last?.type === 'job' && last.job.state.state === state) return last.job as J;
+    return (await this.next('job', ({ job }) => job.id === id && job.state.state === state)).job as J;
   }
 
   async close(): Promise<void> {

@@ -147,7 +147,7 @@ test('a client that asks and asks and never reads is not answered into memory', 
   const bridge = await bridgeWith({ messages: generous, unsentBytes: 64 * 1024, silenceMs: 1e6 });
   // A list of about 170 kB: three hundred of them are far more than the buffers of the kernel take.
   const path = (name: string): string => join('/', ...Array.from({ length: 20 }, () => name.repeat(100)));
-  for (let n = 0; n < 40; n++) bridge.jobs.submit(requestFor(path('s'), path('o')));
+  for (let n = 0; n < 40; n++) bridge.jobs.submit({ kind: 'render', request: requestFor(path('s'), path('o')) });
   const client = await Client.hello(bridge.port, TOKEN);
   client.socket.pause();
   const asked = 300;
@@ -172,7 +172,8 @@ test('however often a job changes, a client hears of it now and then, and of its
   const clients = [await Client.hello(bridge.port, TOKEN), await Client.hello(bridge.port, TOKEN)];
   await clients[0]!.ask({ type: 'subscribe' });
   const request = requestFor('/nowhere', '/nowhere/else');
-  const job = { id: '7', key: null, createdAt: new Date(0).toISOString(), request, version: 1, place: null };
+  const when = new Date(0).toISOString();
+  const job = { id: '7', key: null, createdAt: when, kind: 'render', request, version: 1, place: null } as const;
   const total = 5000;
   for (let done = 1; done <= total; done++) {
     const progress = { stage: 'deliver', done, total, unit: 'frames', etaSeconds: null } as const;

@@ -216,7 +216,7 @@ test('keys are planned before there is a job, as the job then chooses them', asy
   const id = await done(someRequest({ source: source('scene.mov'), keys, profile: 'fast', output }));
   const list = await client.ask({ type: 'list', limit: 1, before: null });
   const [job] = list.type === 'jobs' ? list.jobs : [];
-  if (job?.id !== id || job.state.state !== 'done') throw new Error('unreachable');
+  if (job?.id !== id || job.kind !== 'render' || job.state.state !== 'done') throw new Error('unreachable');
   expect(job.state.result.keys.map(({ frame }) => frame)).toEqual(chosen.map(({ frame }) => frame));
   const own = await ask('/v1/keys', { source: source('scene.mov'), keys: { kind: 'images', folder: install.allowed } });
   expect(await refusal(own)).toBe('message-malformed');

@@ -141,11 +141,10 @@ describe.each([
     await writeLora(path, far, parameters, settings, {
       name: 'x',
       trigger: 'x',
-      caption: 'x',
+      captions: ['x'],
       unet,
       objective: 'epsilon',
       model: { path: 'base.safetensors', sha256: '' },
-      examples: 1,
       size: { width: 64, height: 64 },
     });
     const { model: changed, matches } = withLoras(model, [{ lora: await openLora(path), scale: 1 }]);
