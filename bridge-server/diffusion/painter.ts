@@ -11,6 +11,7 @@ import { coverOf, type DetailSettings, pasted, type Placement } from './detail.t
 import { compose, touched } from './inpainting.ts';
 import { CELL, openAutoencoder } from './networks/autoencoder.ts';
 import type { Guidance } from './networks/batch.ts';
+import { contextOf } from './networks/contexts.ts';
 import { type Control, openControlNet } from './networks/controlnet.ts';
 import type { LearnedVectors } from './networks/learned-words.ts';
 import { type Conditioning, nothing, openTextEncoders } from './networks/text.ts';
@@ -323,7 +324,10 @@ export async function openPainter(model: Model, options: PainterOptions): Promis
   };
 }
 
-/** Keys that a window sees besides its own, in the order of their frames. */
+/** Keys that a window sees besides its own: the first of the shot and the one before. */
+const MOST_GUESTS = 2;
+
+/** They, in the order of their frames. */
 function guestsOf({ first, previous, run }: Earlier, { attention }: Consistency): PaintJob[] {
   if (run.length > 0) return run.map(heldFast);
   if (attention === 'own') return [];
@@ -382,7 +386,19 @@ export function refuseUnpaintable(
   const parts = [requirePart(model, 'unet'), vae ?? requirePart(model, 'vae'), ...beside];
   makeScheduler(schedulerConfigOf(model, settings.scheduler), { count: settings.steps, strength: settings.strength });
   const { size } = passesOf(model, asked).at(-1);
-  checkMemory(profile, planOf(model, asked), parts, size, freeBytes);
+  const plan = planOf(model, asked);
+  checkMemory(profile, plan, { parts, size, batch: batchOf(asked, plan) }, freeBytes);
+}
+
+/**
+ * Pictures in one call of the U-Net, at most: those that see each other, under each side of the guidance that goes with them. Regions
+ * are sides in calls of their own; details are painted one at a time, no larger than the picture.
+ */
+function batchOf({ settings, pictures, motion }: Asked & Pick<PainterOptions, 'motion'>, plan: Plan): number {
+  if (motion) return Math.min(pictures, contextOf(motion).length);
+  const { attention, window } = settings.consistency;
+  const together = attention === 'own' ? 1 : Math.min(pictures, window + MOST_GUESTS);
+  return together * (plan.guidance === 'batched' && settings.guidance > 1 ? 2 : 1);
 }
 
 /** How the networks will be run: with the settings it decides every pixel of the result. */

@@ -66,13 +66,27 @@ export function openRuntime(profile: Profile, threads: number | null = null): Ru
   return new Runtime({ budgetBytes, providers: platformProviders(), threads });
 }
 
-/** Bytes for each pixel of what a VAE, the hungriest, computes between its first and last layer; measured at 512x512: 1.1 GB. */
-const ACTIVATION_BYTES = 4500;
+/**
+ * Bytes for each pixel of what a network computes between its first and last layer; measured at 512x512: 1.1 GB for the VAE, which takes
+ * one picture at a time, and 80 MB for the U-Net and each picture of a batch.
+ */
+const VAE_BYTES = 4500;
+const UNET_BYTES = 320;
 
-/** Refuses a plan that this machine has no memory for. Mapped weights need none: the system drops their pages and reads them again. */
-export function checkMemory(profile: Profile, plan: Plan, parts: readonly Part[], size: Size, freeBytes: number): void {
+/**
+ * Refuses a plan that this machine has no memory for. Mapped weights need none: the system drops their pages and reads them again.
+ *
+ * @param batch pictures that the U-Net works on in one call, at most
+ */
+export function checkMemory(
+  profile: Profile,
+  plan: Plan,
+  { parts, size, batch }: { readonly parts: readonly Part[]; readonly size: Size; readonly batch: number },
+  freeBytes: number,
+): void {
   const folded = plan.unet === 'folded' ? parts.reduce((sum, part) => sum + bytesOf(part, 'folded'), 0) : 0;
-  const area = plan.tilePixels === null ? size.width * size.height : plan.tilePixels ** 2;
-  const neededBytes = folded + area * ACTIVATION_BYTES;
+  const area = size.width * size.height;
+  const decoded = plan.tilePixels === null ? area : plan.tilePixels ** 2;
+  const neededBytes = folded + Math.max(decoded * VAE_BYTES, batch * area * UNET_BYTES);
   if (neededBytes > freeBytes) throw new Failure('memory-short', { profile, neededBytes, freeBytes });
 }
