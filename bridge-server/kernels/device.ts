@@ -20,3 +20,18 @@ export type Device = {
   /** A copy of the first `bytes` bytes of the block, in a buffer of its own. */
   read(block: Block, bytes: number): Promise<ArrayBuffer>;
 };
+
+/** Memory for as long as `work` takes: one block for each of the sizes (bytes). What `work` asked of the device last may still be to come. */
+export async function withBlocks<T>(
+  device: Pick<Device, 'alloc' | 'free'>,
+  sizes: readonly number[],
+  work: (...blocks: Block[]) => Promise<T>,
+): Promise<T> {
+  const blocks: Block[] = [];
+  try {
+    for (const bytes of sizes) blocks.push(device.alloc(bytes));
+    return await work(...blocks);
+  } finally {
+    device.free(...blocks);
+  }
+}

@@ -1,4 +1,4 @@
-import type { Device } from '../kernels/device.ts';
+import { withBlocks, type Device } from '../kernels/device.ts';
 import type { Block } from '../kernels/heap.ts';
 import type { StageFolder } from '../jobs/stage-folder.ts';
 import type { Report } from '../progress.ts';
@@ -68,21 +68,23 @@ async function follow(
   };
   const writes = new Writes();
   try {
-    const staging = alloc(stagingBytes(width, height));
-    const scratch = alloc(Math.max(8 * pixels, await device.run('refineMapBytes', width, height)));
     const keyGuide = alloc(guideBytes(width, height));
     const guide = alloc(guideBytes(width, height));
     const keyLuma = alloc(pixels);
     let luma = alloc(pixels);
     let lastLuma = alloc(pixels);
     const step = alloc(8 * pixels);
-    let map = alloc(8 * pixels);
-    let lastMap = alloc(8 * pixels);
+    const lastMap = alloc(8 * pixels);
     /** The frame whose luma and map are in lastLuma and lastMap. */
     let last = key;
 
-    const load = (n: number, into: Block, lumaInto: Block): Promise<void> =>
-      loadGuide(device, source, n, staging, scratch, into.pointer, lumaInto.pointer, signal);
+    // Flow needs more than all the rest together: whatever need not outlast it is taken for a moment only.
+    const forGuide = [stagingBytes(width, height), 4 * pixels + 4];
+    const forMap = [8 * pixels, Math.max(8 * pixels, await device.run('refineMapBytes', width, height))];
+    const load = (from: Source, n: number, into: Block, lumaInto: Block | null): Promise<void> =>
+      withBlocks(device, forGuide, (staging, scratch) =>
+        loadGuide(device, from, n, staging, scratch, into.pointer, lumaInto?.pointer ?? 0, signal),
+      );
     let ready = false;
     let previous = key;
     for (const n of frames) {
@@ -94,31 +96,35 @@ async function follow(
         continue;
       }
       if (!ready) {
-        await load(key, keyGuide, keyLuma);
+        await load(source, key, keyGuide, keyLuma);
         await device.run('copyWords', keyLuma.pointer, lastLuma.pointer, keyLuma.bytes >> 2);
         await device.run('fillWords', lastMap.pointer, 2 * pixels, 0);
         ready = true;
       }
       if (last !== previous) {
-        await load(previous, guide, lastLuma);
-        await loadMap(device, lastMap, size, scratch, folder, mapName(previous, key));
+        await load(source, previous, guide, lastLuma);
+        const before = mapName(previous, key);
+        await withBlocks(device, [4 * pixels], (packed) => loadMap(device, lastMap, size, packed, folder, before));
       }
-      await load(n, guide, luma);
+      await load(source, n, guide, luma);
       await estimateFlow(device, luma, lastLuma, { ...size, quality: 'fine', out: step });
-      await device.run('mapAlong', step.pointer, lastMap.pointer, width, height, map.pointer);
-      const asMapped = async (): Promise<Float32Array> => new Float32Array(await device.read(map, 8 * pixels));
-      const light = await lights.between(n, key, asMapped, signal);
-      if (light) await loadGuide(device, inLight(lights.source, light), n, staging, scratch, guide.pointer, 0, signal);
-      const both = [guide.pointer, keyGuide.pointer, width, height] as const;
-      signal.throwIfAborted();
-      await device.run('mapBorrow', ...both, map.pointer, step.pointer);
-      await device.run('mapBetter', ...both, map.pointer, step.pointer, scratch.pointer, scratch.pointer + 4 * pixels);
-      await device.run('mapRefine', ...both, map.pointer, REFINEMENTS, scratch.pointer);
-      const { written } = await storeMap(device, map, size, scratch, folder, name);
+      const { written } = await withBlocks(device, forMap, async (map, scratch) => {
+        await device.run('mapAlong', step.pointer, lastMap.pointer, width, height, map.pointer);
+        const asMapped = async (): Promise<Float32Array> => new Float32Array(await device.read(map, 8 * pixels));
+        const light = await lights.between(n, key, asMapped, signal);
+        if (light) await load(inLight(lights.source, light), n, guide, null);
+        const both = [guide.pointer, keyGuide.pointer, width, height, map.pointer] as const;
+        signal.throwIfAborted();
+        await device.run('mapBorrow', ...both, step.pointer);
+        await device.run('mapBetter', ...both, step.pointer, scratch.pointer, scratch.pointer + 4 * pixels);
+        await device.run('mapRefine', ...both, REFINEMENTS, scratch.pointer);
+        const stored = await storeMap(device, map, size, scratch, folder, name);
+        await device.run('copyWords', map.pointer, lastMap.pointer, 2 * pixels);
+        return stored;
+      });
       await writes.add(written.then(done));
       previous = n;
       last = n;
-      [map, lastMap] = [lastMap, map];
       [luma, lastLuma] = [lastLuma, luma];
     }
     await writes.done();
