@@ -19,11 +19,12 @@ export { buildPyramid, pyramidBytes, takeLevel } from './pyramid';
 export function flowBytes(width: i32, height: i32, finest: i32, step: i32): usize {
   const w = sizeAt(finest, width);
   const h = sizeAt(finest, height);
+  const search = planeBytes(w, h) + 2 * patchBytes(w, h, step) + <usize>workers * TEMPLATE_BYTES;
   return (
-    5 * planeBytes(w, h) +
-    2 * patchBytes(w, h, step) +
-    <usize>workers * (TEMPLATE_BYTES + enlargeBytes(w)) +
-    refineBytes(w, h, workers)
+    2 * planeBytes(w, h) +
+    2 * planeBytes(sizeAt(finest + 1, width), sizeAt(finest + 1, height)) +
+    <usize>workers * enlargeBytes(w) +
+    max(search, refineBytes(w, h, workers))
   );
 }
 
@@ -58,16 +59,25 @@ export function flow(
   const finestW = sizeAt(finest, width);
   const finestH = sizeAt(finest, height);
   const plane = planeBytes(finestW, finestH);
+  const coarsePlane = planeBytes(sizeAt(finest + 1, width), sizeAt(finest + 1, height));
+  // Levels take turns between a pair of planes of the finest's size and one of the next coarser's, so that the finest gets its own.
   let u = scratch;
   let v = u + plane;
   let coarseU = v + plane;
-  let coarseV = coarseU + plane;
-  const weight = coarseV + plane;
+  let coarseV = coarseU + coarsePlane;
+  const rows = coarseV + coarsePlane;
+  if (((levels - finest) & 1) == 0) {
+    u = coarseU;
+    v = coarseV;
+    coarseU = scratch;
+    coarseV = scratch + plane;
+  }
+  // A level is refined when its patches have done their work: both use the same memory.
+  const refinement = rows + <usize>workers * enlargeBytes(finestW);
+  const weight = refinement;
   const patches = weight + plane;
   const morePatches = patches + patchBytes(finestW, finestH, step);
   const templates = morePatches + patchBytes(finestW, finestH, step);
-  const rows = templates + <usize>workers * TEMPLATE_BYTES;
-  const refinement = rows + <usize>workers * enlargeBytes(finestW);
 
   for (let level = levels - 1; level >= finest; level--) {
     const w = sizeAt(level, width);
