@@ -31,7 +31,7 @@ export class Mixture {
   /** width*height*8 bytes each, free between calls. */
   readonly staging: Block;
   readonly spare: readonly [Block, Block];
-  /** width*height*4 bytes each, free between calls. */
+  /** width*height*4 bytes each, free between calls: the halves of `staging`, then those of `spare[1]`. */
   readonly planes: readonly [Block, Block, Block, Block];
   readonly #matches: StageFolder;
   readonly #blocks: Block[] = [];
@@ -54,7 +54,7 @@ export class Mixture {
     this.share = this.alloc(4 * pixels);
     this.staging = this.alloc(stagingBytes(width, height));
     this.spare = [this.alloc(8 * pixels), this.alloc(8 * pixels)];
-    this.planes = [this.alloc(4 * pixels), this.alloc(4 * pixels), this.alloc(4 * pixels), this.alloc(4 * pixels)];
+    this.planes = [...halvesOf(this.staging), ...halvesOf(this.spare[1])];
   }
 
   static async open(
@@ -111,4 +111,12 @@ export class Mixture {
   async #loadGuide(n: number, into: number, signal: AbortSignal): Promise<void> {
     await loadGuide(this.device, this.source, n, this.staging, this.spare[0], into, 0, signal);
   }
+}
+
+function halvesOf({ pointer, bytes }: Block): [Block, Block] {
+  const half = bytes >> 1;
+  return [
+    { pointer, bytes: half },
+    { pointer: pointer + half, bytes: half },
+  ];
 }
