@@ -1,9 +1,10 @@
-import type { JobView } from '../bridge-server/protocol/job.ts';
+import type { RenderJobView } from '../bridge-server/protocol/job.ts';
 import type { RenderRequest } from '../bridge-server/protocol/request.ts';
 import type { Connection } from './bridge/connection.ts';
 import { Disconnected } from './bridge/problem.ts';
 import type { Host, Memory, Spot, Version } from './host/host.ts';
 import { troubleOf, type Trouble } from './trouble.ts';
+import { isRender } from './versions.ts';
 
 /** What was asked for from this panel, from the click to the clip on the timeline. */
 export type Render = {
@@ -114,7 +115,7 @@ export class Renders {
 
   #placeFinished(): void {
     for (const render of this.#all) {
-      const job = this.#connection.jobs.find(({ id }) => id === render.job);
+      const job = this.#connection.jobs.filter(isRender).find(({ id }) => id === render.job);
       if (render.end.kind !== 'open' || render.spot === null || job?.state.state !== 'done') continue;
       if (this.#busy.has(render.key)) continue;
       this.#busy.add(render.key);
@@ -122,7 +123,7 @@ export class Renders {
     }
   }
 
-  async #place({ key }: Render, spot: Spot, job: JobView): Promise<void> {
+  async #place({ key }: Render, spot: Spot, job: RenderJobView): Promise<void> {
     try {
       if (job.state.state !== 'done') return;
       const result = { job: job.id, path: job.state.result.output, request: job.request };

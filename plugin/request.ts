@@ -129,7 +129,7 @@ function outputBeside(path: string, { style, codec }: Choices): string {
 
 /** A stored value as choices; what it lacks, or no longer fits, is as usual. */
 export function choicesFrom(stored: string | null): Choices {
-  const { keys, style, profile, codec, ...given } = fitting(USUAL, read(stored));
+  const { keys, style, profile, codec, ...given } = fitting(USUAL, parsed(stored));
   return {
     ...given,
     look: fitting(USUAL_MANNER, given.look),
@@ -149,9 +149,10 @@ function spacingFrom(stored: Spacing): Spacing {
 
 const among = <T>(all: readonly T[], value: T, usual: T): T => (all.includes(value) ? value : usual);
 
-function read(stored: string | null): unknown {
+/** A text that was kept; what nobody can read is nothing. */
+export function parsed(text: string | null): unknown {
   try {
-    return JSON.parse(stored ?? '{}');
+    return JSON.parse(text ?? '{}');
   } catch {
     return {};
   }

@@ -1,14 +1,16 @@
-import type { JobView, ReportView } from '../bridge-server/protocol/job.ts';
+import type { JobView, RenderJobView, ReportView } from '../bridge-server/protocol/job.ts';
 import type { RenderRequest } from '../bridge-server/protocol/request.ts';
 
 /** What Compare knows of a shot's versions, and how the next one follows from what is wrong with this one. */
-export type DoneJob = JobView & { readonly state: Extract<JobView['state'], { state: 'done' }> };
+export type DoneJob = RenderJobView & { readonly state: Extract<RenderJobView['state'], { state: 'done' }> };
 
-export const isDone = (job: JobView): job is DoneJob => job.state.state === 'done';
+export const isRender = (job: JobView): job is RenderJobView => job.kind === 'render';
+
+export const isDone = (job: RenderJobView): job is DoneJob => job.state.state === 'done';
 
 /** The finished jobs that painted the same frames of the same source, oldest first. `jobs` newest first. */
-export function versionsOf({ request: { source } }: JobView, jobs: readonly JobView[]): readonly DoneJob[] {
-  const same = ({ request }: JobView): boolean =>
+export function versionsOf({ request: { source } }: RenderJobView, jobs: readonly RenderJobView[]): readonly DoneJob[] {
+  const same = ({ request }: RenderJobView): boolean =>
     request.source.path === source.path && request.source.from === source.from && request.source.to === source.to;
   return jobs.filter(isDone).filter(same).reverse();
 }

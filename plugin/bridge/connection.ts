@@ -6,12 +6,18 @@ import type {
   OfferedModel,
   SourceFacts,
 } from '../../bridge-server/protocol/http.ts';
-import type { FailureView, JobView, ReportView } from '../../bridge-server/protocol/job.ts';
+import type { FailureView, JobView, ReportView, TrainingView } from '../../bridge-server/protocol/job.ts';
 import type { AddingView } from '../../bridge-server/protocol/messages.ts';
 import type { PlannedKeys, RenderRequest } from '../../bridge-server/protocol/request.ts';
+import type {
+  TrainEstimate,
+  TrainFramesAnswer,
+  TrainFramesQuestion,
+  TrainRequest,
+} from '../../bridge-server/protocol/train-request.ts';
 import { base64 } from './base64.ts';
 import { findBridge } from './find.ts';
-import { Link, pairWith } from './link.ts';
+import { Link, pairWith, type Asked } from './link.ts';
 import { Disconnected, Refused, type ConnectionProblem } from './problem.ts';
 import type { TokenStore } from './token.ts';
 
@@ -35,9 +41,11 @@ const KNOWN = 500;
 
 export type Models = { readonly models: readonly InstalledModel[]; readonly offered: readonly OfferedModel[] };
 
+/** A job that is asked for. */
+type Order = Extract<Asked, { key: string }>;
+
 type Unsent = {
-  readonly key: string;
-  readonly request: RenderRequest;
+  readonly order: Order;
   readonly resolve: (job: JobView) => void;
   readonly reject: (error: Error) => void;
 };
@@ -117,11 +125,12 @@ export class Connection {
 
   /** Resolves when the bridge has taken it, however long the bridge is away. Throws Refused. `key`: see the protocol. */
   submit(key: string, request: RenderRequest): Promise<JobView> {
-    return new Promise((resolve, reject) => {
-      const unsent = { key, request, resolve, reject };
-      this.#unsent.set(key, unsent);
-      void this.#send(unsent);
-    });
+    return this.#order({ type: 'submit', key, request });
+  }
+
+  /** The same for a LoRA that is to be trained. */
+  train(key: string, request: TrainRequest): Promise<JobView> {
+    return this.#order({ type: 'train', key, request });
   }
 
   /** Throws Refused or Disconnected. */
@@ -174,6 +183,31 @@ export class Connection {
   /** The keys that a shot would get, or how far it is looked through: then to be asked again. Throws Refused or Disconnected. */
   async plannedKeys(source: RenderRequest['source'], keys: PlannedKeys): Promise<KeysAnswer> {
     return (await this.#post('/v1/keys', { source, keys })) as KeysAnswer;
+  }
+
+  /** The frames that a training would choose, or how far they are looked for: then to be asked again. Throws Refused or Disconnected. */
+  async trainFrames(question: TrainFramesQuestion): Promise<TrainFramesAnswer> {
+    return (await this.#post('/v1/train/frames', question)) as TrainFramesAnswer;
+  }
+
+  /** What a training would take, about. Throws Refused, as when it is submitted, or Disconnected. */
+  async trainEstimate(request: TrainRequest): Promise<TrainEstimate> {
+    return (await this.#post('/v1/train/estimate', { request })) as TrainEstimate;
+  }
+
+  /** What is known of a training so far; null when there is nothing, or nobody to ask. */
+  async training(job: string): Promise<TrainingView | null> {
+    return (await this.#get(`/v1/jobs/${job}/training`)) as TrainingView | null;
+  }
+
+  /** A picture that is trained on, as an address for an image; null when there is none, or nobody to ask. */
+  async examplePicture(job: string, example: number, width: number): Promise<string | null> {
+    return await this.#picture(`/v1/jobs/${job}/training/examples/${example}.jpg?width=${width}`);
+  }
+
+  /** What a LoRA painted after so many steps, as an address for an image; null when there is none, or nobody to ask. */
+  async samplePicture(job: string, step: number, width: number): Promise<string | null> {
+    return await this.#picture(`/v1/jobs/${job}/training/samples/${step}.jpg?width=${width}`);
   }
 
   /** What is known of a finished job, frame by frame; null when there is none, or nobody to ask. */
@@ -244,21 +278,29 @@ export class Connection {
     for (const unsent of this.#unsent.values()) void this.#send(unsent);
   }
 
+  #order(order: Order): Promise<JobView> {
+    return new Promise((resolve, reject) => {
+      const unsent = { order, resolve, reject };
+      this.#unsent.set(order.key, unsent);
+      void this.#send(unsent);
+    });
+  }
+
   async #send(unsent: Unsent): Promise<void> {
     if (this.#state.kind !== 'connected') return;
+    const { order } = unsent;
     try {
-      const { key, request } = unsent;
-      unsent.resolve(await this.#askJob({ type: 'submit', key, request }));
-      this.#unsent.delete(key);
+      unsent.resolve(await this.#askJob(order));
+      this.#unsent.delete(order.key);
     } catch (error) {
       // Whether it arrived is not known: it is sent again under the same key.
       if (!(error instanceof Refused)) return;
-      this.#unsent.delete(unsent.key);
+      this.#unsent.delete(order.key);
       unsent.reject(error);
     }
   }
 
-  async #askJob(question: Parameters<Link['ask']>[0]): Promise<JobView> {
+  async #askJob(question: Asked): Promise<JobView> {
     const problem = this.#state.kind === 'problem' ? this.#state.problem : ({ kind: 'lost' } as const);
     if (!this.#link) throw new Disconnected(problem);
     const answer = await this.#link.ask(question);

@@ -1,29 +1,41 @@
 import { Component, useState, type ReactNode } from 'react';
+import type { JobView } from '../../bridge-server/protocol/job.ts';
+import { isRender } from '../versions.ts';
 import { words } from '../words.ts';
-import { recall } from './choices.ts';
+import { recall, recallTraining, takeTrained } from './choices.ts';
 import { Compare } from './compare.tsx';
 import { ConnectionLine, ConnectionView } from './connection.tsx';
+import { useHandover } from './handover.ts';
 import { ModelsView } from './models.tsx';
 import { Paint } from './paint.tsx';
-import { usePainting } from './painting.ts';
 import { Queue } from './queue.tsx';
 import { useConnection, useRenders, type Desk } from './state.ts';
+import { Train } from './train.tsx';
 import { Button, Pressable } from './widgets.tsx';
 
 /** The views with a tab; Compare is reached from a job of the queue. */
-const TABS = ['paint', 'queue', 'models'] as const;
+const TABS = ['paint', 'train', 'queue', 'models'] as const;
 type View = { readonly tab: (typeof TABS)[number]; readonly compared: string | null };
 
 export function App({ desk }: { readonly desk: Desk }) {
   const { state, jobs } = useConnection(desk.connection);
   const renders = useRenders(desk.renders);
-  const painting = usePainting(desk);
+  const handover = useHandover(desk);
   const [{ tab, compared }, setView] = useState<View>({ tab: 'paint', compared: null });
   const show = (tab: View['tab'], compared: string | null = null): void => setView({ tab, compared });
   const active = jobs.filter((job) => job.state.state === 'queued' || job.state.state === 'running').length;
   // Once it was there, what is known stays on screen, with a line above it.
   const known = state.kind === 'connected' || jobs.length > 0;
-  const job = jobs.find(({ id }) => id === compared);
+  const renderJobs = jobs.filter(isRender);
+  const job = renderJobs.find(({ id }) => id === compared);
+  const bringBack = async (job: JobView): Promise<void> => {
+    if (job.kind === 'render') recall(desk.memory, job.request);
+    else recallTraining(desk.memory, job.request, await desk.connection.training(job.id));
+    const sources = job.kind === 'render' ? [job.request.source] : job.request.clips.map(({ source }) => source);
+    // In an editor the user selects what is to be painted.
+    if (desk.host.kind === 'files') desk.host.open(sources.map(({ path }) => path));
+    show(job.kind === 'render' ? 'paint' : 'train');
+  };
   return (
     <div className="panel">
       <div className="head">
@@ -49,13 +61,16 @@ export function App({ desk }: { readonly desk: Desk }) {
       {!known ? (
         <ConnectionView desk={desk} state={state} />
       ) : tab === 'paint' ? (
-        <Paint {...{ desk, painting }} onPainted={() => show('queue')} onModels={() => show('models')} />
+        <Paint {...{ desk, handover }} onPainted={() => show('queue')} onModels={() => show('models')} />
+      ) : tab === 'train' ? (
+        <Train {...{ desk, handover }} onStarted={() => show('queue')} onModels={() => show('models')} />
       ) : tab === 'models' ? (
         <ModelsView connection={desk.connection} host={desk.host} />
       ) : job ? (
         <Compare
           key={job.request.source.path}
-          {...{ desk, job, jobs, renders }}
+          {...{ desk, job, renders }}
+          jobs={renderJobs}
           onBack={() => show('queue')}
           onJob={(id) => show('queue', id)}
         />
@@ -63,10 +78,9 @@ export function App({ desk }: { readonly desk: Desk }) {
         <Queue
           {...{ desk, jobs, renders }}
           onCompare={({ id }) => show('queue', id)}
-          onSettings={({ request }) => {
-            recall(desk.memory, request);
-            // In an editor the user selects what is to be painted.
-            if (desk.host.kind === 'files') desk.host.open([request.source.path]);
+          onSettings={(job) => void bringBack(job)}
+          onUse={({ request }, lora) => {
+            takeTrained(desk.memory, request, lora);
             show('paint');
           }}
         />

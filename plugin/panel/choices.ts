@@ -1,11 +1,17 @@
 import { useEffect, useRef, useState } from 'react';
+import type { TrainingView } from '../../bridge-server/protocol/job.ts';
 import type { RenderRequest } from '../../bridge-server/protocol/request.ts';
+import type { TrainRequest } from '../../bridge-server/protocol/train-request.ts';
 import type { Memory, Shot } from '../host/host.ts';
 import { choicesFrom, choicesOf, NO_SHOT_CHOICES, type Choices, type Manner, type ShotChoices } from '../request.ts';
 import { choicesWithin, shotChoicesFrom, withChoices } from '../shots.ts';
+import { trainingFrom, trainingOf, withTrained, type Training } from '../training.ts';
 import { isFile } from './state.ts';
 
-const MEMORY = { choices: 'pentimento.choices', shots: 'pentimento.shots', made: 'pentimento.made' };
+const MEMORY = {
+  ...{ choices: 'pentimento.choices', shots: 'pentimento.shots', made: 'pentimento.made' },
+  training: 'pentimento.training',
+};
 
 /** Some choices instead of what they were; of the look only what is said. */
 export type Change = (changes: Partial<Omit<Choices, 'look'>> & { readonly look?: Partial<Manner> }) => void;
@@ -47,6 +53,30 @@ export function recall(memory: Memory, request: RenderRequest): void {
   const shots = withChoices(shotChoicesFrom(memory.getItem(MEMORY.shots)), request.source, own);
   memory.setItem(MEMORY.choices, JSON.stringify({ ...choicesFrom(memory.getItem(MEMORY.choices)), ...choices }));
   memory.setItem(MEMORY.shots, JSON.stringify(shots));
+}
+
+/** What is to be trained, and how to change it; both changes of one moment count. */
+export function useTraining(memory: Memory): [Training, (changes: Partial<Training>) => void] {
+  const [training, setTraining] = useState(() => trainingFrom(memory.getItem(MEMORY.training)));
+  const latest = useRef(training);
+  const change = (changes: Partial<Training>): void => {
+    latest.current = { ...latest.current, ...changes };
+    memory.setItem(MEMORY.training, JSON.stringify(latest.current));
+    setTraining(latest.current);
+  };
+  return [training, change];
+}
+
+/** Brings back what made a LoRA, for the next time that the Train view is shown. `view`: what it was trained on, as far as is known. */
+export function recallTraining(memory: Memory, request: TrainRequest, view: TrainingView | null): void {
+  const now = trainingFrom(memory.getItem(MEMORY.training));
+  memory.setItem(MEMORY.training, JSON.stringify(trainingOf(request, view, now)));
+}
+
+/** Puts what was trained into the look, for the next time that the Paint view is shown. */
+export function takeTrained(memory: Memory, request: TrainRequest, lora: string): void {
+  const choices = choicesFrom(memory.getItem(MEMORY.choices));
+  memory.setItem(MEMORY.choices, JSON.stringify({ ...choices, ...withTrained(choices, request, lora) }));
 }
 
 type Settings = { readonly choices: Partial<Choices>; readonly own: ShotChoices };

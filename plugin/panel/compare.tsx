@@ -1,5 +1,5 @@
 import { useEffect, useState } from 'react';
-import type { JobView, ReportView } from '../../bridge-server/protocol/job.ts';
+import type { RenderJobView, ReportView } from '../../bridge-server/protocol/job.ts';
 import type { Spot, Version } from '../host/host.ts';
 import type { Render } from '../renders.ts';
 import type { Trouble } from '../trouble.ts';
@@ -24,8 +24,8 @@ import { Button, Choice, Pressable, QuietButton, Slider } from './widgets.tsx';
 
 type Props = {
   readonly desk: Desk;
-  readonly job: JobView;
-  readonly jobs: readonly JobView[];
+  readonly job: RenderJobView;
+  readonly jobs: readonly RenderJobView[];
   readonly renders: readonly Render[];
   readonly onBack: () => void;
   /** Another version is to be looked at. */
@@ -47,7 +47,7 @@ export function Compare({ desk, job, jobs, renders, onBack, onJob }: Props) {
   const facts = useAnswer(() => connection.sourceFacts(job.request.source), [connection, job.id]);
   const versions = versionsOf(job, jobs);
   const sides = done || versions.some(({ id }) => id === job.id) ? versions : [...versions, job];
-  const name = (one: JobView): string => words.compare.version(versionText(one.version), styleText(one.request));
+  const name = (one: RenderJobView): string => words.compare.version(versionText(one.version), styleText(one.request));
   const other = versions.find(({ id }) => id === against && id !== job.id);
   const before: Side = other
     ? { name: name(other), job: other.id, of: 'result' }
@@ -142,7 +142,7 @@ const SOURCE = 'source';
 const USUAL_RATE = { num: 24, den: 1 };
 
 /** The frames [from, to) of a job, as far as anything tells. */
-function rangeOf(job: JobView, facts: { readonly to: number } | null): [number, number] {
+function rangeOf(job: RenderJobView, facts: { readonly to: number } | null): [number, number] {
   const { from, to } = job.request.source;
   if (to !== null) return [from, to];
   if (isDone(job)) return [from, from + job.state.result.frames];
@@ -150,7 +150,7 @@ function rangeOf(job: JobView, facts: { readonly to: number } | null): [number, 
 }
 
 /** Grows while a job runs: pictures that were not there may be there. */
-const grownOf = ({ state }: JobView): number => (state.state === 'running' ? (state.progress?.done ?? 0) : 0);
+const grownOf = ({ state }: RenderJobView): number => (state.state === 'running' ? (state.progress?.done ?? 0) : 0);
 
 type Stops = { readonly before: number | null; readonly after: number | null };
 

@@ -1,6 +1,6 @@
 import { useEffect, useMemo, useState } from 'react';
 import type { KeysAnswer, SourceFacts } from '../../bridge-server/protocol/http.ts';
-import type { JobView } from '../../bridge-server/protocol/job.ts';
+import type { RenderJobView } from '../../bridge-server/protocol/job.ts';
 import type { Connection } from '../bridge/connection.ts';
 import type { Host, Shot } from '../host/host.ts';
 import { chosenAt, hasKey, movedKey, withKey, withoutKey, withPicture, type ChosenKeys } from '../keys.ts';
@@ -40,7 +40,7 @@ export function KeyFrames(props: {
   /** Whether the editor has yet to write the shot. */
   readonly exported: boolean;
   readonly facts: SourceFacts | null;
-  readonly jobs: readonly JobView[];
+  readonly jobs: readonly RenderJobView[];
   readonly here: Here;
   readonly choices: Choices;
   readonly change: Change;
@@ -228,7 +228,7 @@ function KeyTile(props: {
 }
 
 /** Which job has painted a key of this source as these choices want it; null: none has. */
-function usePainters(jobs: readonly JobView[], shot: Shot, choices: Choices, own: ShotChoices) {
+function usePainters(jobs: readonly RenderJobView[], shot: Shot, choices: Choices, own: ShotChoices) {
   const wanted = requestOf(shot, choices, own);
   const alike = JSON.stringify([wanted.source.path, wanted.look, wanted.profile]);
   const painters = useMemo(
@@ -242,7 +242,7 @@ function usePainters(jobs: readonly JobView[], shot: Shot, choices: Choices, own
   return (key: ChosenKey): string | null => painters.find((job) => isPaintedIn(job, key))?.id ?? null;
 }
 
-function isPaintedIn({ request: { keys }, state }: JobView, { frame, picture }: ChosenKey): boolean {
+function isPaintedIn({ request: { keys }, state }: RenderJobView, { frame, picture }: ChosenKey): boolean {
   if (state.state !== 'done' || !state.result.keys.some((key) => key.frame === frame)) return false;
   const then = keys.kind === 'chosen' ? keys.keys.find((key) => key.frame === frame)?.picture : { kind: 'painted' };
   return JSON.stringify(then) === JSON.stringify(picture);
@@ -333,7 +333,13 @@ type Rule =
 const ASK_AGAIN_MS = 700;
 
 /** The keys that the rule gives: for a painted version those that it had, else what the bridge finds once it has looked through the shot. */
-function useRule(connection: Connection, shot: Shot, spacing: Spacing, wanted: boolean, made: JobView | null): Rule {
+function useRule(
+  connection: Connection,
+  shot: Shot,
+  spacing: Spacing,
+  wanted: boolean,
+  made: RenderJobView | null,
+): Rule {
   const [rule, setRule] = useState<Rule>({ kind: 'asking' });
   const source = sourceOf(shot);
   const had = made?.state.state === 'done' && JSON.stringify(made.request.keys) === JSON.stringify(spacing);

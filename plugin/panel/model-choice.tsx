@@ -2,9 +2,10 @@ import { useEffect } from 'react';
 import type { InstalledModel } from '../../bridge-server/protocol/http.ts';
 import { findModel, ofKind, shortName, type Installed } from '../installed.ts';
 import { words } from '../words.ts';
+import { nameOf } from './text.ts';
 import { Button, Choice } from './widgets.tsx';
 
-/** One of the checkpoints that are installed; the first while none is chosen. */
+/** One of the checkpoints that are installed; the first while none is chosen. One that is gone stays chosen, and is told of. */
 export function ModelChoice(props: {
   readonly installed: Installed;
   readonly value: string;
@@ -15,9 +16,9 @@ export function ModelChoice(props: {
   const { installed, value, onChange, onModels } = props;
   const checkpoints = ofKind(installed, 'checkpoint');
   const current = findModel(checkpoints, value);
-  const first = current ?? checkpoints[0] ?? null;
+  const usual = current ?? (value === '' ? (checkpoints[0] ?? null) : null);
   useEffect(() => {
-    if (first && first.path !== value) onChange(first);
+    if (usual && usual.path !== value) onChange(usual);
   });
   if (checkpoints.length === 0) {
     return (
@@ -27,16 +28,23 @@ export function ModelChoice(props: {
       </div>
     );
   }
+  const gone = current === null && value !== '' ? nameOf(value) : null;
   return (
-    <Choice
-      label={words.style.model}
-      value={value}
-      options={checkpoints.map((model) => ({ value: model.path, name: titleOf(model) }))}
-      onChange={(path) => {
-        const model = checkpoints.find((one) => one.path === path);
-        if (model) onChange(model);
-      }}
-    />
+    <>
+      <Choice
+        label={words.style.model}
+        value={value}
+        options={[
+          ...(gone === null ? [] : [{ value, name: gone }]),
+          ...checkpoints.map((model) => ({ value: model.path, name: titleOf(model) })),
+        ]}
+        onChange={(path) => {
+          const model = checkpoints.find((one) => one.path === path);
+          if (model) onChange(model);
+        }}
+      />
+      {gone === null ? null : <div className="warning hint">{words.style.goneModel}</div>}
+    </>
   );
 }
 

@@ -1,33 +1,31 @@
-import { useEffect, useRef } from 'react';
-import type { Selection } from '../host/host.ts';
-import { missing, randomSeed, type ShotChoices } from '../request.ts';
+import { useMemo } from 'react';
+import { missing, randomSeed, requestOf, type ShotChoices } from '../request.ts';
+import { isRender } from '../versions.ts';
 import { words } from '../words.ts';
 import { useChoices, useMade, useShotChoices } from './choices.ts';
+import { Foot, useShown } from './foot.tsx';
+import { shotsIn, type Handover, type NamedShot } from './handover.ts';
 import { useHere } from './here.tsx';
 import { KeyFrames } from './key-frames.tsx';
 import { Finer, StyleView } from './look.tsx';
-import type { NamedShot, Painting } from './painting.ts';
 import { ShotView } from './shot.tsx';
 import { useConnection, useFacts, useSelection, type Desk, type Facts } from './state.ts';
-import { sizeText } from './text.ts';
-import { TroubleView } from './trouble.tsx';
-import { Button, QuietButton } from './widgets.tsx';
 
 /** Select, choose, paint. */
 export function Paint(props: {
   readonly desk: Desk;
-  readonly painting: Painting;
+  readonly handover: Handover;
   readonly onPainted: () => void;
   /** Shows where models are added. */
   readonly onModels: () => void;
 }) {
-  const { desk, painting, onPainted, onModels } = props;
-  const { host, connection, memory } = desk;
+  const { desk, handover, onPainted, onModels } = props;
+  const { host, connection, memory, renders } = desk;
   const { state, jobs } = useConnection(connection);
+  const renderJobs = useMemo(() => jobs.filter(isRender), [jobs]);
   const [choices, change] = useChoices(memory);
   const { selection, refresh } = useSelection(host, choices.withEffects);
   const shotChoices = useShotChoices(memory);
-  const { busy, trouble } = painting;
 
   const shots = shotsIn(selection);
   const shot = shots.length === 1 ? shots[0]!.shot : null;
@@ -46,20 +44,21 @@ export function Paint(props: {
   });
   const lacking = shots.map((one) => missing(choices, shotChoices.of(one.shot))).find(Boolean) ?? missing(choices);
 
-  const shown = useRef(true);
-  useEffect(() => {
-    shown.current = true;
-    return () => {
-      shown.current = false;
-    };
-  }, []);
+  const shown = useShown();
   const paint = async (): Promise<void> => {
     const { look } = choices;
     const next = choices.seedKept ? choices : { ...choices, look: { ...look, seed: randomSeed() } };
     if (next !== choices) change(next);
-    // What is selected now, which need not be what was shown.
-    const read = async (): Promise<readonly NamedShot[]> => shotsIn(await refresh());
-    if ((await painting.start(read, next, shotChoices.of)) && shown.current) onPainted();
+    const handed = await handover.start('paint', async (prepare) => {
+      // What is selected now, which need not be what was shown.
+      const read = shotsIn(await refresh());
+      for (const one of read) {
+        const prepared = await prepare(one);
+        renders.start(one.name, requestOf(prepared, next, shotChoices.of(one.shot)), prepared.spot);
+      }
+      return read.length > 0;
+    });
+    if (handed && shown.current) onPainted();
   };
 
   // Of what the editor has yet to write, nothing can be shown.
@@ -77,35 +76,27 @@ export function Paint(props: {
         />
         <StyleView {...{ host, connection, memory, choices, change, onModels }} />
         {choices.style === 'own' ? null : (
-          <KeyFrames key={path} {...single} exported={shot !== null && readable === null} facts={known} jobs={jobs} />
+          <KeyFrames
+            key={path}
+            {...single}
+            exported={shot !== null && readable === null}
+            facts={known}
+            jobs={renderJobs}
+          />
         )}
         <Finer {...single} memory={memory} />
       </div>
-      <div className="foot">
-        {lacking && shots.length > 0 ? <div className="dim hint">{words.paint.missing[lacking]}</div> : null}
-        {trouble ? <TroubleView {...trouble} /> : null}
-        {busy && busy.bytes !== null ? (
-          <div className="row between">
-            <div className="dim">{words.paint.preparing(busy.name, sizeText(busy.bytes))}</div>
-            <QuietButton onPress={busy.stop}>{words.paint.cancel}</QuietButton>
-          </div>
-        ) : null}
-        <Button
-          kind="cta"
-          wide
-          disabled={shots.length === 0 || lacking !== null || busy !== null || state.kind !== 'connected'}
-          onPress={() => void paint()}
-        >
-          {words.paint.button(shots.length, framesOf(shots, facts))}
-        </Button>
-      </div>
+      <Foot
+        of="paint"
+        handover={handover}
+        lacking={lacking && shots.length > 0 ? words.paint.missing[lacking] : null}
+        disabled={shots.length === 0 || lacking !== null || state.kind !== 'connected'}
+        onPress={() => void paint()}
+      >
+        {words.paint.button(shots.length, framesOf(shots, facts))}
+      </Foot>
     </>
   );
-}
-
-function shotsIn(selection: Selection | 'unreadable' | null): readonly NamedShot[] {
-  const clips = selection === null || selection === 'unreadable' ? [] : selection.clips;
-  return clips.flatMap((clip) => (clip.usable ? [{ name: clip.name, shot: clip.shot }] : []));
 }
 
 /** How many there are in all; null where nobody tells. */

@@ -1,11 +1,13 @@
 import { useState } from 'react';
-import type { JobView } from '../../bridge-server/protocol/job.ts';
+import type { JobView, RenderJobView, TrainJobView } from '../../bridge-server/protocol/job.ts';
 import type { Connection } from '../bridge/connection.ts';
 import type { Render, Renders } from '../renders.ts';
 import { words } from '../words.ts';
-import { JobCard, useAsked } from './job-card.tsx';
+import { JobCard } from './job-card.tsx';
+import { useAsked } from './job-frame.tsx';
 import { useHidden, type Desk } from './state.ts';
-import { nameOf, styleText, versionText } from './text.ts';
+import { aboutText, nameOfJob } from './text.ts';
+import { TrainCard } from './train-card.tsx';
 import { TroubleView } from './trouble.tsx';
 import { QuietButton } from './widgets.tsx';
 
@@ -13,15 +15,18 @@ type Props = {
   readonly desk: Desk;
   readonly jobs: readonly JobView[];
   readonly renders: readonly Render[];
-  readonly onCompare: (job: JobView) => void;
+  readonly onCompare: (job: RenderJobView) => void;
+  /** Brings back what made it. */
   readonly onSettings: (job: JobView) => void;
+  /** Paints with the LoRA that came of it. */
+  readonly onUse: (job: TrainJobView, lora: string) => void;
 };
 
 /** How many finished jobs are shown at once. */
 const SHOWN = 20;
 
 /** Every job of the install, whoever asked for it: what is done now, what comes next, what is finished. */
-export function Queue({ desk, jobs, renders, onCompare, onSettings }: Props) {
+export function Queue({ desk, jobs, renders, onCompare, onSettings, onUse }: Props) {
   const [hidden, hide] = useHidden(desk.memory);
   const [open, setOpen] = useState<string | null>(null);
   const [shown, setShown] = useState(SHOWN);
@@ -36,19 +41,22 @@ export function Queue({ desk, jobs, renders, onCompare, onSettings }: Props) {
       </div>
     );
   }
-  const card = (job: JobView) => (
-    <JobCard
-      key={job.id}
-      desk={desk}
-      job={job}
-      render={renders.find((render) => render.job === job.id) ?? null}
-      open={opened === job.id}
-      onToggle={() => setOpen(opened === job.id ? '' : job.id)}
-      onCompare={() => onCompare(job)}
-      onSettings={() => onSettings(job)}
-      onForget={() => hide([job.id])}
-    />
-  );
+  const card = (job: JobView) => {
+    const common = {
+      connection: desk.connection,
+      open: opened === job.id,
+      onToggle: () => setOpen(opened === job.id ? '' : job.id),
+      onSettings: () => onSettings(job),
+      onForget: () => hide([job.id]),
+    };
+    if (job.kind === 'train') {
+      return <TrainCard key={job.id} {...common} job={job} onUse={(lora) => onUse(job, lora)} />;
+    }
+    const render = renders.find((one) => one.job === job.id) ?? null;
+    return (
+      <JobCard key={job.id} {...common} {...{ job, render }} renders={desk.renders} onCompare={() => onCompare(job)} />
+    );
+  };
   return (
     <div className="scroll">
       {sending.map((render) => (
@@ -105,31 +113,31 @@ function Waiting(props: {
     <div className="section">
       <div className="title">{`${words.queue.sections.next}  ·  ${jobs.length}`}</div>
       <div className="card rows">
-        {jobs.map(({ id, request, version }, n) => (
-          <div className="row between wait" key={id}>
+        {jobs.map((job, n) => (
+          <div className="row between wait" key={job.id}>
             <div className="about">
-              <div className="name">{renders.find(({ job }) => job === id)?.name ?? nameOf(request.source.path)}</div>
-              <div className="dim name">{`${styleText(request)}  ·  ${versionText(version)}`}</div>
+              <div className="name">{renders.find((render) => render.job === job.id)?.name ?? nameOfJob(job)}</div>
+              <div className="dim name">{aboutText(job)}</div>
             </div>
             <div className="row signs">
               <QuietButton
                 title={words.queue.earlier}
                 disabled={n === 0}
-                onPress={() => ask(connection.move(id, jobs[n - 1]?.id ?? null))}
+                onPress={() => ask(connection.move(job.id, jobs[n - 1]?.id ?? null))}
               >
                 ↑
               </QuietButton>
               <QuietButton
                 title={words.queue.later}
                 disabled={n === jobs.length - 1}
-                onPress={() => ask(connection.move(id, jobs[n + 2]?.id ?? null))}
+                onPress={() => ask(connection.move(job.id, jobs[n + 2]?.id ?? null))}
               >
                 ↓
               </QuietButton>
-              <QuietButton title={words.queue.pause} onPress={() => ask(connection.pause(id))}>
+              <QuietButton title={words.queue.pause} onPress={() => ask(connection.pause(job.id))}>
                 ‖
               </QuietButton>
-              <QuietButton title={words.queue.cancel} onPress={() => ask(connection.cancel(id))}>
+              <QuietButton title={words.queue.cancel} onPress={() => ask(connection.cancel(job.id))}>
                 ×
               </QuietButton>
             </div>

@@ -27,7 +27,10 @@ export const nameOf = (path: string): string => /([^\\/]+)[\\/]*$/.exec(path)?.[
 /** Two digits that count: 0.42, 4.2, 42. */
 const roughly = (value: number): string => (value >= 10 ? String(Math.round(value)) : value.toPrecision(2));
 
-type Progress = NonNullable<Extract<JobView['state'], { state: 'running' }>['progress']>;
+type Progress = Pick<
+  NonNullable<Extract<JobView['state'], { state: 'running' }>['progress']>,
+  'done' | 'total' | 'unit' | 'etaSeconds'
+>;
 
 /** How fast a step goes, as far as its time left tells; nothing while it does not. */
 export function rateOf({ done, total, unit, etaSeconds }: Progress): readonly string[] {
@@ -42,6 +45,9 @@ export function sizeText(bytes: number): string {
   return bytes >= 1e9 ? gigabytes((bytes / 1e9).toFixed(1)) : megabytes(roughly(bytes / 1e6));
 }
 
+/** Losses lie far below 1: three digits that count. */
+export const lossText = (loss: number): string => loss.toPrecision(3);
+
 export const levelsText = (levels: number): string => levels.toFixed(1);
 
 /** v001, as the files are called. */
@@ -52,3 +58,14 @@ export function styleText({ look, keys }: RenderRequest): string {
   if (look.kind === 'none' || keys.kind === 'images') return words.style.names.own;
   return words.style.names[look.kind];
 }
+
+/** How a job is called: by what it is painted from, or by the word that it teaches. */
+export const nameOfJob = (job: JobView): string =>
+  job.kind === 'render' ? nameOf(job.request.source.path) : words.trained.title(job.request.trigger);
+
+/** What becomes of it, in a line. */
+export const aboutText = (job: JobView): string =>
+  [
+    job.kind === 'render' ? styleText(job.request) : words.trained.about(nameOf(job.request.model)),
+    versionText(job.version),
+  ].join('  ·  ');

@@ -9,6 +9,7 @@ import type { RenderRequest } from '../../bridge-server/protocol/request.ts';
 import { base64 } from '../../plugin/bridge/base64.ts';
 import { Connection, type ConnectionState } from '../../plugin/bridge/connection.ts';
 import { secureTokenStore, type TokenStore } from '../../plugin/bridge/token.ts';
+import { isRender } from '../../plugin/versions.ts';
 import { makeClip } from '../media/clips.ts';
 import { newInstall, pentimento, removeInstall, serve, type Install, type Served } from '../server/bridge.ts';
 import { until } from './until.ts';
@@ -151,7 +152,7 @@ test('renders: the job is followed to its end, its keys have pictures, and a sec
   await state(two);
   const job = await one.submit(randomUUID(), request('one.mov'));
   const done = await until(two, () => {
-    const state = two.jobs.find(({ id }) => id === job.id)?.state;
+    const state = two.jobs.filter(isRender).find(({ id }) => id === job.id)?.state;
     return state?.state === 'done' ? state : null;
   });
   expect(done.result.frames).toBe(12);

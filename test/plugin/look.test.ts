@@ -3,8 +3,9 @@ import { join } from 'node:path';
 import type { Page } from 'playwright-core';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
-import type { JobView } from '../../bridge-server/protocol/job.ts';
+import type { RenderJobView } from '../../bridge-server/protocol/job.ts';
 import { Connection } from '../../plugin/bridge/connection.ts';
+import { isRender } from '../../plugin/versions.ts';
 import { makeTinyModel } from '../diffusion/model.ts';
 import type { SimPremiere, SimSequence } from '../hosts/premiere.ts';
 import { pentimento } from '../server/bridge.ts';
@@ -52,12 +53,12 @@ describe.skipIf(executablePath === null)('painting', () => {
   const known = new Set<string>();
 
   /** The job that the last press on Paint made, once it is in one of these states. */
-  async function newest(...states: JobView['state']['state'][]): Promise<JobView> {
+  async function newest(...states: RenderJobView['state']['state'][]): Promise<RenderJobView> {
     const tokens = { read: () => Promise.resolve(stand.bridge.token), keep: () => Promise.resolve() };
     const connection = new Connection({ ports: [stand.bridge.port], tokens });
     try {
-      const job = (): JobView => {
-        const [last] = connection.jobs;
+      const job = (): RenderJobView => {
+        const [last] = connection.jobs.filter(isRender);
         expect(states).toContain(last?.state.state);
         expect(known).not.toContain(last!.id);
         return last!;
@@ -218,7 +219,7 @@ describe.skipIf(executablePath === null)('painting', () => {
     await chosen('Ink');
     expect(await page.locator('sp-dropdown[aria-label="Key frames"] select').inputValue()).toContain('"step":12');
     // It is brought back when it is selected, not whenever the view is shown.
-    await page.locator('.tab').nth(1).click();
+    await page.locator('.tab', { hasText: 'Queue' }).click();
     await page.locator('.tab').first().click();
     await page.locator('.card', { hasText: 'A painted version' }).waitFor();
     await chosen('Ink');
@@ -272,7 +273,7 @@ describe.skipIf(executablePath === null)('painting', () => {
     await press(page, 'Back to automatic');
     await vi.waitFor(async () => expect(await keys(page)).toEqual(automatic));
     // What made a job is brought back from the queue, and what it painted is not to be painted again.
-    await page.locator('.tab').nth(1).click();
+    await page.locator('.tab', { hasText: 'Queue' }).click();
     await page.getByText('Use its settings', { exact: true }).first().click();
     await press(page, '▸ 2 key frames');
     await vi.waitFor(async () => expect(await keys(page)).toEqual(['20', '22 mine']));

@@ -185,7 +185,7 @@ describe.skipIf(executablePath === null)('in a browser', () => {
       // The button is there whatever the size.
       const button = await page.locator('sp-button[variant=cta]').boundingBox();
       expect(button!.y + button!.height).toBeLessThanOrEqual(viewport.height);
-      await page.locator('.tab').nth(1).click();
+      await page.locator('.tab', { hasText: 'Queue' }).click();
       await expectTidy(page);
       await picture(page, name('queue'));
     }

@@ -26,6 +26,7 @@ const model = (path: string, changes: Partial<InstalledModel>): InstalledModel =
     steps: null,
     guidance: null,
     control: null,
+    trigger: null,
   },
   ...changes,
 });

@@ -4,9 +4,10 @@ import { join } from 'node:path';
 import type { Page } from 'playwright-core';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
-import type { JobView } from '../../bridge-server/protocol/job.ts';
+import type { RenderJobView } from '../../bridge-server/protocol/job.ts';
 import type { RenderRequest } from '../../bridge-server/protocol/request.ts';
 import { Connection } from '../../plugin/bridge/connection.ts';
+import { isRender } from '../../plugin/versions.ts';
 import { makeTinyModel } from '../diffusion/model.ts';
 import { root } from './built.ts';
 import { executablePath, expectTidy, PanelStand, picture } from './page.ts';
@@ -31,7 +32,8 @@ describe.skipIf(executablePath === null)('the work of the bridge', () => {
     await stand.close();
   });
 
-  const job = (id: string): JobView => connection.jobs.find((one) => one.id === id)!;
+  const renders = (): RenderJobView[] => connection.jobs.filter(isRender);
+  const job = (id: string): RenderJobView => renders().find((one) => one.id === id)!;
 
   async function submit(path: string, look: 'ink' | 'oil' | 'poster', step = 11): Promise<string> {
     const request: RenderRequest = {
@@ -165,7 +167,7 @@ describe.skipIf(executablePath === null)('the work of the bridge', () => {
     const at = Number(/\d+/.exec((await fix.textContent())!)![0]);
     await fix.click();
     await until(connection, () => connection.jobs[0]!.id !== id && connection.jobs[0]!.state.state === 'done');
-    const next = connection.jobs[0]!;
+    const next = renders()[0]!;
     expect(next.version).toBe(2);
     expect(next.request.keys).toEqual({
       kind: 'chosen',

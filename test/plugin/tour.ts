@@ -3,9 +3,10 @@ import { copyFile, mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Page } from 'playwright-core';
 import sharp from 'sharp';
-import type { JobView } from '../../bridge-server/protocol/job.ts';
+import type { RenderJobView } from '../../bridge-server/protocol/job.ts';
 import type { RenderRequest } from '../../bridge-server/protocol/request.ts';
 import { Connection } from '../../plugin/bridge/connection.ts';
+import { isRender } from '../../plugin/versions.ts';
 import { makeTinyModel } from '../diffusion/model.ts';
 import { pentimento } from '../server/bridge.ts';
 import { root } from './built.ts';
@@ -169,6 +170,6 @@ async function submit(
   return (await connection.submit(randomUUID(), request)).id;
 }
 
-function job(id: string): JobView {
-  return connection.jobs.find((one) => one.id === id)!;
+function job(id: string): RenderJobView {
+  return connection.jobs.filter(isRender).find((one) => one.id === id)!;
 }

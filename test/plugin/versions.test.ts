@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import type { JobView } from '../../bridge-server/protocol/job.ts';
+import type { RenderJobView } from '../../bridge-server/protocol/job.ts';
 import { renderRequestSchema, type RenderRequest } from '../../bridge-server/protocol/request.ts';
 import { around, columnsOf, flickerOf, keyToAdd, versionsOf, withKey, type DoneJob } from '../../plugin/versions.ts';
 
@@ -19,13 +19,13 @@ function done(id: string, keys: readonly number[] = [10, 39], changes: Partial<R
     ...{ output: '/a_v001.mov', frames: 30, seconds: 1, notes: [], advice: null },
     keys: keys.map((frame) => ({ frame, reason: 'first', explanation: '' })),
   };
-  const common = { id, createdAt: '2026-01-01T00:00:00Z', version: 1, place: null };
+  const common = { kind: 'render', id, createdAt: '2026-01-01T00:00:00Z', version: 1, place: null } as const;
   return { ...common, request: { ...request, ...changes }, state: { state: 'done', result } };
 }
 
 test('versions are the finished jobs of the same frames, oldest first', () => {
   const other = done('c', [10], { source: { ...request.source, to: 20 } });
-  const waiting = { ...done('d'), state: { state: 'queued' } } as JobView;
+  const waiting = { ...done('d'), state: { state: 'queued' } } as RenderJobView;
   const jobs = [done('e'), waiting, other, done('a')];
   expect(versionsOf(waiting, jobs).map(({ id }) => id)).toEqual(['a', 'e']);
 });
