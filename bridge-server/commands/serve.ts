@@ -51,6 +51,7 @@ export async function serve({ port, allow, open }: ServeOptions): Promise<void> 
     const bridge = await openBridge({ version: VERSION, token, desk, ports: port === null ? BRIDGE_PORTS : [port] });
     const end = endAsked();
     await leaveNote(places.config, bridge.port);
+    await desk.takeUp();
     announce(bridge.port, VERSION);
     if (open) await showPanel(places.config);
     await end;

@@ -175,6 +175,11 @@ export class Jobs {
     return this.#enqueued(this.get(id));
   }
 
+  /** Jobs of panels that nobody stopped and whose process ended, in the order of the queue. */
+  left(): readonly string[] {
+    return this.#store.left();
+  }
+
   /** Resolves with the job once it is settled, whichever process runs it. Rejects with the signal's reason. */
   settled(id: string, signal: AbortSignal): Promise<JobRecord> {
     return this.#once(id, isSettled, signal);
@@ -399,8 +404,10 @@ export class Jobs {
   };
 
   #show(): void {
+    // In this order: what another process changes meanwhile is shown twice rather than never.
+    const revision = this.#store.revision();
     const changed = this.#store.changedSince(this.#shownRevision);
-    this.#shownRevision = this.#store.revision();
+    this.#shownRevision = revision;
     for (const job of changed) {
       // Of the one that runs here, #take tells more.
       if (job.state.state !== 'running' || job.id !== this.#running?.id) this.events.emit('job', { job });

@@ -70,6 +70,15 @@ const MIGRATIONS: Readonly<Record<number, string>> = {
 
 /** An owner that has not shown a sign of life for this long has lost its jobs, even if a process with its number runs. */
 const SILENCE_MS = 5000;
+/** And not while we gave so many: a machine that slept, or was too busy, kept us all silent. */
+const SIGNS = 3;
+
+/** Milliseconds: `wall` since 1970, which may be set; `steady` since whenever, which never runs backwards. */
+type Clock = { readonly wall: () => number; readonly steady: () => number };
+const CLOCK: Clock = { wall: () => Date.now(), steady: () => performance.now() };
+
+/** An owner's last sign of life as we saw it: since when, and how many of our own since. */
+type Watched = { readonly beat: number; readonly since: number; readonly signs: number };
 /** The result code of SQLite that says its disk has no room (https://www.sqlite.org/rescode.html#full). */
 const SQLITE_FULL = 13;
 
@@ -96,10 +105,13 @@ export class Store {
   readonly owner = randomUUID();
   readonly #path: string;
   readonly #db: DatabaseSync;
+  readonly #clock: Clock;
+  readonly #watched = new Map<string, Watched>();
 
   /** Makes the file and its folder when missing. Throws Failure 'store-unusable' or 'store-newer'. */
-  constructor(path: string) {
+  constructor(path: string, clock = CLOCK) {
     this.#path = path;
+    this.#clock = clock;
     try {
       mkdirSync(dirname(path), { recursive: true });
       this.#db = new DatabaseSync(path, { timeout: 10_000 });
@@ -116,7 +128,7 @@ export class Store {
     if (version === 0) this.#db.exec(SCHEMA);
     for (let from = version; from > 0 && from < SCHEMA_VERSION; from++) this.#db.exec(MIGRATIONS[from]!);
     this.#db.exec(`PRAGMA user_version = ${SCHEMA_VERSION}`);
-    this.#run('INSERT INTO owners VALUES (?, ?, ?)', this.owner, process.pid, Date.now());
+    this.#run('INSERT INTO owners VALUES (?, ?, ?)', this.owner, process.pid, this.#clock.wall());
   }
 
   /** Runs `work` alone among all processes, whole or not at all. */
@@ -145,7 +157,7 @@ export class Store {
   /** A sign of life; and whatever belonged to owners that gave none is interrupted. */
   beat(): void {
     this.transaction(() => {
-      const now = Date.now();
+      const now = this.#clock.wall();
       this.#run(
         'INSERT INTO owners VALUES (?1, ?2, ?3) ON CONFLICT (id) DO UPDATE SET beat = ?3',
         this.owner,
@@ -153,10 +165,21 @@ export class Store {
         now,
       );
       for (const { id, pid, beat } of this.#all('SELECT * FROM owners WHERE id <> ?', this.owner)) {
-        if (now - Number(beat) < SILENCE_MS && isAlive(Number(pid))) continue;
+        if (!this.#isSilent(String(id), Number(beat), now) && isAlive(Number(pid))) continue;
+        this.#watched.delete(String(id));
         this.#disown(String(id));
       }
     });
+  }
+
+  /** At first sight only the clock on the wall can tell. It may be set, so from then on the owner is watched. */
+  #isSilent(owner: string, beat: number, now: number): boolean {
+    const steady = this.#clock.steady();
+    const known = this.#watched.get(owner);
+    const same = known?.beat === beat;
+    const seen = same ? { ...known, signs: known.signs + 1 } : { beat, since: steady, signs: 0 };
+    this.#watched.set(owner, seen);
+    return known ? seen.signs >= SIGNS && steady - seen.since >= SILENCE_MS : now - beat >= SILENCE_MS;
   }
 
   #disown(owner: string): void {
@@ -284,6 +307,13 @@ export class Store {
       this.#setState(Number(id), { state: 'queued' });
       return true;
     });
+  }
+
+  /** Interrupted jobs that came with a key, as those of panels do, in the order of the queue. */
+  left(): string[] {
+    return this.#all(
+      "SELECT id FROM jobs WHERE key IS NOT NULL AND state->>'state' = 'interrupted' ORDER BY position",
+    ).map(({ id }) => String(id));
   }
 
   /** False, and nothing changes, when the job is not this process's any more. */

@@ -125,6 +125,11 @@ export class Desk {
     return view(this.#jobs.resume(id));
   }
 
+  /** Goes on with what panels asked of a bridge that ended before it was done. What is no longer allowed waits for the user's word. */
+  async takeUp(): Promise<void> {
+    for (const id of this.#jobs.left()) await this.resume(id).catch(() => undefined);
+  }
+
   /** Failures: job-unknown, report-missing. */
   report(id: string): ReportView {
     const { state } = this.#jobs.render(id);

@@ -243,6 +243,57 @@ describe('the store', () => {
     other.close();
   });
 
+  it('takes none when the clock is set or the machine has slept, and takes them in time from one that hangs', async () => {
+    let [wall, steady] = [1e12, 0];
+    const path = join(await newFolder(), 'jobs.sqlite');
+    const clock = { wall: () => wall, steady: () => steady };
+    const [store, other] = [new Store(path, clock), new Store(path, clock)];
+    const { id } = store.insert(someRender(), null);
+    other.beat();
+    for (const [hours, sleep] of [
+      [5, 5],
+      [1, 0],
+      [-2, 0],
+    ] as const) {
+      wall += hours * 3600e3;
+      steady += sleep * 3600e3;
+      // Whoever wakes up first.
+      other.beat();
+      store.beat();
+      expect(store.get(id)?.state).toEqual({ state: 'queued' });
+    }
+    const signs = (count: number): void => {
+      for (let i = 0; i < count; i++) {
+        wall += 1000;
+        steady += 1000;
+        other.beat();
+      }
+    };
+    signs(4);
+    expect(other.get(id)?.state).toEqual({ state: 'queued' });
+    signs(3);
+    expect(other.get(id)?.state).toEqual({ state: 'interrupted' });
+    store.close();
+    other.close();
+  });
+
+  it('knows what panels asked for and nobody stopped, in the order of the queue', async () => {
+    const { store, path } = await newStore();
+    const [a, b, c, d] = ['a', 'b', 'c', null].map((key) => store.insert(someRender(), key).id) as [
+      string,
+      string,
+      string,
+      string,
+    ];
+    store.setState(b, { state: 'cancelled' });
+    store.move(c, a);
+    store.close();
+    const next = new Store(path);
+    expect(next.get(d)?.state).toEqual({ state: 'interrupted' });
+    expect(next.left()).toEqual([c, a]);
+    next.close();
+  });
+
   it('tells folders of open jobs from those of unfinished ones, and forgets those of done ones', async () => {
     const { store } = await newStore();
     const [open, halted, done] = [1, 2, 3].map(() => store.insert(someRender(), null).id) as [string, string, string];

@@ -231,22 +231,6 @@ test('a bridge that is killed in the middle and started again: the clip arrives 
   const { port } = bridge;
   await bridge.end('SIGKILL');
   bridge = await serve(install, '--port', String(port));
-  // What was interrupted waits for the user's word.
-  const again = new Connection({
-    ...{ ports: [port], retryMs: [50] },
-    tokens: { read: () => Promise.resolve(bridge.token), keep: () => Promise.resolve() },
-  });
-  onTestFinished(() => again.close());
-  const job = renders.all[0]!.job!;
-  await new Promise<void>((resolve) => {
-    const look = (): void => {
-      const state = again.jobs.find(({ id }) => id === job)?.state.state;
-      if (state === 'interrupted') again.resume(job).catch(() => undefined);
-      if (state === 'done' || state === 'interrupted') resolve();
-    };
-    again.onChange(look);
-    look();
-  });
   expect((await ended(renders))[0]!.end).toEqual({ kind: 'placed', where: 'V2' });
   expect(sim.sequence(sequence.guid).video[1]!.clips).toHaveLength(1);
 });
