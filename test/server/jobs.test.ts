@@ -282,25 +282,22 @@ test('a job that cannot be done says why, and the next one runs', async () => {
   await client.close();
 });
 
-test.each(['SIGKILL', 'SIGTERM'] as const)(
-  'after %s the next bridge goes on with the job to the end',
-  async (by) => {
-    const first = await watcher();
-    const output = `after-${by}.mov`;
-    const request = { ...long(output), source: { ...long(output).source, to: 24 } };
-    const job = await first.job(submit(request));
-    await first.next('job', ({ job: { state } }) => state.state === 'running' && (state.progress?.done ?? 0) > 0);
-    expect(await bridge.end(by)).toBe(by === 'SIGTERM' ? 0 : by);
-    const { code, reason } = await first.closed;
-    expect([code, reason]).toEqual(by === 'SIGTERM' ? [1001, 'shutting-down'] : [1006, '']);
-    expect((await readdir(install.allowed)).filter((name) => name === output)).toEqual([]);
+test.each(['SIGKILL', 'SIGTERM'] as const)('after %s the next bridge goes on with the job to the end', async (by) => {
+  const first = await watcher();
+  const output = `after-${by}.mov`;
+  const request = { ...long(output), source: { ...long(output).source, to: 24 } };
+  const job = await first.job(submit(request));
+  await first.next('job', ({ job: { state } }) => state.state === 'running' && (state.progress?.done ?? 0) > 0);
+  expect(await bridge.end(by)).toBe(by === 'SIGTERM' ? 0 : by);
+  const { code, reason } = await first.closed;
+  expect([code, reason]).toEqual(by === 'SIGTERM' ? [1001, 'shutting-down'] : [1006, '']);
+  expect((await readdir(install.allowed)).filter((name) => name === output)).toEqual([]);
 
-    bridge = await serve(install);
-    const back = await watcher();
-    const done = await back.until(job.id, 'done');
-    expect(done.state).toMatchObject({ result: { frames: 24 } });
-    expect(await framesOf(join(install.allowed, output))).toHaveLength(24);
-    await rm(join(install.allowed, output));
-    await back.close();
-  },
-);
+  bridge = await serve(install);
+  const back = await watcher();
+  const done = await back.until(job.id, 'done');
+  expect(done.state).toMatchObject({ result: { frames: 24 } });
+  expect(await framesOf(join(install.allowed, output))).toHaveLength(24);
+  await rm(join(install.allowed, output));
+  await back.close();
+});
