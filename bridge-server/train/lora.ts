@@ -15,11 +15,11 @@ export type TrainState = {
   readonly losses: number[];
 };
 
-/** Projections of attention; all matrices and 1x1 convolutions of the transformers; and the residual blocks and what scales, too. */
+/** Projections of attention; all matrices and 1x1 convolutions of the transformers; and every layer that is not a normalisation. */
 const LAYERS: Readonly<Record<TrainSettings['layers'], RegExp>> = {
   attention: /\.attn[12]\.to_(q|k|v|out\.0)\.weight$/,
   transformer: /\.attentions\.\d+\..*\.weight$/,
-  all: /\.(attentions|resnets|downsamplers|upsamplers)\.\d+\..*\.weight$/,
+  all: /(\.(attentions|resnets|downsamplers|upsamplers)\.\d+\..*|^conv_(in|out)|^time_embedding\.linear_[12])\.weight$/,
 };
 
 /** Which modules of a U-Net are trained, and how. */

@@ -7,7 +7,7 @@ export const trainSettings = z.strictObject({
   rank: z.int().min(1).max(256),
   /** The LoRA's product is multiplied by alpha / rank. */
   alpha: z.number().positive(),
-  /** Projections of attention, all of the transformers, or also the convolutions of the residual blocks. */
+  /** Projections of attention; all of the transformers; or every layer but normalisations. */
   layers: z.enum(['attention', 'transformer', 'all']),
   steps: z.int().min(1).max(100_000),
   /** Examples that a step averages over. */

@@ -126,8 +126,8 @@ async function predicted(part: Part, feeds: Tensors): Promise<Float32Array> {
 
 // Recording and loading take longest: one network serves all tests of a family.
 describe.each([
-  ['sd15', 'all', 'products', 0.3],
-  ['sdxl', 'attention', 'blocks', 0.6],
+  ['sd15', 'all', 'products', 0.1],
+  ['sdxl', 'attention', 'blocks', 0.7],
 ] as const)('a LoRA of %s, layers: %s, kept: %s', (family, layers, keep, left) => {
   let lesson: Awaited<ReturnType<typeof lessonOn>>;
   beforeAll(async () => {
@@ -185,10 +185,11 @@ describe.each([
     expect(Math.abs(slope / square - 1)).toBeLessThan(0.03);
   });
 
-  it('overfits one image', async () => {
+  it('overfits one image; to a tenth of its loss where every layer is trained', async () => {
     const { state, at } = lesson;
     const optimizer = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, decay: 0 };
-    for (let i = 0; i < 80; i++) improve(state, await at(state.weights), { rate: 5e-3, clip: null, optimizer });
-    expect(state.losses.at(-1) / state.losses[0]!).toBeLessThan(left);
+    for (let i = 0; i < 50; i++) improve(state, await at(state.weights), { rate: 5e-3, clip: null, optimizer });
+    const [first, last] = [state.losses[0]!, state.losses.at(-1)!];
+    expect(last / first).toBeLessThan(left);
   });
 });
