@@ -453,6 +453,10 @@ const WORDS = {
     sentence: `Job ${id} is no ${kind}.`,
     remedy: 'See `pentimento jobs` for what each of them is.',
   }),
+  'training-picture': ({ what }: { what: string }) => ({
+    sentence: `The training has no ${what}.`,
+    remedy: 'Ask for one that it lists.',
+  }),
   'job-not-queued': ({ id }: { id: string }) => ({
     sentence: `Job ${id}, or the one it was to go before, does not wait in the queue any more.`,
     remedy: 'Look at the queue again.',

@@ -277,6 +277,7 @@ export class Jobs {
       makeRoom: (atLeast) => evict(this.#cacheRoot, this.#store, atLeast),
       evictable: () => evictable(this.#cacheRoot, this.#store),
     });
+    const tidying: (() => Promise<void>)[] = [];
     let state: JobState;
     try {
       this.#engine ??= Engine.start(this.#workers);
@@ -289,6 +290,7 @@ export class Jobs {
         show: (progress) => this.#take(progress),
         runtime: (profile, files) => this.#runtime.for(profile, files),
         letGo: () => this.#letGo(),
+        afterwards: (work) => void tidying.push(work),
         keysIn: (place) => this.#store.setKeyPlace(job.id, place),
         framesIn: (places) => this.#keepPlaces(job.id, places),
         showPreview: (frame, picture) => this.#showPreview(job.id, frame, picture),
@@ -308,6 +310,7 @@ export class Jobs {
       }
     }
     this.#save(job.id, state);
+    if (!this.#unsaved.has(job.id)) for (const tidy of tidying) await tidy().catch(() => undefined);
     await this.#leaveRoom().catch(() => undefined);
   }
 

@@ -1,10 +1,11 @@
+import { rm } from 'node:fs/promises';
 import { basename, dirname, extname, join } from 'node:path';
 import { nativeArea } from '../diffusion/painter.ts';
 import type { Engine } from '../kernels/engine.ts';
 import { ModelStore } from '../models/store.ts';
 import type { TrainRequest } from '../protocol/train-request.ts';
 import { refuseLarge, refuseUntrainable } from '../train/preflight.ts';
-import { type TrainEvent, trainFromClips } from '../train/run.ts';
+import { STATE_FILE, type TrainEvent, trainFromClips } from '../train/run.ts';
 import { openModel } from '../weights/model.ts';
 import type { TrainJob, TrainProgress, TrainResult } from './job.ts';
 import { refuseOutputAmong } from './output.ts';
@@ -18,11 +19,16 @@ export type Trainer = {
   /** Ends the networks that stay loaded from job to job. Returns the bytes of memory that this gives back. */
   readonly letGo: () => number;
   readonly show: (progress: TrainProgress) => void;
+  /** Takes what is to be done once it is recorded that the job is done. */
+  readonly afterwards: (work: () => Promise<void>) => void;
   readonly signal: AbortSignal;
 };
 
 /** Trains what a job asks for, or goes on where it was left. Failures: those of trainFromClips, and of putting the LoRA where it belongs. */
-export async function train(job: TrainJob, { engine, data, letGo, show, signal }: Trainer): Promise<TrainResult> {
+export async function train(
+  job: TrainJob,
+  { engine, data, letGo, show, afterwards, signal }: Trainer,
+): Promise<TrainResult> {
   const started = performance.now();
   const { request } = job;
   await refuseOutput(request, job.version);
@@ -47,6 +53,7 @@ export async function train(job: TrainJob, { engine, data, letGo, show, signal }
       case 'sample':
         break;
       case 'done': {
+        afterwards(() => rm(join(folder, STATE_FILE), { force: true }));
         const { lora: output, curve, loss } = event;
         const { examples, sheet, notes } = chosen!;
         const seconds = (performance.now() - started) / 1000;

@@ -13,10 +13,10 @@ import type {
   ModelsView,
   SourceFacts,
 } from '../protocol/http.ts';
-import type { JobView, RenderJobView, ReportView, TrainJobView } from '../protocol/job.ts';
+import type { JobView, RenderJobView, ReportView, TrainingView, TrainJobView } from '../protocol/job.ts';
 import type { AddingView, PreviewView } from '../protocol/messages.ts';
 import type { PlannedKeys, RenderRequest } from '../protocol/request.ts';
-import type { TrainRequest } from '../protocol/train-request.ts';
+import type { TrainFramesAnswer, TrainFramesQuestion, TrainRequest } from '../protocol/train-request.ts';
 import { browse } from './browse.ts';
 import {
   type Bounds,
@@ -26,6 +26,8 @@ import {
   confineShown,
   confineSource,
   confineTraining,
+  confineClips,
+  confineModel,
 } from './confine.ts';
 import { ControlView } from './control-view.ts';
 import { Gallery } from './gallery.ts';
@@ -34,6 +36,7 @@ import { OpenClips } from './open-clips.ts';
 import { allowedRoots } from './roots.ts';
 import { Shelf } from './shelf.ts';
 import { SideEngine } from './side-engine.ts';
+import { TrainingViews } from './training-view.ts';
 
 /** What comes while a picture is painted is a pixel for each cell of its latent: hardly ever more. */
 const PREVIEW_WIDTH = 256;
@@ -63,6 +66,7 @@ export class Desk {
   readonly #gallery: Gallery;
   readonly #controls = new ControlView();
   readonly #keyPlans: KeyPlans;
+  readonly #trainings: TrainingViews;
   #lastPreview: Promise<unknown> = Promise.resolve();
 
   /** `closed`: real paths that no job of a client may touch, except to read one of the `models` that the user keeps. */
@@ -74,6 +78,7 @@ export class Desk {
     this.#shelf = new Shelf(models, () => jobs.isOffline());
     this.#gallery = new Gallery(jobs, this.#clips);
     this.#keyPlans = new KeyPlans(jobs, this.#clips, this.#side);
+    this.#trainings = new TrainingViews(this.#clips, this.#side);
   }
 
   /** Ends what is computed beside the jobs. Jobs and models are the caller's to close. */
@@ -81,6 +86,7 @@ export class Desk {
     this.#shelf.close();
     await this.#controls.close();
     await this.#keyPlans.close();
+    await this.#trainings.close();
     await this.#side.close();
     await this.#clips.close();
   }
@@ -200,6 +206,36 @@ export class Desk {
   async controlMap(asked: ControlQuestion, signal: AbortSignal): Promise<Uint8Array> {
     const map = await confineMap(asked.map, await this.#bounds());
     return this.#controls.ofFrame({ ...asked, source: await this.#source(asked.source), map }, signal);
+  }
+
+  // Trainings
+
+  /** Which frames a training would choose by itself: see TrainingViews. */
+  async trainFrames(asked: TrainFramesQuestion, signal: AbortSignal): Promise<TrainFramesAnswer> {
+    const bounds = await this.#bounds();
+    const clips = await confineClips(asked.clips, bounds);
+    return this.#trainings.frames({ ...asked, clips, model: await confineModel(asked.model, bounds) }, signal);
+  }
+
+  /** What is known of a training. Failures: job-unknown, job-kind, path-outside-roots. */
+  async training(id: string): Promise<TrainingView> {
+    return this.#trainings.report((await this.#training(id)).folder);
+  }
+
+  async trainingExample(id: string, number: number, width: number, signal: AbortSignal): Promise<Uint8Array> {
+    const { request, folder } = await this.#training(id);
+    return this.#trainings.example(request, folder, number, width, signal);
+  }
+
+  async trainingSample(id: string, step: number, width: number, signal: AbortSignal): Promise<Uint8Array> {
+    const { folder } = await this.#training(id);
+    return this.#trainings.sample(folder, step, width, signal);
+  }
+
+  /** Jobs of the command line ask nobody where they may read and write. */
+  async #training(id: string): Promise<{ readonly request: TrainRequest; readonly folder: string }> {
+    const { job, folder } = this.#jobs.training(id);
+    return { request: await confineTraining(job.request, await this.#bounds()), folder };
   }
 
   // Sources

@@ -9,6 +9,7 @@ import {
   keysQuestionSchema,
   sourceQuestionSchema,
 } from '../protocol/http.ts';
+import { trainFramesQuestionSchema } from '../protocol/train-request.ts';
 import { PROTOCOL_VERSION } from '../protocol/wire.ts';
 import { guardSource, guardToken, headers } from './guard.ts';
 import { inWords } from './in-words.ts';
@@ -81,6 +82,40 @@ export const ROUTES: readonly Route[] = [
     path: /^\/v1\/jobs\/(?<job>[\w-]{1,64})\/report$/,
     example: '/v1/jobs/none/report',
     answer: ({ office: { desk }, named }) => json(desk.report(named.job ?? '')),
+  },
+  {
+    method: 'GET',
+    path: /^\/v1\/jobs\/(?<job>[\w-]{1,64})\/training$/,
+    example: '/v1/jobs/none/training',
+    answer: async ({ office: { desk }, named }) => json(await desk.training(named.job ?? '')),
+  },
+  {
+    method: 'GET',
+    path: /^\/v1\/jobs\/(?<job>[\w-]{1,64})\/training\/examples\/(?<number>\d{1,3})\.jpg$/,
+    example: '/v1/jobs/none/training/examples/0.jpg',
+    answer: async ({ office: { desk }, named, query, signal }) => {
+      const { width } = parsed(previewQuery, Object.fromEntries(query));
+      return jpeg(await desk.trainingExample(named.job ?? '', Number(named.number), width, signal));
+    },
+  },
+  {
+    method: 'GET',
+    path: /^\/v1\/jobs\/(?<job>[\w-]{1,64})\/training\/samples\/(?<step>\d{1,9})\.jpg$/,
+    example: '/v1/jobs/none/training/samples/1.jpg',
+    answer: async ({ office: { desk }, named, query, signal }) => {
+      const { width } = parsed(previewQuery, Object.fromEntries(query));
+      return jpeg(await desk.trainingSample(named.job ?? '', Number(named.step), width, signal));
+    },
+  },
+  {
+    method: 'POST',
+    path: /^\/v1\/train\/frames$/,
+    example: '/v1/train/frames',
+    body: { clips: [{ source: NOWHERE, subject: { kind: 'whole' } }], count: 20, model: '/nowhere', area: null },
+    answer: async ({ office: { desk }, body, signal }) => {
+      const answer = await desk.trainFrames(parsed(trainFramesQuestionSchema, body), signal);
+      return { ...json(answer), status: 'looking' in answer ? 202 : 200 };
+    },
   },
   {
     method: 'POST',
@@ -254,6 +289,7 @@ const STATUS: Partial<Record<ErrorCode, number>> = {
   'route-unknown': 404,
   'job-unknown': 404,
   'job-kind': 404,
+  'training-picture': 404,
   'preview-missing': 404,
   'frame-outside': 404,
   'frame-missing': 404,

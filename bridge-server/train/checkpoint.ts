@@ -29,6 +29,13 @@ export async function keptIdentity(path: string): Promise<string | null> {
   return isThere ? ((await openSafetensors(path)).metadata.identity ?? '') : null;
 }
 
+/** The losses of all steps so far that are kept there. */
+export async function keptLosses(path: string): Promise<number[]> {
+  if ((await keptIdentity(path)) === null) return [];
+  const { tensors } = await openSafetensors(path);
+  return [...(await readFloats(path, tensors.get('losses')!))];
+}
+
 /** The state that is kept there; null: there is none. */
 export async function keptState(path: string, parameters: Parameters): Promise<TrainState | null> {
   if ((await keptIdentity(path)) === null) return null;

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { openTextEncoders, sameLength } from '../diffusion/networks/text.ts';
 import { nativeArea, schedulerConfigOf } from '../diffusion/painter.ts';
@@ -20,7 +20,7 @@ import { sha256File } from '../models/sha256.ts';
 import type { TrainRequest } from '../protocol/train-request.ts';
 import type { Box } from '../shot/track.ts';
 import { type Model, openModel, requirePart } from '../weights/model.ts';
-import { keepState, keptIdentity, keptState } from './checkpoint.ts';
+import { keepState, keptIdentity, keptLosses, keptState } from './checkpoint.ts';
 import { lossCurve } from './curve.ts';
 import { cropped, type Example, openExamples } from './examples.ts';
 import { startOf, type TrainState } from './lora.ts';
@@ -84,12 +84,15 @@ export type TrainMeans = {
 /** Raise it when the same request gives other weights. */
 const CODE = 1;
 
+/** The state's name in the folder of a training. Who records that the training is done may remove it then. */
+export const STATE_FILE = 'state.safetensors';
+
 /** How often the state is kept, whichever comes first. */
 const KEEP = { steps: 20, milliseconds: 60_000 };
 
 /**
- * Trains a LoRA from clips. In `folder` are the contact sheet, the curve of the losses, and until the end the state: the same request
- * goes on from there, after a cancel or a kill, to the same weights.
+ * Trains a LoRA from clips. In `folder` are the contact sheet, the curve of the losses, and the state: the same request goes on from
+ * there, after a cancel or a kill, to the same weights.
  * Failures: train-model, train-memory, train-other, those of openClip, openModel and framesOf.
  */
 export async function* trainFromClips(
@@ -108,7 +111,7 @@ export async function* trainFromClips(
   const priorImages = await priorImagesOf(request);
   const contents = [...clips.map(({ identity }) => identity), await contentHash(priorImages)];
   const identity = identityOf(request, [...contents, await identityOfModel(model)]);
-  const kept = new KeptState(join(folder, 'state.safetensors'), identity);
+  const kept = new KeptState(join(folder, STATE_FILE), identity);
   await kept.refuseOther();
   const runtime = openRuntime('small');
   try {
@@ -127,7 +130,7 @@ export async function* trainFromClips(
     const chosen = pictures.map(({ clip, frame, caption, box }) => ({ clip, frame, caption, box }));
     const all = [...clips.flatMap((clip) => clip.notes), ...notes];
     const report = new Report(folder, { examples: chosen, size, notes: all });
-    await report.write([]);
+    await report.write(await kept.losses());
     yield { stage: 'chosen', examples: chosen, size, sheet, notes: all };
 
     const encodeText = await openTextEncoders(model, runtime, 1, []);
@@ -188,13 +191,12 @@ export async function* trainFromClips(
         before = performance.now();
       }
     } catch (error) {
-      if (signal.aborted) await kept.keep(state, true);
+      if (signal.aborted && (await kept.keep(state, true))) await report.write(state.losses);
       throw error;
     }
     await report.write(state.losses);
     await writeWhole(curve, await lossCurve(state.losses, settings.steps));
     const lora = await deliver(write);
-    await rm(kept.path, { force: true });
     yield { stage: 'done', lora, curve, loss: meanOfLast(state.losses) };
   } finally {
     runtime.close();
@@ -239,6 +241,11 @@ class KeptState {
     if (identity !== null && identity !== this.#identity) {
       throw new Failure('train-other', { path: dirname(this.path) });
     }
+  }
+
+  /** Of all steps so far. */
+  async losses(): Promise<number[]> {
+    return await keptLosses(this.path);
   }
 
   /** Where the training was left, or the beginning. */
