@@ -34,7 +34,7 @@ const WORDS = {
     sentence: `${path} is cut off: its end is missing.`,
     remedy:
       'Copy or export the clip again, and let it finish' +
-      (frames > 0 ? `; or use only its first ${frames} frames.` : '.'),
+      (frames > 1 ? `; or use only its first ${frames} frames.` : '.'),
   }),
   'media-still': ({ path }: { path: string }) => ({
     sentence: `${path} is a single image, not a movie.`,
@@ -327,7 +327,7 @@ const WORDS = {
     remedy: 'Check the connection, then run the same command again: it goes on where it stopped if the server can.',
   }),
   'download-too-large': ({ url, maximumBytes }: { url: string; maximumBytes: number }) => ({
-    sentence: `${url} is larger than ${gigabytes(maximumBytes)}, more than any model that Pentimento runs.`,
+    sentence: `${url} is larger than ${bytesInWords(maximumBytes)}, more than any model that Pentimento runs.`,
     remedy: 'Check that it is the file you meant.',
   }),
   'download-length': ({ url, expected, actual }: { url: string; expected: number; actual: number }) => ({
@@ -336,7 +336,7 @@ const WORDS = {
       'The file was changed, or something on the way answers for the server; try again later, or from another network.',
   }),
   'download-disk-small': ({ path, needed, free }: { path: string; needed: number; free: number }) => ({
-    sentence: `The download needs ${gigabytes(needed)} in ${path}, and ${gigabytes(free)} are free.`,
+    sentence: `The download needs ${bytesInWords(needed)} in ${path}, and ${bytesInWords(free)} are free.`,
     remedy: 'Make room there; PENTIMENTO_HOME can move the install to another disk.',
   }),
   'repository-unreadable': ({ repository, reason }: { repository: string; reason: string }) => ({
@@ -378,7 +378,7 @@ const WORDS = {
     neededBytes: number;
     freeBytes: number;
   }) => ({
-    sentence: `This needs about ${gigabytes(neededBytes)} of memory in the profile ${profile}, and ${gigabytes(freeBytes)} are free.`,
+    sentence: `This needs about ${bytesInWords(neededBytes)} of memory in the profile ${profile}, and ${bytesInWords(freeBytes)} are free.`,
     remedy:
       profile === 'small'
         ? 'Work at a smaller size, or close other programs.'
@@ -389,7 +389,7 @@ const WORDS = {
     remedy: 'Train on the base model that it was made from; the LoRA then works with it, too.',
   }),
   'train-memory': (facts: { width: number; height: number; neededBytes: number; freeBytes: number }) => ({
-    sentence: `Training at ${Math.round(facts.width)}x${Math.round(facts.height)} needs about ${gigabytes(facts.neededBytes)} of memory, and ${gigabytes(facts.freeBytes)} are free.`,
+    sentence: `Training at ${Math.round(facts.width)}x${Math.round(facts.height)} needs about ${bytesInWords(facts.neededBytes)} of memory, and ${bytesInWords(facts.freeBytes)} are free.`,
     remedy: 'Train at a smaller --size, or close other programs.',
   }),
   'train-other': ({ path }: { path: string }) => ({
@@ -521,6 +521,10 @@ const WORDS = {
     sentence: `The result would be written over what it is made from, at ${path}.`,
     remedy: 'Choose another output.',
   }),
+  'output-folder-missing': ({ path }: { path: string }) => ({
+    sentence: `There is no folder ${path} to write to.`,
+    remedy: 'Make it, or check that its disk is connected, then run the same command again.',
+  }),
   'output-unknown': ({ out }: { out: string }) => ({
     sentence: `${out} says neither by its extension nor by a separator at its end what to write.`,
     remedy: 'End it in .mov (ProRes 4444) or .mp4 (H.264), or in / for a folder of PNGs.',
@@ -538,7 +542,7 @@ const WORDS = {
     remedy: 'Give the movie a file name, or end the path with a separator for a folder of images.',
   }),
   'disk-small': ({ path, needed, free }: { path: string; needed: number; free: number }) => ({
-    sentence: `The job needs about ${gigabytes(needed)} at ${path}, and ${gigabytes(free)} are free.`,
+    sentence: `The job needs about ${bytesInWords(needed)} at ${path}, and ${bytesInWords(free)} are free.`,
     remedy: 'Make room there, or render a shorter range.',
   }),
   'disk-full': ({ path }: { path: string }) => ({
@@ -661,4 +665,8 @@ const ROLES = {
 };
 export type FileRole = keyof typeof ROLES;
 
-const gigabytes = (bytes: number): string => `${(bytes / 1e9).toFixed(1)} GB`;
+/** Small amounts, too, so that what is lacking never reads like what is there. */
+function bytesInWords(bytes: number): string {
+  if (bytes >= 1e9) return `${(bytes / 1e9).toFixed(1)} GB`;
+  return bytes >= 1e6 ? `${Math.round(bytes / 1e6)} MB` : `${Math.round(bytes / 1e3)} kB`;
+}

@@ -37,6 +37,8 @@ export async function refuseOutputAmong(
   if (kind === 'movie') {
     const folder = dirname(target);
     await access(folder, constants.W_OK).catch((error: unknown) => {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT')
+        throw new Failure('output-folder-missing', { path: folder }, error);
       throw writeFailure(folder, error) ?? error;
     });
   }

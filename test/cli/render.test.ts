@@ -262,7 +262,7 @@ describe('render refuses in one sentence and one remedy', () => {
     [
       'an output folder that is not there',
       ['shot', '--look', 'none', '--every-frame', '--out', 'no/such/a.mov'],
-      /no\/such/,
+      /^There is no folder .*no\/such to write to/,
     ],
   ])('%s', async (_, args, words) => {
     const { code, sentence } = await refused(...args);
