@@ -2,9 +2,10 @@ import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { openSafetensors, readFloats } from '../../bridge-server/weights/safetensors.ts';
+import { openSafetensors } from '../../bridge-server/weights/safetensors.ts';
 import { tinyFolder } from '../diffusion/model.ts';
 import { sceneFolder } from './footage.ts';
+import { weightsOf } from '../train/weights.ts';
 import { hashOf, type Install, newInstall, rendered, run, start } from './install.ts';
 
 const STEPS = 26;
@@ -40,14 +41,14 @@ describe('pentimento train', () => {
     expect(code, stderr).toBe(0);
     const told = JSON.parse(stdout) as {
       output: string;
-      frames: number[];
+      examples: number;
       steps: number;
       loss: number;
       notes: string[];
     };
     expect(told).toMatchObject({ output: join(install.desk, 'a.safetensors'), steps: STEPS });
-    expect(told.frames.length).toBeGreaterThan(0);
-    expect(told.frames.length).toBeLessThanOrEqual(3);
+    expect(told.examples).toBeGreaterThan(0);
+    expect(told.examples).toBeLessThanOrEqual(3);
     // The subject's box is smaller than the pictures that are trained on.
     expect(told.notes.join()).toContain('enlarged');
 
@@ -56,13 +57,14 @@ describe('pentimento train', () => {
       ss_network_module: 'networks.lora',
       ss_network_dim: '2',
       'modelspec.trigger_phrase': 'blorp',
-      ss_tag_frequency: JSON.stringify({ a: { 'a photo of blorp': told.frames.length } }),
+      ss_tag_frequency: JSON.stringify({ a: { 'a photo of blorp': told.examples } }),
     });
     expect(lora.metadata.ss_new_sd_model_hash).toMatch(/^[0-9a-f]{64}$/);
     // What is there to look at, and no state once it is done.
     expect((await readdir(join(install.desk, 'a.training'))).sort()).toEqual([
       'examples.png',
       'loss.png',
+      'report.json',
       'step-000026.png',
       'step-000026.safetensors',
     ]);
@@ -71,7 +73,7 @@ describe('pentimento train', () => {
 
     const { child, ended, said } = start(install, ...training('b.safetensors', '--json'));
     // The state was kept before this.
-    await said((progress) => (progress.stage as string) === 'train' && progress.done > 20);
+    await said((progress) => progress.stage === 'train' && progress.done > 20);
     child.kill('SIGKILL');
     expect((await ended).code).toBeNull();
     expect(await readdir(join(install.desk, 'b.training'))).toContain('state.safetensors');
@@ -99,16 +101,10 @@ describe('pentimento train', () => {
     };
     expect(await said(...training('a.mov'))).toContain('ends in .safetensors');
     expect(await said(...training('a.safetensors', '--rank', '999'))).toContain('rank');
-    expect(await said(...training('a.safetensors', '--subject', '99=0,0,32x32'))).toContain('given once');
+    expect(await said(...training('a.safetensors', '--subject', '99=0,0,32x32'))).toContain('given twice');
+    expect(await said(...training('a.safetensors', '--subject-mask', '2:masks'))).toContain('no clip 2');
     await writeFile(join(install.desk, 'x.safetensors'), 'nothing');
     expect(await said(...training('a.safetensors', '--model', 'x.safetensors'))).not.toBe('');
     expect(await readdir(install.desk)).not.toContain('a.safetensors');
   });
 });
-
-/** All that a file holds but its name. */
-async function weightsOf(path: string): Promise<unknown> {
-  const { tensors } = await openSafetensors(path);
-  const values = [...tensors.values()].map(async (tensor) => [tensor.name, await readFloats(path, tensor)] as const);
-  return new Map(await Promise.all(values));
-}
