@@ -1,5 +1,5 @@
 import { useState } from 'react';
-import type { InstalledModel } from '../../bridge-server/protocol/http.ts';
+import type { InstalledModel, SourceFacts } from '../../bridge-server/protocol/http.ts';
 import { ALIKE, alikeOf, tiesOf } from '../alike.ts';
 import type { Connection } from '../bridge/connection.ts';
 import type { Host, Memory, Shot } from '../host/host.ts';
@@ -12,6 +12,7 @@ import { ModelChoice } from './model-choice.tsx';
 import { Output } from './output.tsx';
 import { FolderField } from './path-field.tsx';
 import { Presets } from './presets.tsx';
+import { PromptsView } from './prompts.tsx';
 import { Sampling } from './sampling.tsx';
 import type { Change } from './choices.ts';
 import { useInstalled } from './state.ts';
@@ -30,6 +31,8 @@ type Props = {
   /** The single shot that is selected; null when it is none or several. */
   readonly shot: Shot | null;
   readonly here: Here;
+  /** Of the single shot; null while they are not known. */
+  readonly facts: SourceFacts | null;
   readonly choices: Choices;
   readonly change: Change;
   readonly own: ShotChoices;
@@ -38,7 +41,7 @@ type Props = {
 
 /** The style, and what belongs to it. */
 export function StyleView(
-  props: Omit<Props, 'own' | 'changeOwn' | 'here' | 'shot'> & { readonly onModels: () => void },
+  props: Omit<Props, 'own' | 'changeOwn' | 'here' | 'facts' | 'shot'> & { readonly onModels: () => void },
 ) {
   const { host, connection, memory, choices, change, onModels } = props;
   const { style } = choices;
@@ -109,7 +112,7 @@ function Prompt(
   );
 }
 
-type Part = 'structure' | 'identity' | 'sampling' | 'output';
+type Part = 'prompts' | 'structure' | 'identity' | 'sampling' | 'output';
 
 /** Quality; the rest only when asked for. */
 export function Finer(props: Props) {
@@ -152,14 +155,14 @@ const outputSummary = ({ codec }: Choices, { mask }: ShotChoices): string =>
 function FinerPrompt(
   props: Props & { readonly part: (name: Part) => { readonly open: boolean; readonly onToggle: () => void } },
 ) {
-  const { host, connection, shot, here, choices, change, part } = props;
+  const { host, connection, shot, facts, here, choices, change, own, changeOwn, part } = props;
   const installed = useInstalled(connection) ?? [];
   const { look } = choices;
   const changeLook = (changes: Partial<Manner>): void => change({ look: changes });
   const checkpoint = findModel(installed, look.model);
   const shown = { installed, checkpoint };
   const alike = alikeOf(look);
-  const { structure, identity, sampling } = words;
+  const { prompts, structure, identity, sampling } = words;
   return (
     <>
       <TextArea
@@ -175,6 +178,20 @@ function FinerPrompt(
         onChange={(value) => value !== 'own' && changeLook(tiesOf(value))}
       />
       {alike ? <div className="dim hint">{words.alike.hints[alike]}</div> : null}
+      {shot ? (
+        <Disclosure
+          title={prompts.title}
+          summary={own.prompts.length === 0 ? prompts.none : prompts.count(own.prompts.length)}
+          {...part('prompts')}
+        >
+          <PromptsView
+            {...{ connection, shot, facts, here }}
+            first={look.prompt}
+            prompts={own.prompts}
+            onChange={(next) => changeOwn({ prompts: next })}
+          />
+        </Disclosure>
+      ) : null}
       <Disclosure
         title={structure.title}
         summary={look.controls.length === 0 ? structure.none : structure.count(look.controls.length)}

@@ -63,7 +63,7 @@ export function Paint(props: {
 
   // Of what the editor has yet to write, nothing can be shown.
   const readable = shot?.source.path === '' ? null : shot;
-  const single = { host, connection, shot: readable, here, choices, change, own, changeOwn };
+  const single = { host, connection, shot: readable, facts: known, here, choices, change, own, changeOwn };
   const path = shot?.source.path ?? '';
   return (
     <>
@@ -76,13 +76,7 @@ export function Paint(props: {
         />
         <StyleView {...{ host, connection, memory, choices, change, onModels }} />
         {choices.style === 'own' ? null : (
-          <KeyFrames
-            key={path}
-            {...single}
-            exported={shot !== null && readable === null}
-            facts={known}
-            jobs={renderJobs}
-          />
+          <KeyFrames key={path} {...single} exported={shot !== null && readable === null} jobs={renderJobs} />
         )}
         <Finer {...single} memory={memory} />
       </div>

@@ -103,9 +103,7 @@ function ClipCard({ clip, host, effects, facts, own, changeOwn, onBack }: CardPr
         <div className="row wrap actions">
           {onBack ? <QuietButton onPress={onBack}>{words.shot.back}</QuietButton> : null}
           {changeOwn && rest.length > 0 ? (
-            <QuietButton onPress={() => changeOwn({ prompts: [], regions: [], details: [] })}>
-              {words.shot.leaveOut}
-            </QuietButton>
+            <QuietButton onPress={() => changeOwn({ regions: [], details: [] })}>{words.shot.leaveOut}</QuietButton>
           ) : null}
         </div>
       ) : null}
@@ -164,8 +162,7 @@ function factsOf({ source, rate: hosts }: Shot, facts: Facts | null): readonly s
 }
 
 /** What of a version's settings no control of the panel shows. */
-const restOf = ({ prompts, regions, details }: ShotChoices): readonly string[] => [
-  ...(prompts.length > 0 ? [words.shot.prompts(prompts.length)] : []),
+const restOf = ({ regions, details }: ShotChoices): readonly string[] => [
   ...(regions.length > 0 ? [words.shot.regions(regions.length)] : []),
   ...(details.length > 0 ? [words.shot.details(details.length)] : []),
 ];

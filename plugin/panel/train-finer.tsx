@@ -107,14 +107,16 @@ export function TrainFiner({ host, training, change }: Props) {
       />
       {samples.every > 0 ? (
         <>
-          <NumberField
-            label={more.every}
-            value={samples.every}
-            least={1}
-            most={100_000}
-            whole
-            onChange={(every) => change({ samples: { ...samples, every } })}
-          />
+          <div className="row">
+            <NumberField
+              label={more.every}
+              value={samples.every}
+              least={1}
+              most={100_000}
+              whole
+              onChange={(every) => change({ samples: { ...samples, every } })}
+            />
+          </div>
           <TextField
             label={more.sample}
             placeholder={more.sampleHint}

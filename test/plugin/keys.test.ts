@@ -9,6 +9,7 @@ import {
   withPicture,
   type ChosenKeys,
 } from '../../plugin/keys.ts';
+import { promptAt, withoutPrompt, withPrompt } from '../../plugin/prompts.ts';
 import { NO_SHOT_CHOICES } from '../../plugin/request.ts';
 import { choicesWithin, shotChoicesFrom, withChoices, type Shots } from '../../plugin/shots.ts';
 
@@ -79,6 +80,20 @@ test('nothing outside a clip is changed by what is chosen within it', () => {
       expect(choicesWithin(shots, clip).keys).toEqual(keysWithin(now, clip.from, clip.to));
     }),
   );
+});
+
+test('prompts over time belong to frames, too: one a frame, and a clip has those within it', () => {
+  const say = (frame: number, prompt: string) => ({ frame, prompt, then: 'hold' as const });
+  const all = withPrompt(withPrompt(withPrompt([], say(30, 'night')), say(8, 'day')), say(30, 'dusk'));
+  expect(all).toEqual([say(8, 'day'), say(30, 'dusk')]);
+  expect([0, 8, 29, 40].map((at) => promptAt('dawn', all, at))).toEqual(['dawn', 'day', 'day', 'dusk']);
+  const clip = (from: number, to: number | null) => ({ path: '/a.mov', from, to });
+  let shots = withChoices([], clip(0, null), { prompts: all });
+  // The bridge takes none outside the clip.
+  expect(choicesWithin(shots, clip(10, 40)).prompts).toEqual([say(30, 'dusk')]);
+  shots = withChoices(shots, clip(10, 40), { prompts: withoutPrompt(choicesWithin(shots, clip(10, 40)).prompts, 30) });
+  shots = withChoices(shots, clip(10, 40), { prompts: [say(12, 'noon')] });
+  expect(choicesWithin(shots, clip(0, null)).prompts).toEqual([say(8, 'day'), say(12, 'noon')]);
 });
 
 test('what was chosen for shots outlives the panel, the latest fifty sources of it', () => {

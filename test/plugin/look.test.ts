@@ -274,7 +274,7 @@ describe.skipIf(executablePath === null)('painting', () => {
     await vi.waitFor(async () => expect(await keys(page)).toEqual(automatic));
     // What made a job is brought back from the queue, and what it painted is not to be painted again.
     await page.locator('.tab', { hasText: 'Queue' }).click();
-    await page.getByText('Use its settings', { exact: true }).first().click();
+    await page.getByText('Use settings', { exact: true }).first().click();
     await press(page, '▸ 2 key frames');
     await vi.waitFor(async () => expect(await keys(page)).toEqual(['20', '22 mine']));
     await page.getByTitle('Frame 20, as it is painted').locator('img').waitFor();

@@ -88,7 +88,7 @@ export async function expectTidy(page: Page): Promise<void> {
     const wide = [...document.querySelectorAll<HTMLElement>('.panel *')].filter((element) => {
       const box = element.getBoundingClientRect();
       // What is cut off by its frame does not stick out of it.
-      const inside = element.closest('.strip, .over') !== null;
+      const inside = element.closest('.strip, .over, .cutout') !== null;
       return !inside && (box.right > innerWidth + 0.5 || box.left < -0.5);
     });
     return wide.map(({ className, tagName }) => `${tagName}.${className}`);

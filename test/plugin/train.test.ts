@@ -42,8 +42,7 @@ describe.skipIf(executablePath === null)('training', () => {
 
   async function choose(page: Page, ...names: readonly string[]): Promise<void> {
     for (const [n, name] of names.entries()) {
-      if (n > 0) await page.getByText('Add another…').click();
-      await page.getByText('allowed ›').click();
+      await page.getByText(n > 0 ? 'Add another…' : 'allowed ›').click();
       await page.locator('.entry', { hasText: name }).click();
     }
     await page
@@ -98,10 +97,10 @@ describe.skipIf(executablePath === null)('training', () => {
     await select(page, 'Where it is', 'In a box');
     const stage = page.locator('.place .stage');
     await stage.locator('img').waitFor();
-    const { x, y, width, height } = (await stage.boundingBox())!;
-    await page.mouse.click(x + width * 0.75, y + height * 0.9);
+    const { width, height } = (await stage.boundingBox())!;
+    await stage.click({ position: { x: width * 0.75, y: height * 0.9 } });
     await page.getByText('Now the opposite corner.').waitFor();
-    await page.mouse.click(x + width * 0.25, y + height * 0.1);
+    await stage.click({ position: { x: width * 0.25, y: height * 0.1 } });
     // In pixels of the clip, to a pixel of the panel.
     const wanted = { Left: 80, Top: 18, Width: 160, Height: 144 };
     for (const [side, pixels] of Object.entries(wanted)) {
@@ -113,6 +112,9 @@ describe.skipIf(executablePath === null)('training', () => {
     await select(page, 'Frames to learn from', 'A few: 10');
     await page.getByText('Look at the frames').click();
     const examples = page.locator('.example');
+    await examples.nth(2).waitFor();
+    // Pictures are asked for when they come into sight.
+    await examples.first().scrollIntoViewIfNeeded();
     await examples.locator('img').nth(2).waitFor();
     const count = await examples.count();
     await examples.nth(0).click();
@@ -168,7 +170,7 @@ describe.skipIf(executablePath === null)('training', () => {
 
     const { state } = job();
     expect(state.state).toBe('done');
-    await card.locator('sp-action-button', { hasText: 'Use its settings' }).click();
+    await card.locator('sp-action-button', { hasText: 'Use settings' }).click();
     await page.getByText(`${count - 1} frames`).waitFor();
     expect(await field(page, 'Word that calls it up').inputValue()).toBe('mirelda');
     expect(await page.locator('.example').count()).toBe(count - 1);
