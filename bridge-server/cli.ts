@@ -240,6 +240,10 @@ function commandLine(): Command {
     .addOption(common.to())
     .option('--frames <n>', 'train on at most so many frames of the clips', count, 20)
     .option(
+      '--examples <file>',
+      'train on these instead: NAME.training/examples.txt of another training, as you edited it',
+    )
+    .option(
       '--subject <[clip:]frame=x,y,wxh>',
       'where the subject is in a clip, the first or the n-th (or several boxes, joined by +); it is followed',
       subjects,

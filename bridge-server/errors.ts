@@ -392,6 +392,21 @@ const WORDS = {
     sentence: `Training at ${Math.round(facts.width)}x${Math.round(facts.height)} needs about ${bytesInWords(facts.neededBytes)} of memory, and ${bytesInWords(facts.freeBytes)} are free.`,
     remedy: 'Train at a smaller --size, or close other programs.',
   }),
+  'train-subject': () => ({
+    sentence: 'The subject was found in none of the frames.',
+    remedy: 'Show where it is in more frames, or give masks that are white where it is.',
+  }),
+  'examples-unreadable': ({ path, line }: { path: string; line: number | null }) => ({
+    sentence:
+      line === null
+        ? `${path} names no frames to train on.`
+        : `Line ${line} of ${path} names no frame to train on, or one twice.`,
+    remedy: 'Each line needs a clip (counted from 1), a frame, and may have a caption: 1 24 a photo of a dog',
+  }),
+  'example-frame': ({ clip, frame }: { clip: number; frame: number }) => ({
+    sentence: `There is no frame ${frame} in clip ${clip} to train on.`,
+    remedy: 'Leave it out of the examples, or take the clip further.',
+  }),
   'train-other': ({ path }: { path: string }) => ({
     sentence: `${path} holds another training that has not ended.`,
     remedy: 'Give its settings again to go on with it, give another --out, or delete that folder.',

@@ -1,4 +1,4 @@
-import { extname, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { Failure } from '../errors.ts';
 import { folders } from '../folders.ts';
 import { checkTraining } from '../jobs/training.ts';
@@ -6,6 +6,7 @@ import { Jobs } from '../jobs/queue.ts';
 import { ModelStore } from '../models/store.ts';
 import { type TrainRequest, trainRequestSchema, type TrainSubject } from '../protocol/train-request.ts';
 import { captionOf } from '../train/captions.ts';
+import { readExampleList } from '../train/example-list.ts';
 import { finish } from './finish.ts';
 import { type DetailOption, located } from './look.ts';
 
@@ -23,6 +24,8 @@ export type TrainOptions = {
   readonly from?: number;
   readonly to?: number;
   readonly frames: number;
+  /** A list of frames and captions, as a training writes it beside its contact sheet. */
+  readonly examples?: string;
   readonly subject: readonly SubjectOption[];
   readonly subjectMask: readonly SubjectMaskOption[];
   readonly size?: number;
@@ -87,7 +90,7 @@ async function requestOf(clips: readonly string[], options: TrainOptions): Promi
       model: await located(options.model, store),
       trigger,
       caption,
-      examples: { kind: 'auto', count: options.frames },
+      examples: options.examples ? await readExampleList(options.examples) : { kind: 'auto', count: options.frames },
       area: size,
       prior: prior === undefined ? null : { folder: resolve(prior), caption: priorCaption! },
       settings: {
@@ -123,9 +126,7 @@ async function requestOf(clips: readonly string[], options: TrainOptions): Promi
 
 function outputOf({ out, name, trigger }: TrainOptions): TrainRequest['output'] {
   if (out === undefined) return { kind: 'store', name: name ?? trigger };
-  const path = resolve(out);
-  if (extname(path).toLowerCase() === '.safetensors') return { kind: 'file', path };
-  throw new Failure('arguments-unusable', { reason: '--out must be a file that ends in .safetensors.' });
+  return { kind: 'file', path: resolve(out) };
 }
 
 /** Of each clip. */

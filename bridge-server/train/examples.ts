@@ -38,9 +38,12 @@ export function openExamples(model: Model, encodeText: EncodeText, runtime: Runt
   };
 }
 
-/** What is inside a box, as far as the frame has it, brought to the training size: filled, and cut off evenly where it is too long. */
+/**
+ * What is inside a box brought to the training size, with so much of what is around it as the shape of that takes; where the frame ends
+ * before, the box is cut off evenly instead.
+ */
 export function cropped(frame: Frame, box: Box, { width, height }: Size): Planes {
-  const inside = within(frame, box);
+  const inside = within(frame, widened(within(frame, box), frame, width / height));
   const scale = Math.max(width / inside.width, height / inside.height);
   const seen = {
     width: Math.min(inside.width, Math.round(width / scale)),
@@ -49,6 +52,17 @@ export function cropped(frame: Frame, box: Box, { width, height }: Size): Planes
   const left = inside.x + Math.floor((inside.width - seen.width) / 2);
   const top = inside.y + Math.floor((inside.height - seen.height) / 2);
   return resample(crop(planesOf(frame), left, top, seen.width, seen.height), width, height);
+}
+
+/** A box in a picture made wider or taller, as far as there is room, to be `shape` times as wide as it is tall. */
+function widened({ x, y, width, height }: Box, picture: Size, shape: number): Box {
+  const [wide, high] = [Math.max(width, height * shape), Math.max(height, width / shape)];
+  const [w, h] = [Math.min(wide, picture.width), Math.min(high, picture.height)];
+  const shifted = (start: number, length: number, limit: number): number =>
+    Math.min(Math.max(start, 0), limit - length);
+  const left = shifted(x - (w - width) / 2, w, picture.width);
+  const top = shifted(y - (h - height) / 2, h, picture.height);
+  return { x: left, y: top, width: w, height: h };
 }
 
 /** The whole pixels of a box that lie in a picture; at least one. */

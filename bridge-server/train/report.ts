@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { partBeside } from '../media/part.ts';
 import { trainingSchema, type TrainingView } from '../protocol/job.ts';
-import type { ChosenExample } from './run.ts';
+import type { ChosenExample } from './shot.ts';
 import type { Size } from '../diffusion/picture/size.ts';
 
 /** Its name in the folder of a training. */

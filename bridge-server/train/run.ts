@@ -18,10 +18,10 @@ import { encodePng, numberedImages, readImage } from '../media/image.ts';
 import { partBeside } from '../media/part.ts';
 import { sha256File } from '../models/sha256.ts';
 import type { TrainRequest } from '../protocol/train-request.ts';
-import type { Box } from '../shot/track.ts';
 import { type Model, openModel, requirePart } from '../weights/model.ts';
 import { keepState, keptIdentity, keptLosses, keptState } from './checkpoint.ts';
 import { lossCurve } from './curve.ts';
+import { exampleList } from './example-list.ts';
 import { cropped, type Example, openExamples } from './examples.ts';
 import { startOf, type TrainState } from './lora.ts';
 import { writeLora } from './lora-file.ts';
@@ -30,16 +30,8 @@ import type { Parameters } from './graph.ts';
 import { keepFor, refuseLarge, refuseUntrainable } from './preflight.ts';
 import { Report, sampleName } from './report.ts';
 import { sampleOf } from './sample.ts';
-import { type ChosenFrames, framesOf } from './shot.ts';
+import { type ChosenExample, type ChosenFrames, framesOf } from './shot.ts';
 import { type Lessons, openClassroom, train } from './trainer.ts';
-
-/** A picture that is trained on: where it is in the request's clips (`clip` counts them), and what it is captioned with. */
-export type ChosenExample = {
-  readonly clip: number;
-  readonly frame: number;
-  readonly caption: string;
-  readonly box: Box;
-};
 
 /** What a training tells while it runs, in this order. */
 export type TrainEvent =
@@ -82,7 +74,7 @@ export type TrainMeans = {
 };
 
 /** Raise it when the same request gives other weights. */
-const CODE = 1;
+const CODE = 2;
 
 /** The state's name in the folder of a training. Who records that the training is done may remove it then. */
 export const STATE_FILE = 'state.safetensors';
@@ -109,7 +101,10 @@ export async function* trainFromClips(
 
   const clips = await Promise.all(request.clips.map(({ source }) => openClip(source, signal)));
   const priorImages = await priorImagesOf(request);
-  const contents = [...clips.map(({ identity }) => identity), await contentHash(priorImages)];
+  const contents = [
+    ...clips.map(({ identity }) => identity),
+    await contentHash([...priorImages, ...(await masksIn(request))]),
+  ];
   const identity = identityOf(request, [...contents, await identityOfModel(model)]);
   const kept = new KeptState(join(folder, STATE_FILE), identity);
   await kept.refuseOther();
@@ -127,6 +122,7 @@ export async function* trainFromClips(
     );
     const sheet = join(folder, 'examples.png');
     await writeWhole(sheet, await sheetOf(pictures, size));
+    await writeWhole(join(folder, 'examples.txt'), Buffer.from(exampleList(pictures)));
     const chosen = pictures.map(({ clip, frame, caption, box }) => ({ clip, frame, caption, box }));
     const all = [...clips.flatMap((clip) => clip.notes), ...notes];
     const report = new Report(folder, { examples: chosen, size, notes: all });
@@ -300,6 +296,15 @@ async function priorImagesOf({ prior }: TrainRequest): Promise<string[]> {
   return [...images].sort(([a], [b]) => a - b).map(([, path]) => path);
 }
 
+/** The images that show where the subject is. */
+async function masksIn({ clips }: TrainRequest): Promise<string[]> {
+  const folders = clips.flatMap(({ subject }) =>
+    subject.kind === 'mask' && subject.mask.kind === 'images' ? [subject.mask.folder] : [],
+  );
+  const images = await Promise.all(folders.map(numberedImages));
+  return images.flatMap((of) => [...of].sort(([a], [b]) => a - b).map(([, path]) => path));
+}
+
 /** Captions repeated to one length, so that one network serves all. */
 function ofOneLength({ examples, priors, empty }: Pick<Lessons, 'examples' | 'priors' | 'empty'>) {
   const all = [...examples, ...priors];
@@ -311,7 +316,11 @@ function ofOneLength({ examples, priors, empty }: Pick<Lessons, 'examples' | 'pr
 const COLUMNS = 6;
 
 function sheetOf(pictures: ChosenFrames['pictures'], { width, height }: Size): Promise<Buffer> {
-  const cells = pictures.map(({ frame, picture }) => ({ frame: frameOf(picture), caption: `frame ${frame}` }));
+  const isOneClip = pictures.every(({ clip }) => clip === pictures[0]!.clip);
+  const cells = pictures.map(({ clip, frame, picture }) => ({
+    frame: frameOf(picture),
+    caption: isOneClip ? `frame ${frame}` : `clip ${clip + 1}, frame ${frame}`,
+  }));
   const rows = Array.from({ length: Math.ceil(cells.length / COLUMNS) }, (_, i) => ({
     label: '',
     cells: cells.slice(i * COLUMNS, (i + 1) * COLUMNS),

@@ -1,3 +1,5 @@
+import type { Size } from '../diffusion/picture/size.ts';
+
 /** A frame that may be trained on. */
 export type Candidate = {
   readonly frame: number;
@@ -16,8 +18,8 @@ const EXPOSED = { from: 16, to: 240 };
 const SAME = 2;
 
 /**
- * At most `count` frames, in the order of the candidates: beginning with the sharpest, always the one that is most unlike all that are chosen and
- * sharp (farthest-point sampling), until only repetitions are left.
+ * At most `count` frames, in the order of the candidates: beginning with the sharpest, always the one that is most unlike all that
+ * are chosen and sharp (farthest-point sampling), until only repetitions are left.
  */
 export function chosenOf<C extends Candidate>(candidates: readonly C[], count: number): C[] {
   const sharpest = Math.max(...candidates.map(({ sharpness }) => sharpness));
@@ -52,24 +54,24 @@ export const difference = ({ view: a }: Candidate, { view: b }: Candidate): numb
 const FEW = 8;
 const ALIKE = 8;
 
-/** What the owner of the shot should know before hours are spent on it, one sentence each. */
-export function warningsOn(
-  chosen: readonly Candidate[],
-  { asked, enlarged, size }: { asked: number; enlarged: boolean; size: { width: number; height: number } },
-): string[] {
+/** What the owner of the clips should know before hours are spent on it, one sentence each. */
+export function warningsOn(chosen: readonly Candidate[], asked: number): string[] {
   const distances = chosen.flatMap((a, i) => chosen.slice(i + 1).map((b) => difference(a, b)));
   const mean = distances.reduce((sum, distance) => sum + distance, 0) / Math.max(1, distances.length);
   return [
     ...(chosen.length < Math.min(FEW, asked)
-      ? [`Only ${chosen.length} frames of the shot are sharp and differ: a longer shot, or a second one, teaches more.`]
+      ? [`Only ${chosen.length} frames are sharp and differ: a longer shot, or a second one, teaches more.`]
       : []),
     ...(chosen.length > 1 && mean < ALIKE
       ? ['The chosen frames look much alike: the LoRA may learn the shot instead of the subject.']
       : []),
-    ...(enlarged
-      ? [
-          `The subject is smaller than ${size.width}x${size.height} pixels, and was enlarged: the LoRA will paint it soft.`,
-        ]
-      : []),
   ];
+}
+
+/** The same of the pixels that there are of the subject, and those that are trained on. */
+export function warningOnSize(boxes: readonly Size[], { width, height }: Size): string[] {
+  const isEnlarged = boxes.some((box) => box.width * box.height < width * height);
+  return isEnlarged
+    ? [`The subject is smaller than ${width}x${height} pixels, and was enlarged: the LoRA will paint it soft.`]
+    : [];
 }

@@ -4,104 +4,147 @@ import { Failure } from '../errors.ts';
 import type { Engine } from '../kernels/engine.ts';
 import { type Clip, FrameWindow } from '../media/clip.ts';
 import type { Report } from '../progress.ts';
-import { type Box, trackBox } from '../shot/track.ts';
+import type { TrainRequest } from '../protocol/train-request.ts';
+import type { Box } from '../shot/track.ts';
 import { bucketOf } from './bucket.ts';
+import { captionOf, ownCaptionOf } from './captions.ts';
 import { cropped, within } from './examples.ts';
-import type { TrainRequest, TrainSubject } from '../protocol/train-request.ts';
-import { captionOf } from './captions.ts';
-import { type Candidate, chosenOf, warningsOn } from './select.ts';
-import { survey } from './survey.ts';
+import { chosenOf, warningOnSize, warningsOn } from './select.ts';
+import { subjectIn } from './subject.ts';
+import { survey, type Surveyed } from './survey.ts';
+
+/** A picture that is trained on: where it is in the request's clips (`clip` counts them), and what it is captioned with. */
+export type ChosenExample = {
+  readonly clip: number;
+  readonly frame: number;
+  readonly caption: string;
+  readonly box: Box;
+};
 
 /** Pictures of clips that are trained on. */
 export type ChosenFrames = {
-  readonly pictures: readonly {
-    readonly clip: number;
-    readonly frame: number;
-    readonly box: Box;
-    readonly caption: string;
-    readonly picture: Planes;
-  }[];
-  /** Of each of them: about the shape of the subject where it was first shown. */
+  /** In the order of clips and frames. */
+  readonly pictures: readonly (ChosenExample & { readonly picture: Planes })[];
+  /** Of each of them: about the shape that the subject has on average. */
   readonly size: Size;
-  /** What its owner should know, one sentence each. */
+  /** What the owner of the clips should know, one sentence each. */
   readonly notes: readonly string[];
 };
 
-/** Frames of a clip that may be kept decoded. */
+type Asked = Pick<TrainRequest, 'clips' | 'caption' | 'trigger' | 'examples'>;
+type Found = { readonly examples: readonly ChosenExample[]; readonly notes: readonly string[] };
+
+/** Frames of one clip that may be kept decoded; clips are gone through one after the other. */
 const WINDOW_BYTES = 256 * 2 ** 20;
 
 /**
- * The sharpest and most different frames of the clips, cut out around the subject. Goes over each clip once, and once more where the
- * subject is followed; reports the first. Failures: detail-frame, detail-box.
+ * The frames to train on, cut out around the subject: the sharpest and most different ones of all clips, or those that are asked for.
+ * Goes over each clip once, and where the subject is followed once more; with frames that are asked for over no more than it takes to
+ * follow the subject there. Failures: detail-frame, detail-box, example-frame, train-subject, and those of masks.
  */
 export async function framesOf(
   engine: Engine,
   clips: readonly Clip[],
-  request: Pick<TrainRequest, 'clips' | 'caption' | 'trigger' | 'examples'>,
+  request: Asked,
   area: number,
   report: Report,
   signal: AbortSignal,
 ): Promise<ChosenFrames> {
-  const given = request.clips.map(({ subject }) => (subject.kind === 'boxes' ? subject.boxes : []));
-  for (const [i, clip] of clips.entries()) refuseBoxes(given[i]!, clip);
-  const windows = clips.map((clip) => new FrameWindow(clip, WINDOW_BYTES));
-  try {
-    const total = clips.reduce((sum, { range }) => sum + range.to - range.from, 0);
-    const candidates: (Candidate & { readonly clip: number; readonly box: Box })[] = [];
-    let before = 0;
-    for (const [i, clip] of clips.entries()) {
-      const boxAt = await subjectIn(engine, clip, windows[i]!, given[i]!, signal);
-      const found = await survey(engine, clip, boxAt, (done) => report(before + done, total), signal);
-      candidates.push(...found.map((candidate) => ({ ...candidate, clip: i, box: boxAt(candidate.frame)! })));
-      before += clip.range.to - clip.range.from;
-    }
-    const { examples, caption, trigger } = request;
-    const usual = captionOf(caption, trigger);
-    const count = examples.kind === 'auto' ? examples.count : candidates.length;
-    const chosen = examples.kind === 'auto' ? chosenOf(candidates, count) : candidates;
-    const size = bucketOf(given[0]![0] ?? clips[0]!, area);
-    const pictures: ChosenFrames['pictures'][number][] = [];
-    let smallest: Size = clips[0]!;
-    for (const { clip, frame, box } of chosen) {
-      const seen = within(clips[clip]!, box);
-      if (seen.width * seen.height < smallest.width * smallest.height) smallest = seen;
-      const picture = cropped(await windows[clip]!.get(frame, signal), box, size);
-      pictures.push({ clip, frame, box: seen, caption: usual, picture });
-    }
-    const enlarged = smallest.width * smallest.height < size.width * size.height;
-    return { pictures, size, notes: warningsOn(chosen, { asked: count, enlarged, size }) };
-  } finally {
-    for (const window of windows) await window.close();
+  const find = request.examples.kind === 'auto' ? bestOf : askedOf;
+  const { examples, notes } = await find(engine, clips, request, report, signal);
+  if (examples.length === 0) throw new Failure('train-subject', undefined);
+  const boxes = examples.map(({ clip, box }) => within(clips[clip]!, box));
+  const size = bucketOf(shapeOf(boxes), area);
+  const pictures: ChosenFrames['pictures'][number][] = [];
+  for (const [number, clip] of clips.entries()) {
+    await looking(clip, async (window) => {
+      for (const [i, example] of examples.entries()) {
+        if (example.clip !== number) continue;
+        const picture = cropped(await window.get(example.frame, signal), boxes[i]!, size);
+        pictures.push({ ...example, box: boxes[i]!, picture });
+      }
+    });
   }
+  return { pictures, size, notes: [...notes, ...warningOnSize(boxes, size)] };
 }
 
-type Boxes = Extract<TrainSubject, { kind: 'boxes' }>['boxes'];
-
-function refuseBoxes(boxes: Boxes, { range: { from, to }, width, height }: Clip): void {
-  for (const { frame, ...box } of boxes) {
-    if (frame < from || frame >= to) throw new Failure('detail-frame', { frame, from, to });
-    const isInside = box.x + box.width <= width && box.y + box.height <= height;
-    if (!isInside) throw new Failure('detail-box', { frame, ...box, clipWidth: width, clipHeight: height });
-  }
-}
-
-/** Where the subject is in each frame: followed from the nearest given box before, or from the first; null where it was lost. */
-async function subjectIn(
+/** The sharpest and most different frames. */
+async function bestOf(
   engine: Engine,
-  clip: Clip,
-  window: FrameWindow,
-  given: Boxes,
+  clips: readonly Clip[],
+  { clips: shown, caption, trigger, examples }: Asked,
+  report: Report,
   signal: AbortSignal,
-): Promise<(frame: number) => Box | null> {
-  const whole = { x: 0, y: 0, width: clip.width, height: clip.height };
-  if (given.length === 0) return () => whole;
-  const boxes = new Map<number, Box>();
-  const footage = { width: clip.width, height: clip.height, get: window.get.bind(window) };
-  const nothingKept = { known: () => Promise.resolve(null), keep: () => Promise.resolve() };
-  for (const [i, { frame, ...box }] of given.entries()) {
-    const range = { from: i === 0 ? clip.range.from : frame, to: given[i + 1]?.frame ?? clip.range.to };
-    const track = await trackBox(engine, footage, range, { frame, box }, nothingKept, signal);
-    for (const [at, place] of track.boxes) boxes.set(at, place);
+): Promise<Found> {
+  const total = clips.reduce((sum, { range }) => sum + range.to - range.from, 0);
+  const candidates: (Surveyed & { readonly clip: number })[] = [];
+  const notes: string[] = [];
+  let before = 0;
+  for (const [number, clip] of clips.entries()) {
+    await looking(clip, async (window) => {
+      const where = await subjectIn(engine, clip, window, shown[number]!.subject, clip.range, signal);
+      const found = await survey(engine, clip, where.at, (done) => report(before + done, total), signal);
+      candidates.push(...found.map((candidate) => ({ ...candidate, clip: number })));
+      notes.push(...where.notes);
+    });
+    before += clip.range.to - clip.range.from;
   }
-  return (frame) => boxes.get(frame) ?? null;
+  const count = examples.kind === 'auto' ? examples.count : candidates.length;
+  const chosen = chosenOf(candidates, count);
+  const usual = captionOf(caption, trigger);
+  return {
+    examples: chosen.map(({ clip, frame, box }) => ({ clip, frame, box, caption: usual })),
+    notes: [...notes, ...warningsOn(chosen, count)],
+  };
+}
+
+/** The frames that are asked for, but those in which the subject is not to be seen. */
+async function askedOf(
+  engine: Engine,
+  clips: readonly Clip[],
+  { clips: shown, caption, trigger, examples }: Asked,
+  report: Report,
+  signal: AbortSignal,
+): Promise<Found> {
+  const asked = examples.kind === 'chosen' ? examples.frames : [];
+  for (const { clip, frame } of asked) {
+    const { from, to } = clips[clip]?.range ?? { from: 0, to: 0 };
+    if (frame < from || frame >= to) throw new Failure('example-frame', { clip: clip + 1, frame });
+  }
+  const found: ChosenExample[] = [];
+  const notes: string[] = [];
+  const usual = captionOf(caption, trigger);
+  let done = 0;
+  for (const [number, clip] of clips.entries()) {
+    const own = asked.filter((one) => one.clip === number);
+    if (own.length === 0) continue;
+    await looking(clip, async (window) => {
+      const range = { from: own[0]!.frame, to: own.at(-1)!.frame + 1 };
+      const where = await subjectIn(engine, clip, window, shown[number]!.subject, range, signal);
+      notes.push(...where.notes);
+      for (const { frame, caption: said } of own) {
+        const box = await where.at(frame, signal);
+        if (box) found.push({ clip: number, frame, box, caption: said === null ? usual : ownCaptionOf(said, trigger) });
+        else notes.push(`Frame ${frame} of clip ${number + 1} is left out: the subject was not found in it.`);
+        report(++done, asked.length);
+      }
+    });
+  }
+  return { examples: found, notes };
+}
+
+async function looking(clip: Clip, act: (window: FrameWindow) => Promise<void>): Promise<void> {
+  const window = new FrameWindow(clip, WINDOW_BYTES);
+  try {
+    await act(window);
+  } finally {
+    await window.close();
+  }
+}
+
+/** The mean of shapes, in which a tall one and a wide one make a square. */
+function shapeOf(boxes: readonly Box[]): Size {
+  const mean = (side: (box: Box) => number): number =>
+    Math.exp(boxes.reduce((sum, box) => sum + Math.log(side(box)), 0) / boxes.length);
+  return { width: mean(({ width }) => width), height: mean(({ height }) => height) };
 }

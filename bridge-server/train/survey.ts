@@ -8,30 +8,34 @@ import type { Box } from '../shot/track.ts';
 import type { Report } from '../progress.ts';
 import { within } from './examples.ts';
 import type { Candidate } from './select.ts';
+import type { Whereabouts } from './subject.ts';
 
 /** Longer shots are thinned to so many candidates, the sharpest of each stretch: memory does not grow with the shot. */
 const CANDIDATES = 512;
 /** Sides of a view. */
 const GRID = 16;
 
-/** Looks at every frame of a clip once, inside its box; frames without one are passed over. */
+/** A candidate, and where the subject is in it. */
+export type Surveyed = Candidate & { readonly box: Box };
+
+/** Looks at every frame of a clip once, inside the subject's box; frames without one are passed over. */
 export async function survey(
   engine: Engine,
   clip: Clip,
-  boxAt: (frame: number) => Box | null,
+  boxAt: Whereabouts['at'],
   report: Report,
   signal: AbortSignal,
-): Promise<Candidate[]> {
+): Promise<Surveyed[]> {
   const total = clip.range.to - clip.range.from;
   const stretch = Math.ceil(total / CANDIDATES);
-  const best = new Map<number, Candidate>();
+  const best = new Map<number, Surveyed>();
   let n = clip.range.from;
   for await (const frame of clip.read(clip.range, signal)) {
-    const box = boxAt(n);
+    const box = await boxAt(n, signal);
     if (box) {
       const candidate = await candidateOf(engine, cut(frame, within(frame, box)), n);
       const place = Math.floor((n - clip.range.from) / stretch);
-      if (candidate.sharpness > (best.get(place)?.sharpness ?? -1)) best.set(place, candidate);
+      if (candidate.sharpness > (best.get(place)?.sharpness ?? -1)) best.set(place, { ...candidate, box });
     }
     n++;
     report(n - clip.range.from, total);

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { bucketOf, STEP } from '../../bridge-server/train/bucket.ts';
 import { captionOf } from '../../bridge-server/train/captions.ts';
-import { type Candidate, chosenOf, difference, warningsOn } from '../../bridge-server/train/select.ts';
+import { type Candidate, chosenOf, difference, warningOnSize, warningsOn } from '../../bridge-server/train/select.ts';
 
 const candidate = (frame: number, view: number[], sharpness = 10, brightness = 128): Candidate => ({
   frame,
@@ -59,13 +59,17 @@ describe('frames to train on', () => {
     const size = { width: 512, height: 512 };
     const frames = (count: number, apart: number) =>
       Array.from({ length: count }, (_, i) => candidate(i, [i * apart, 255 - i * apart]));
-    const told = (count: number, apart: number, enlarged: boolean): string =>
-      warningsOn(frames(count, apart), { asked: 20, enlarged, size }).join(' ');
-    expect(told(12, 20, false)).toBe('');
-    expect(told(3, 20, false)).toContain('Only 3 frames');
-    expect(told(12, 1, false)).toContain('alike');
-    expect(told(12, 20, true)).toContain('smaller than 512x512');
-    expect(warningsOn(frames(3, 20), { asked: 3, enlarged: false, size })).toEqual([]);
+    const told = (count: number, apart: number): string => warningsOn(frames(count, apart), 20).join(' ');
+    expect(told(12, 20)).toBe('');
+    expect(told(3, 20)).toContain('Only 3 frames');
+    expect(told(12, 1)).toContain('alike');
+    expect(warningsOn(frames(3, 20), 3)).toEqual([]);
+    const [large, small] = [
+      { width: 512, height: 512 },
+      { width: 400, height: 600 },
+    ];
+    expect(warningOnSize([large, small], size).join(' ')).toContain('smaller than 512x512');
+    expect(warningOnSize([large], size)).toEqual([]);
   });
 });
 
