@@ -54,7 +54,7 @@ export type Tools = Studio & {
 };
 
 /** What frames of the source may take that are kept decoded, for whoever asks for one at random. */
-const WINDOW_BYTES = { fast: 256 * 2 ** 20, quality: 256 * 2 ** 20, small: 64 * 2 ** 20 };
+const WINDOW_BYTES = 64 * 2 ** 20;
 
 /**
  * The story of a request: the clip is opened, its motion analysed, its keys chosen and painted, every frame between them made from
@@ -99,7 +99,7 @@ async function attempt(
   await refuseOutput(request);
 
   const clip = await stages.fresh('probe', 'frames', 1).run(1, () => openClip(request.source, signal));
-  const source = new FrameWindow(clip, WINDOW_BYTES[request.profile]);
+  const source = new FrameWindow(clip, WINDOW_BYTES);
   let atelier: Atelier | null = null;
   let card: Gpu | string = '';
   try {
@@ -147,6 +147,8 @@ async function attempt(
     const between = readerOf(stretches);
     const frame = (n: number): Promise<Frame> => between(n) ?? pictures.get(n, signal);
     const stability = atelier ? await stabilityOf(work, pictures, stretches, analysis.cuts, frame) : [];
+    // Only what lies behind a mask needs the source's frames again.
+    if (!masks) await source.close();
     const delivery = { request, clip, source, painted: frame, masks: masks && masks.pictures, channels };
     const notes = await stages
       .fresh('deliver', 'frames', frames)

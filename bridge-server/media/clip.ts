@@ -3,7 +3,7 @@ import { Failure } from '../errors.ts';
 import type { RenderRequest } from '../protocol/request.ts';
 import { unpremultiply } from './alpha.ts';
 import { tool } from './ffmpeg.ts';
-import type { Frame, FrameRange } from './frame.ts';
+import type { Frame, FrameRange, RawFrame } from './frame.ts';
 import { contentHash } from './content-hash.ts';
 import { readImage } from './image.ts';
 import { readMovie } from './movie.ts';
@@ -31,6 +31,8 @@ export type Clip = {
   readonly start: number | null;
   /** In order, exactly the frames of `range` (which must lie in the clip's), or a Failure. Frames are not to be written to. */
   read(range: FrameRange, signal: AbortSignal): AsyncIterable<Frame>;
+  /** The same, to be made later. */
+  readRaw(range: FrameRange, signal: AbortSignal): AsyncIterable<RawFrame>;
 };
 
 /**
@@ -70,20 +72,22 @@ async function openMovieFile(source: RenderRequest['source'], signal: AbortSigna
   ]);
   const sourceOf = (n: number): number => (shown ? shown[n - range.from]! : n);
 
-  async function* read({ from, to }: FrameRange, abort: AbortSignal): AsyncGenerator<Frame> {
+  async function* readRaw({ from, to }: FrameRange, abort: AbortSignal): AsyncGenerator<RawFrame> {
     checkInside({ from, to }, range);
     if (from === to) return;
     let next = sourceOf(from);
     let n = from;
-    for await (const frame of readMovie(movie, { from: next, to: sourceOf(to - 1) + 1 }, abort)) {
-      if (n < to && sourceOf(n) === next) straighten(frame, source.alpha);
-      for (; n < to && sourceOf(n) === next; n++) yield frame;
+    for await (const raw of readMovie(movie, { from: next, to: sourceOf(to - 1) + 1 }, abort)) {
+      const straight = { bytes: raw.bytes, frame: () => straightened(raw.frame(), source.alpha) };
+      for (; n < to && sourceOf(n) === next; n++) yield straight;
       next++;
     }
   }
 
   return {
-    ...{ info, notes, range, rate, width: info.width, height: info.height, channels: info.channels, identity, read },
+    ...{ info, notes, range, rate, width: info.width, height: info.height, channels: info.channels, identity },
+    read: (part, abort) => made(readRaw(part, abort)),
+    readRaw,
     start: timeline.pts[0]! * toNumber(timeline.timebase) + range.from / toNumber(rate),
   };
 }
@@ -97,27 +101,40 @@ async function openFolder(source: RenderRequest['source']): Promise<Clip> {
   }
   const identity = digest([await contentHash([...images.values()]), `${source.alpha} ${numbers.join()}`]);
 
-  async function* read({ from, to }: FrameRange, abort: AbortSignal): AsyncGenerator<Frame> {
+  async function* readRaw({ from, to }: FrameRange, abort: AbortSignal): AsyncGenerator<RawFrame> {
     checkInside({ from, to }, range);
     for (let n = from; n < to; n++) {
       abort.throwIfAborted();
       const path = images.get(n)!;
-      const frame = await readImage(path);
+      const frame = straightened(await readImage(path), source.alpha);
       if (frame.width !== info.width || frame.height !== info.height || frame.channels !== info.channels) {
         throw new Failure('images-mixed', { path, first: images.get(numbers[0]!)! });
       }
-      straighten(frame, source.alpha);
-      yield frame;
+      yield { bytes: frame.data.byteLength, frame: () => frame };
     }
   }
 
   const { width, height, channels } = info;
   const rate = source.rate ?? info.rate;
-  return { info, notes: [], range, rate, width, height, channels, identity, start: null, read };
+  const read = (part: FrameRange, abort: AbortSignal): AsyncGenerator<Frame> => made(readRaw(part, abort));
+  return { info, notes: [], range, rate, width, height, channels, identity, start: null, read, readRaw };
 }
 
-function straighten(frame: Frame, alpha: 'straight' | 'premultiplied'): void {
+/** What is shown for several frames in a row is made once. */
+async function* made(raws: AsyncIterable<RawFrame>): AsyncGenerator<Frame> {
+  let last: RawFrame | undefined;
+  let frame: Frame | undefined;
+  for await (const raw of raws) {
+    if (!frame || raw !== last) frame = raw.frame();
+    last = raw;
+    yield frame;
+  }
+}
+
+/** In place. */
+function straightened(frame: Frame, alpha: 'straight' | 'premultiplied'): Frame {
   if (alpha === 'premultiplied' && frame.channels === 4) unpremultiply(frame.data);
+  return frame;
 }
 
 function checkedRange({ path, from, to }: RenderRequest['source'], whole: FrameRange): FrameRange {

@@ -11,5 +11,12 @@ export type Frame = {
   readonly data: Uint16Array;
 };
 
+/** A frame as its decoder gives it, often a quarter of its size in working form: frames that wait, wait like this. */
+export type RawFrame = {
+  readonly bytes: number;
+  /** Makes the frame, which takes some milliseconds each time. */
+  frame(): Frame;
+};
+
 /** A half-open run of frame numbers: from <= n < to. */
 export type FrameRange = { readonly from: number; readonly to: number };

@@ -2,7 +2,7 @@ import { PassThrough } from 'node:stream';
 import { Failure } from '../errors.ts';
 import { pixelDecoder } from './decode-pixels.ts';
 import { ToolError, ffmpeg, fileUrl, tool } from './ffmpeg.ts';
-import type { Frame, FrameRange } from './frame.ts';
+import type { FrameRange, RawFrame } from './frame.ts';
 import { isUpright, oriented } from './orientation.ts';
 import { pixelFormat } from './pixel-format.ts';
 import type { Movie } from './probe.ts';
@@ -15,7 +15,11 @@ import type { Timeline } from './timeline.ts';
  * decoder gives it; seeking only has to land early enough. When another picture comes than the timeline says, it is tried once more
  * from the very start; if that does not give it either, the file is damaged there: Failure 'media-damaged'.
  */
-export async function* readMovie(movie: Movie, { from, to }: FrameRange, signal: AbortSignal): AsyncGenerator<Frame> {
+export async function* readMovie(
+  movie: Movie,
+  { from, to }: FrameRange,
+  signal: AbortSignal,
+): AsyncGenerator<RawFrame> {
   const seek = seekTime(movie.timeline, { from, to });
   let next = from;
   for (const start of seek === null ? [null] : [seek, null]) {
@@ -49,7 +53,7 @@ async function* decode(
   range: FrameRange,
   seek: number | null,
   signal: AbortSignal,
-): AsyncGenerator<Frame> {
+): AsyncGenerator<RawFrame> {
   const { info, video, timeline, storedWidth, storedHeight, orientation, siting } = movie;
   const decoder = pixelDecoder(pixelFormat(info.pixelFormat)!, storedWidth, storedHeight, info.colour, siting);
   const output = new PassThrough({ highWaterMark: 1 << 20, emitClose: false });
@@ -85,8 +89,8 @@ async function* decode(
       signal.throwIfAborted();
       if ((await places.next()) !== (timeline.seeking ? timeline.pts[n] : n)) return;
       n++;
-      const frame = decoder.decode(raw);
-      yield isUpright(orientation) ? frame : oriented(frame, orientation);
+      const frame = () => decoder.decode(raw);
+      yield { bytes: raw.length, frame: isUpright(orientation) ? frame : () => oriented(frame(), orientation) };
     }
     await ended;
   } finally {
@@ -142,9 +146,9 @@ class Places {
   }
 }
 
-/** The stream cut into pictures of one length. A picture is overwritten by the next. */
+/** The stream cut into pictures of one length. */
 async function* pieces(stream: PassThrough, bytes: number): AsyncGenerator<Uint8Array> {
-  const piece = new Uint8Array(bytes);
+  let piece = new Uint8Array(bytes);
   let filled = 0;
   for await (const chunk of stream as AsyncIterable<Buffer>) {
     for (let at = 0; at < chunk.length;) {
@@ -154,6 +158,7 @@ async function* pieces(stream: PassThrough, bytes: number): AsyncGenerator<Uint8
       at += count;
       if (filled === bytes) {
         yield piece;
+        piece = new Uint8Array(bytes);
         filled = 0;
       }
     }

@@ -1,35 +1,45 @@
 import type { Clip } from './clip.ts';
-import type { Frame, FrameRange } from './frame.ts';
+import type { Frame, FrameRange, RawFrame } from './frame.ts';
 
 type Reading = {
   /** The number of the frame that comes next, and the one before which it ends. */
   next: number;
   readonly end: number;
-  readonly frames: AsyncIterator<Frame>;
+  readonly frames: AsyncIterator<RawFrame>;
   readonly abort: AbortController;
 };
 
 /**
  * Any frame of a clip, at any time, in bounded memory. Decoding only runs forwards and starts at a price, so a miss decodes a run
- * of frames: on from n when walking forwards, up to n when walking backwards. Frames are not to be written to.
+ * of frames: on from n when walking forwards, up to n when walking backwards, as many as there is room for beside the last one. Frames are not to be written to.
  */
 export class FrameWindow {
-  readonly #clip: Clip;
-  readonly #capacity: number;
+  readonly #clip: Pick<Clip, 'range' | 'readRaw'>;
+  readonly #maxBytes: number;
   /** Least recently used first. */
-  readonly #frames = new Map<number, Frame>();
+  readonly #frames = new Map<number, RawFrame>();
+  /** What a frame of this clip takes. */
+  #frameBytes: number;
+  /** Most are asked for twice in a row. */
+  #last: { readonly n: number; readonly frame: Frame } | null = null;
   #reading: Reading | null = null;
   #lastAsked: number | null = null;
   #turn: Promise<unknown> = Promise.resolve();
 
-  constructor(clip: Clip, maxBytes: number) {
+  /** `maxBytes`: of frames that wait. Two do in any case, and one is ready. */
+  constructor(clip: Pick<Clip, 'range' | 'width' | 'height' | 'channels' | 'readRaw'>, maxBytes: number) {
     this.#clip = clip;
-    this.#capacity = Math.max(2, Math.floor(maxBytes / (clip.width * clip.height * clip.channels * 2)));
+    this.#maxBytes = maxBytes;
+    this.#frameBytes = clip.width * clip.height * clip.channels * 2;
+  }
+
+  get #capacity(): number {
+    return Math.max(2, Math.floor(this.#maxBytes / this.#frameBytes));
   }
 
   /** Throws RangeError outside the clip, Failure when it cannot be decoded. */
   get(n: number, signal: AbortSignal): Promise<Frame> {
-    const result = this.#turn.then(() => this.#get(n, signal));
+    const result = this.#turn.then(() => this.#made(n, signal));
     this.#turn = result.catch(() => undefined);
     return result;
   }
@@ -39,9 +49,19 @@ export class FrameWindow {
     await this.#turn;
     await this.#stop();
     this.#frames.clear();
+    this.#last = null;
   }
 
-  async #get(n: number, signal: AbortSignal): Promise<Frame> {
+  async #made(n: number, signal: AbortSignal): Promise<Frame> {
+    const raw = await this.#get(n, signal);
+    if (this.#last?.n !== n) {
+      this.#last = null;
+      this.#last = { n, frame: raw.frame() };
+    }
+    return this.#last.frame;
+  }
+
+  async #get(n: number, signal: AbortSignal): Promise<RawFrame> {
     const { range } = this.#clip;
     if (n < range.from || n >= range.to) throw new RangeError(`frame ${n} of a clip from ${range.from} to ${range.to}`);
     signal.throwIfAborted();
@@ -55,7 +75,7 @@ export class FrameWindow {
     const { next, end: limit } = this.#reading ?? { next: 0, end: 0 };
     if (n < next || n >= Math.min(limit, next + this.#capacity)) {
       await this.#stop();
-      const from = backwards ? Math.max(range.from, n - Math.floor(this.#capacity / 2)) : n;
+      const from = backwards ? Math.max(range.from, n + 2 - this.#capacity) : n;
       this.#start({ from, to: backwards ? n + 1 : range.to });
     }
     const reading = this.#reading!;
@@ -64,7 +84,7 @@ export class FrameWindow {
     signal.addEventListener('abort', end, { once: true });
     try {
       for (;;) {
-        const result = (await reading.frames.next()) as IteratorResult<Frame, undefined>;
+        const result = (await reading.frames.next()) as IteratorResult<RawFrame, undefined>;
         if (result.done) throw new Error(`frame ${n} did not come`);
         this.#keep(reading.next, result.value);
         if (reading.next++ === n) return result.value;
@@ -79,7 +99,7 @@ export class FrameWindow {
 
   #start(range: FrameRange): void {
     const abort = new AbortController();
-    const frames = this.#clip.read(range, abort.signal)[Symbol.asyncIterator]();
+    const frames = this.#clip.readRaw(range, abort.signal)[Symbol.asyncIterator]();
     this.#reading = { next: range.from, end: range.to, frames, abort };
   }
 
@@ -89,7 +109,8 @@ export class FrameWindow {
     await reading?.frames.return?.();
   }
 
-  #keep(n: number, frame: Frame): void {
+  #keep(n: number, frame: RawFrame): void {
+    this.#frameBytes = frame.bytes;
     this.#frames.delete(n);
     this.#frames.set(n, frame);
     if (this.#frames.size > this.#capacity) this.#frames.delete(this.#frames.keys().next().value!);

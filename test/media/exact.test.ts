@@ -227,7 +227,8 @@ describe('a window on a clip', () => {
   it('gives any frame at any time, in as little memory as it is told', async () => {
     const path = await makeClip(join(folder, 'window.mp4'), { frames: FRAMES, rate: '25', options: GOPS.open });
     const clip = await open(path, { from: 3, to: 38 });
-    const bytes = clip.width * clip.height * 6;
+    // As 4:2:0 of 8 bits.
+    const bytes = clip.width * clip.height * 1.5;
     const window = new FrameWindow(clip, 6 * bytes);
     const walks = [
       [3, 4, 5, 6, 7, 8, 9, 10, 11, 12],
@@ -249,15 +250,15 @@ describe('a window on a clip', () => {
     let readings = 0;
     const counted: Clip = {
       ...clip,
-      read(range, abort) {
+      readRaw(range, abort) {
         readings++;
-        return clip.read(range, abort);
+        return clip.readRaw(range, abort);
       },
     };
-    const window = new FrameWindow(counted, 10 * clip.width * clip.height * 6);
+    const window = new FrameWindow(counted, 10 * clip.width * clip.height * 1.5);
     for (let n = FRAMES - 1; n >= 0; n--) expect(readNumber(await window.get(n, signal))).toBe(n);
     await window.close();
-    expect(readings).toBeLessThanOrEqual(9);
+    expect(readings).toBeLessThanOrEqual(6);
   });
 
   it('goes on after one call was cancelled', async () => {
