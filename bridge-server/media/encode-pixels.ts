@@ -19,7 +19,6 @@ export function pixelEncoder(format: EncoderFormat, width: number, height: numbe
   const chromaHeight = halved ? Math.ceil(height / 2) : height;
   const chromaPixels = chromaWidth * chromaHeight;
   const samples = pixels + 2 * chromaPixels + (format === 'yuva444p10le' ? pixels : 0);
-  const out = bits > 8 ? new Uint16Array(samples) : new Uint8Array(samples);
   const [planeCb, planeCr, planeAlpha] = [pixels, pixels + chromaPixels, pixels + 2 * chromaPixels];
 
   const luma = lumaCodes(bits, colour.range);
@@ -33,6 +32,7 @@ export function pixelEncoder(format: EncoderFormat, width: number, height: numbe
   const cr = halved ? new Float64Array(pixels) : null;
 
   const encode = ({ data, channels }: Frame): Uint8Array => {
+    const out = bits > 8 ? new Uint16Array(samples) : new Uint8Array(samples);
     for (let p = 0, at = 0; p < pixels; p++, at += channels) {
       const r = data[at]!;
       const g = data[at + 1]!;
@@ -57,7 +57,7 @@ export function pixelEncoder(format: EncoderFormat, width: number, height: numbe
         out[planeAlpha + p] = channels === 4 ? (data[4 * p + 3]! * maximum) / 65535 + 0.5 : maximum;
       }
     }
-    return new Uint8Array(out.buffer.slice(0));
+    return new Uint8Array(out.buffer);
   };
   return { bytes: samples * bytesPerSample, encode };
 }
