@@ -11,6 +11,8 @@ export function run(file, args) {
   const child = spawn(node, [join(root, file), ...args], {
     // The channel tells the child when this process has gone, however it ended.
     stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
+    // Memory for pictures goes back to the system as soon as it is freed; left to itself, glibc learns to keep it (mallopt(3)).
+    env: { MALLOC_MMAP_THRESHOLD_: String(2 ** 20), ...process.env },
   });
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
   child.on('error', () => {
