@@ -54,7 +54,7 @@ export class Engine implements Device {
     this.#heap = new Heap(RESERVED_BYTES, (bytes) => this.#growTo(bytes));
     this.#team = Array.from({ length: workers }, (_, worker) => {
       const workerData: WorkerStart = { module, memory: this.#memory, worker, workers, sync: SYNC_POINTER };
-      const thread = new Worker(new URL('./worker.ts', import.meta.url), { workerData });
+      const thread = new Worker(new URL('./worker.mjs', import.meta.url), { workerData });
       thread.on('message', (reply: WorkerReply) => this.#answered(worker, reply));
       thread.on('error', (error) => this.#end(error as Error));
       thread.on('exit', () => this.#end(new Error('a worker thread ended')));
