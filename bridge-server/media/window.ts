@@ -1,6 +1,9 @@
 import type { Clip } from './clip.ts';
 import type { Frame, FrameRange, RawFrame } from './frame.ts';
 
+/** Nobody walks back further in one go: more small frames would only fill the memory with a long clip. */
+const MOST_FRAMES = 256;
+
 type Reading = {
   /** The number of the frame that comes next, and the one before which it ends. */
   next: number;
@@ -34,7 +37,7 @@ export class FrameWindow {
   }
 
   get #capacity(): number {
-    return Math.max(2, Math.floor(this.#maxBytes / this.#frameBytes));
+    return Math.min(MOST_FRAMES, Math.max(2, Math.floor(this.#maxBytes / this.#frameBytes)));
   }
 
   /** Throws RangeError outside the clip, Failure when it cannot be decoded. */
