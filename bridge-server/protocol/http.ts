@@ -61,6 +61,12 @@ export const modelsSchema = z.object({
 export const addModelSchema = z.strictObject({ from: z.string().min(1).max(4096) });
 export const addingModelSchema = z.object({ id: z.string() });
 
+/** POST /v1/models/remove: a model of the list, by its path. */
+export const removeModelSchema = z.strictObject({ path: z.string().min(1).max(4096) });
+
+/** Answer to it: what was downloaded or trained is deleted, what the user keeps elsewhere is only forgotten. */
+export const removedModelSchema = z.object({ path: z.string(), deleted: z.boolean() });
+
 const frame = z.int().nonnegative();
 /** Of a picture that is asked for, at most; never larger than the clip. */
 const width = z.int().min(16).max(2048);

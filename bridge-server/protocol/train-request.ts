@@ -71,6 +71,8 @@ const clips = z
   .min(1)
   .max(64);
 
+const isLoraFile = (name: string): boolean => /[^\\/]\.safetensors$/i.test(name);
+
 /** A LoRA to be trained: one serialisable value that decides, with the files that it names, every weight. */
 export const trainRequestSchema = z.strictObject({
   version: z.literal(1),
@@ -91,7 +93,7 @@ export const trainRequestSchema = z.strictObject({
   samples: z.strictObject({ every: z.int().min(1), prompt: text }).nullable(),
   /** Where the LoRA is to lie: in a .safetensors file, or by this name among the trained models of this install. */
   output: z.discriminatedUnion('kind', [
-    z.strictObject({ kind: z.literal('file'), path }),
+    z.strictObject({ kind: z.literal('file'), path: path.refine(isLoraFile, 'it must end in .safetensors') }),
     z.strictObject({ kind: z.literal('store'), name: z.string().trim().min(1).max(100) }),
   ]),
 });

@@ -1,5 +1,5 @@
 import { lstat, readdir, realpath } from 'node:fs/promises';
-import { basename, dirname, extname, isAbsolute, join, relative, resolve, sep } from 'node:path';
+import { basename, dirname, isAbsolute, join, relative, resolve, sep } from 'node:path';
 import { Failure } from '../errors.ts';
 import type { ControlMap } from '../protocol/control-map.ts';
 import type { MaskRequest } from '../protocol/mask.ts';
@@ -59,9 +59,6 @@ export async function confineClips(clips: TrainRequest['clips'], bounds: Bounds)
 }
 
 async function confineTrained(path: string, bounds: Bounds): Promise<string> {
-  if (extname(path).toLowerCase() !== '.safetensors') {
-    throw new Failure('path-unusable', { path, reason: 'a LoRA is a file that ends in .safetensors' });
-  }
   const real = await confineOutput(path, bounds);
   const folder = await confineOutput(workFolderBeside(real), bounds);
   await confineLinks(folder, () => true, bounds);

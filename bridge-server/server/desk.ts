@@ -266,6 +266,10 @@ export class Desk {
     return { id: await this.#shelf.add(from, await this.#bounds()) };
   }
 
+  removeModel(path: string): Promise<{ path: string; deleted: boolean }> {
+    return this.#shelf.remove(path);
+  }
+
   adding(): readonly AddingView[] {
     return this.#shelf.adding();
   }

@@ -7,6 +7,7 @@ import {
   frameQuestionSchema,
   type Health,
   keysQuestionSchema,
+  removeModelSchema,
   sourceQuestionSchema,
 } from '../protocol/http.ts';
 import { trainFramesQuestionSchema } from '../protocol/train-request.ts';
@@ -166,6 +167,13 @@ export const ROUTES: readonly Route[] = [
     answer: async ({ office: { desk }, body }) => json(await desk.addModel(parsed(addModelSchema, body).from)),
   },
   {
+    method: 'POST',
+    path: /^\/v1\/models\/remove$/,
+    example: '/v1/models/remove',
+    body: { path: '/nowhere' },
+    answer: async ({ office: { desk }, body }) => json(await desk.removeModel(parsed(removeModelSchema, body).path)),
+  },
+  {
     method: 'GET',
     path: /^\/v1\/folder$/,
     example: '/v1/folder',
@@ -288,6 +296,7 @@ const STATUS: Partial<Record<ErrorCode, number>> = {
   'token-wrong': 401,
   'route-unknown': 404,
   'job-unknown': 404,
+  'model-unknown': 404,
   'job-kind': 404,
   'training-picture': 404,
   'preview-missing': 404,

@@ -71,6 +71,16 @@ export class Shelf {
     return id;
   }
 
+  /**
+   * Deletes a model that the install downloaded or trained, forgets one that the user keeps elsewhere. Only one of the list, by its
+   * path: a name would mean another model once more of them are there. Failures: model-unknown, model-not-ours.
+   */
+  async remove(path: string): Promise<{ path: string; deleted: boolean }> {
+    const model = (await this.#models.list()).find((one) => one.path === path);
+    if (!model) throw new Failure('model-unknown', { name: path });
+    return await this.#models.remove(model.path);
+  }
+
   /** What is not complete goes on when it is asked for again. */
   close(): void {
     this.#ending.abort();

@@ -7,7 +7,7 @@ import type { TrainingView } from '../protocol/job.ts';
 import type { TrainFramesAnswer, TrainFramesQuestion, TrainRequest } from '../protocol/train-request.ts';
 import { cropped } from '../train/examples.ts';
 import { readReport, sampleName } from '../train/report.ts';
-import { framesOf } from '../train/shot.ts';
+import { examplesOf } from '../train/shot.ts';
 import { openModel } from '../weights/model.ts';
 import { Findings } from './findings.ts';
 import { markOf, type OpenClips } from './open-clips.ts';
@@ -28,12 +28,12 @@ export class TrainingViews {
     this.#side = side;
   }
 
-  /** Which frames a training would choose by itself. Failures: those of openClip, openModel and framesOf. */
+  /** Which frames a training would choose by itself. Failures: those of openClip, openModel and examplesOf. */
   async frames({ clips, count, model, area }: TrainFramesQuestion, signal: AbortSignal): Promise<TrainFramesAnswer> {
     const open = await Promise.all(clips.map(({ source }) => this.#clips.get(source)));
     const pixels = area ?? nativeArea(await openModel(model));
     const masks = await Promise.all(
-      clips.map(({ subject }) =>
+      clips.map(async ({ subject }) =>
         subject.kind === 'mask' && subject.mask.kind === 'images' ? markOf(subject.mask.folder) : '',
       ),
     );
@@ -47,8 +47,8 @@ export class TrainingViews {
         this.#side.use(async ({ engine }) => {
           const asked = { clips, caption: '', trigger: '', examples: { kind: 'auto', count } } as const;
           const footage = open.map(({ clip }) => clip);
-          const { pictures, size, notes } = await framesOf(engine, footage, asked, pixels, tell, stop);
-          return { examples: pictures.map(({ clip, frame, box }) => ({ clip, frame, box })), size, notes: [...notes] };
+          const { examples, size, notes } = await examplesOf(engine, footage, asked, pixels, tell, stop);
+          return { examples: examples.map(({ clip, frame, box }) => ({ clip, frame, box })), size, notes: [...notes] };
         }, stop),
       signal,
     );

@@ -21,14 +21,19 @@ export type ChosenExample = {
   readonly box: Box;
 };
 
-/** Pictures of clips that are trained on. */
-export type ChosenFrames = {
+/** Which pictures of clips are trained on. */
+export type Choice = {
   /** In the order of clips and frames. */
-  readonly pictures: readonly (ChosenExample & { readonly picture: Planes })[];
-  /** Of each of them: about the shape that the subject has on average. */
+  readonly examples: readonly ChosenExample[];
+  /** Of each picture: about the shape that the subject has on average. */
   readonly size: Size;
   /** What the owner of the clips should know, one sentence each. */
   readonly notes: readonly string[];
+};
+
+/** The same with the pictures. */
+export type ChosenFrames = Omit<Choice, 'examples'> & {
+  readonly pictures: readonly (ChosenExample & { readonly picture: Planes })[];
 };
 
 type Asked = Pick<TrainRequest, 'clips' | 'caption' | 'trigger' | 'examples'>;
@@ -37,11 +42,7 @@ type Found = { readonly examples: readonly ChosenExample[]; readonly notes: read
 /** Frames of one clip that may be kept decoded; clips are gone through one after the other. */
 const WINDOW_BYTES = 256 * 2 ** 20;
 
-/**
- * The frames to train on, cut out around the subject: the sharpest and most different ones of all clips, or those that are asked for.
- * Goes over each clip once, and where the subject is followed once more; with frames that are asked for over no more than it takes to
- * follow the subject there. Failures: detail-frame, detail-box, example-frame, train-subject, and those of masks.
- */
+/** The frames to train on, cut out around the subject: see examplesOf. */
 export async function framesOf(
   engine: Engine,
   clips: readonly Clip[],
@@ -50,22 +51,39 @@ export async function framesOf(
   report: Report,
   signal: AbortSignal,
 ): Promise<ChosenFrames> {
-  const find = request.examples.kind === 'auto' ? bestOf : askedOf;
-  const { examples, notes } = await find(engine, clips, request, report, signal);
-  if (examples.length === 0) throw new Failure('train-subject', undefined);
-  const boxes = examples.map(({ clip, box }) => within(clips[clip]!, box));
-  const size = bucketOf(shapeOf(boxes), area);
+  const { examples, size, notes } = await examplesOf(engine, clips, request, area, report, signal);
   const pictures: ChosenFrames['pictures'][number][] = [];
   for (const [number, clip] of clips.entries()) {
     await looking(clip, async (window) => {
-      for (const [i, example] of examples.entries()) {
+      for (const example of examples) {
         if (example.clip !== number) continue;
-        const picture = cropped(await window.get(example.frame, signal), boxes[i]!, size);
-        pictures.push({ ...example, box: boxes[i]!, picture });
+        pictures.push({ ...example, picture: cropped(await window.get(example.frame, signal), example.box, size) });
       }
     });
   }
-  return { pictures, size, notes: [...notes, ...warningOnSize(boxes, size)] };
+  return { pictures, size, notes };
+}
+
+/**
+ * Which frames to train on, and where the subject is in them: the sharpest and most different ones of all clips, or those that are asked
+ * for. Goes over each clip once, and where the subject is followed once more; with frames that are asked for over no more than it takes
+ * to follow the subject there. Failures: detail-frame, detail-box, example-frame, train-subject, and those of masks.
+ */
+export async function examplesOf(
+  engine: Engine,
+  clips: readonly Clip[],
+  request: Asked,
+  area: number,
+  report: Report,
+  signal: AbortSignal,
+): Promise<Choice> {
+  const find = request.examples.kind === 'auto' ? bestOf : askedOf;
+  const { examples, notes } = await find(engine, clips, request, report, signal);
+  if (examples.length === 0) throw new Failure('train-subject', undefined);
+  const seen = examples.map((example) => ({ ...example, box: within(clips[example.clip]!, example.box) }));
+  const boxes = seen.map(({ box }) => box);
+  const size = bucketOf(shapeOf(boxes), area);
+  return { examples: seen, size, notes: [...notes, ...warningOnSize(boxes, size)] };
 }
 
 /** The sharpest and most different frames. */

@@ -63,6 +63,7 @@ describe('pentimento train', () => {
     // What is there to look at, and no state once it is done.
     expect((await readdir(join(install.desk, 'a.training'))).sort()).toEqual([
       'examples.png',
+      'examples.txt',
       'loss.png',
       'report.json',
       'step-000026.png',
@@ -99,7 +100,7 @@ describe('pentimento train', () => {
       expect(code).not.toBe(0);
       return stderr;
     };
-    expect(await said(...training('a.mov'))).toContain('ends in .safetensors');
+    expect(await said(...training('a.mov'))).toContain('must end in .safetensors');
     expect(await said(...training('a.safetensors', '--rank', '999'))).toContain('rank');
     expect(await said(...training('a.safetensors', '--subject', '99=0,0,32x32'))).toContain('given twice');
     expect(await said(...training('a.safetensors', '--subject-mask', '2:masks'))).toContain('no clip 2');

@@ -10,6 +10,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { Store } from '../../bridge-server/jobs/store.ts';
 import { newFolder } from './folder.ts';
 import { someRender, someRequest } from './request.ts';
+import { someClip, someTraining } from './train-request.ts';
 
 const OTHER = fileURLToPath(new URL('./other-owner.ts', import.meta.url));
 
@@ -178,6 +179,30 @@ describe('the store', () => {
     );
   });
 
+  it('counts trainings by their output, whatever they learn from, and tells them from renders', async () => {
+    const { store } = await newStore();
+    const train = (clip: string, name: string) =>
+      ({
+        kind: 'train',
+        request: someTraining({
+          clips: [{ source: someClip(clip), subject: { kind: 'whole' } }],
+          output: { kind: 'store', name },
+        }),
+      }) as const;
+    const jobs = [train('/a.mov', 'x'), train('/b.mov', 'x'), train('/a.mov', 'y')].map((task) =>
+      store.insert(task, null),
+    );
+    expect(jobs.map(({ kind, version }) => [kind, version])).toEqual([
+      ['train', 1],
+      ['train', 2],
+      ['train', 1],
+    ]);
+    expect(jobs[1]!.request).toEqual(train('/b.mov', 'x').request);
+    expect(store.unfinished(train('/b.mov', 'x'))?.id).toBe(jobs[1]!.id);
+    expect(store.unfinished(someRender())).toBeNull();
+    store.close();
+  });
+
   it('takes over the jobs of an older release as they were', async () => {
     const path = join(await newFolder(), 'jobs.sqlite');
     const raw = new DatabaseSync(path);
@@ -222,7 +247,9 @@ describe('the store', () => {
       result: { range: { from: 5, to: 12 }, frames: 7, advice: null, stability: [] },
     });
     store.beat();
-    expect(store.list(9, null).map(({ state }) => state.state)).toEqual(['interrupted', 'cancelled', 'done']);
+    const jobs = store.list(9, null);
+    expect(jobs.map(({ state }) => state.state)).toEqual(['interrupted', 'cancelled', 'done']);
+    expect(new Set(jobs.map(({ kind }) => kind))).toEqual(new Set(['render']));
     expect(store.requeue('3')).toBe(true);
     expect(store.get(store.insert(someRender(), null).id)?.place).toBe(1);
     store.close();

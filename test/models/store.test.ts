@@ -154,6 +154,51 @@ describe('verifying', () => {
   });
 });
 
+describe('LoRAs that were trained here', () => {
+  const trained = async (name: string, rows: number): Promise<string> =>
+    store.keepTrained(
+      await place('made.safetensors', safetensorsBytes(zeros({ 'lora_unet_x.lora_down.weight': [rows, 400] }))),
+      name,
+    );
+
+  it('are kept by name, over no other, and deleted when they are removed', async () => {
+    const first = await trained('face', 8);
+    expect(first).toBe(join(store.folder, 'trained', 'face.safetensors'));
+    expect(await trained('face', 4)).toBe(join(store.folder, 'trained', 'face_v002.safetensors'));
+    // The very same is the same.
+    expect(await trained('face', 8)).toBe(first);
+    expect(await readdir(base)).not.toContain('made.safetensors');
+    const [one] = await store.list();
+    expect(one).toMatchObject({
+      name: 'face.safetensors',
+      origin: 'trained',
+      identity: { kind: 'lora' },
+      trigger: null,
+    });
+    expect(await verify()).toEqual(['unchanged', 'unchanged']);
+    expect(await store.remove('face')).toEqual({ path: first, deleted: true });
+    expect(await readdir(join(store.folder, 'trained'))).toEqual(['face_v002.safetensors']);
+  });
+
+  it('stay in their folder, whatever they are called', async () => {
+    for (const [i, name] of [
+      '../../x',
+      '/etc/passwd',
+      '..',
+      'a\0b',
+      'C:\\x',
+      'nul',
+      ' . ',
+      '%2e%2e%2fx',
+      'ゼルダ',
+    ].entries()) {
+      const path = await trained(name, i + 1);
+      expect(join(path, '..')).toBe(join(store.folder, 'trained'));
+      expect(basename(path)).toMatch(/^[^.].*\.safetensors$/);
+    }
+  });
+});
+
 describe('downloads', () => {
   it('come from an address, once, and are deleted with what is empty then', async () => {
     served.answer = sendFile(LORA);

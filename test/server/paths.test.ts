@@ -5,9 +5,11 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { Failure } from '../../bridge-server/errors.ts';
 import { renderRequestSchema, type DiffusionLook, type RenderRequest } from '../../bridge-server/protocol/request.ts';
-import { confine, contains, windowsTrap, type Bounds } from '../../bridge-server/server/confine.ts';
+import { trainRequestSchema, type TrainRequest } from '../../bridge-server/protocol/train-request.ts';
+import { confine, confineTraining, contains, windowsTrap, type Bounds } from '../../bridge-server/server/confine.ts';
 import { allowRoot, allowedRoots } from '../../bridge-server/server/roots.ts';
 import { someDiffusion } from '../jobs/request.ts';
+import { someClip, someTraining } from '../jobs/train-request.ts';
 import { newInstall, pentimento, removeInstall, serveForTest, type Install } from './bridge.ts';
 import { Client } from './client.ts';
 
@@ -64,7 +66,17 @@ const control = (change: Partial<DiffusionLook['controls'][number]>): RenderRequ
 
 const maskIn = (folder: string) => ({ kind: 'images', folder, channel: 'grey', grow: 0, feather: 0 }) as const;
 
-const SLOTS: Record<string, (path: string) => RenderRequest> = {
+/** Of something in the allowed folder. */
+const training = (change: Partial<TrainRequest> = {}): TrainRequest => {
+  const source = someClip(join(install.allowed, 'clip.mov'));
+  const model = join(install.allowed, 'model.safetensors');
+  return someTraining({ clips: [{ source, subject: { kind: 'whole' } }], model, ...change });
+};
+
+const clip = (change: Partial<TrainRequest['clips'][number]>): TrainRequest =>
+  training({ clips: [{ ...training().clips[0]!, ...change }] });
+
+const SLOTS: Record<string, (path: string) => RenderRequest | TrainRequest> = {
   source: (path) => request({ source: { ...request().source, path } }),
   keys: (folder) => request({ keys: { kind: 'images', folder } }),
   'chosen key': (path) => request({ keys: { kind: 'chosen', keys: [{ frame: 3, picture: { kind: 'image', path } }] } }),
@@ -80,30 +92,46 @@ const SLOTS: Record<string, (path: string) => RenderRequest> = {
   annotator: (file) => control({ map: { kind: 'annotator', file, steady: true } }),
   movie: (path) => request({ output: { kind: 'movie', path, codec: 'h264', sound: true } }),
   images: (folder) => request({ output: { kind: 'images', folder } }),
+  'a clip to learn from': (path) => clip({ source: someClip(path) }),
+  'the mask of a subject': (folder) => clip({ subject: { kind: 'mask', mask: maskIn(folder) } }),
+  'a base model': (model) => training({ model }),
+  'images of the class': (folder) => training({ prior: { folder, caption: '' } }),
+  'a LoRA': (path) => training({ output: { kind: 'file', path } }),
 };
 
-const refusal = async (asked: RenderRequest, within = bounds): Promise<string> => {
+const confined = (asked: RenderRequest | TrainRequest, within = bounds): Promise<RenderRequest | TrainRequest> =>
+  'clips' in asked ? confineTraining(asked, within) : confine(asked, within);
+
+const refusal = async (asked: RenderRequest | TrainRequest, within = bounds): Promise<string> => {
   try {
-    await confine(asked, within);
+    await confined(asked, within);
     return 'accepted';
   } catch (error) {
     return (error as Failure).code;
   }
 };
 
-test('every path that a request can hold is among those tried here', () => {
+/** Every text in what a schema takes: free text is a path unless proven otherwise. */
+function textsIn(all: z.ZodType): string[] {
   const paths = new Set<string>();
   const visit = (schema: unknown, name: string): void => {
     if (typeof schema !== 'object' || schema === null) return;
     const { type, const: constant, enum: words, pattern, properties, ...rest } = schema as Record<string, unknown>;
-    // Free text is a path unless proven otherwise.
     if (type === 'string' && constant === undefined && words === undefined && pattern === undefined) paths.add(name);
     for (const [key, value] of Object.entries(properties ?? {})) visit(value, name ? `${name}.${key}` : key);
     for (const value of Object.values(rest)) visit(value, name);
   };
-  visit(z.toJSONSchema(renderRequestSchema), '');
+  visit(z.toJSONSchema(all), '');
+  return [...paths].sort();
+}
+
+test('every path that a request can hold is among those tried here', () => {
+  const prose = ['caption', 'examples.frames.caption', 'output.name', 'prior.caption', 'samples.prompt', 'trigger'];
+  expect(textsIn(trainRequestSchema)).toEqual(
+    [...prose, 'clips.source.path', 'clips.subject.mask.folder', 'model', 'output.path', 'prior.folder'].sort(),
+  );
   const texts = ['look.negative', 'look.prompt', 'look.prompts.prompt', 'look.regions.prompt', 'look.details.prompt'];
-  expect([...paths].sort()).toEqual(
+  expect(textsIn(renderRequestSchema)).toEqual(
     [
       ...texts,
       'keys.folder',
@@ -197,9 +225,9 @@ describe.each(Object.keys(SLOTS))('the path of %s', (slot) => {
       [allowed, ''],
     ] as const) {
       if (real === '' && !['movie', 'images'].includes(slot)) continue; // Its links lead out.
-      const confined = JSON.stringify(await confine(at(given), bounds));
-      expect(confined).toContain(JSON.stringify(join(allowed, real)));
-      expect(confined).not.toContain('/in');
+      const text = JSON.stringify(await confined(at(given)));
+      expect(text).toContain(JSON.stringify(join(allowed, real)));
+      expect(text).not.toContain('/in');
     }
   });
 
@@ -232,14 +260,14 @@ test('whatever is accepted is inside when it is then written', async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(name, { minLength: 1, maxLength: 6 }), async (names) => {
       const path = [install.allowed, ...names].join(sep);
-      let confined: RenderRequest;
+      let asked: RenderRequest;
       try {
-        confined = await confine(SLOTS['images']!(path), bounds);
+        asked = await confine(request({ output: { kind: 'images', folder: path } }), bounds);
       } catch (error) {
         expect(error).toBeInstanceOf(Failure);
         return;
       }
-      const { folder } = confined.output as { folder: string };
+      const { folder } = asked.output as { folder: string };
       await mkdir(folder, { recursive: true });
       const real = await realpath(folder);
       expect(contains(install.allowed, real)).toBe(true);
@@ -256,9 +284,25 @@ test('whatever is accepted is inside when it is then written', async () => {
 
 test('links among the frames of an input folder are followed too', async () => {
   const frames = join(install.allowed, 'frames');
-  for (const slot of ['source', 'keys', 'mask', 'region', 'model', 'vae', 'control maps'])
+  for (const slot of [
+    ...['source', 'keys', 'mask', 'region', 'model', 'vae', 'control maps'],
+    ...['a clip to learn from', 'the mask of a subject', 'a base model', 'images of the class'],
+  ])
     expect(await refusal(SLOTS[slot]!(frames))).toBe('path-outside-roots');
   expect(await refusal(SLOTS['keys']!(join(install.allowed, 'keys')))).toBe('accepted');
+});
+
+test('a LoRA is not trained where the folder that shows how it goes leads out', async () => {
+  const { allowed, outside } = install;
+  const at = (name: string): TrainRequest => training({ output: { kind: 'file', path: join(allowed, name) } });
+  await symlink(outside, join(allowed, 'leaky.training'));
+  await mkdir(join(allowed, 'holed.training'));
+  await symlink(join(outside, 'secret.png'), join(allowed, 'holed.training', 'step-000001.png'));
+  await symlink(outside, join(allowed, 'at_v002.training'));
+  for (const name of ['leaky', 'holed', 'at_{version}']) {
+    expect(await refusal(at(`${name}.safetensors`)), name).toBe('path-outside-roots');
+  }
+  for (const name of ['tight', 'tight_{version}']) expect(await refusal(at(`${name}.safetensors`))).toBe('accepted');
 });
 
 test('no version of an output is a link that leads out', async () => {

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { access, readdir, realpath } from 'node:fs/promises';
 import { join } from 'node:path';
-import sharp from 'sharp';
+import sharp, { type Metadata } from 'sharp';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { modelsSchema } from '../../bridge-server/protocol/http.ts';
 import {
@@ -72,7 +72,7 @@ function ask(path: string, body?: object): Promise<Response> {
 const report = async (id: string): Promise<TrainingView> =>
   trainingSchema.parse(await (await ask(`/v1/jobs/${id}/training`)).json());
 
-async function picture(path: string): Promise<sharp.Metadata> {
+async function picture(path: string): Promise<Metadata> {
   const answer = await ask(path);
   expect([answer.status, answer.headers.get('content-type')]).toEqual([200, 'image/jpeg']);
   return sharp(await answer.bytes()).metadata();
@@ -155,7 +155,8 @@ test('a training is paused, survives a kill, and makes the LoRA of an unbroken r
   expect(stdout).toMatch(/done +shot -> the model My face {2}LoRA of blorp/);
 
   // Removing takes away what the install made itself.
-  expect((await pentimento(install, 'models', 'remove', 'My_face')).stdout).toContain('Deleted');
+  const removed = await ask('/v1/models/remove', { path: output });
+  expect(await removed.json()).toEqual({ path: output, deleted: true });
   await expect(access(output)).rejects.toThrow();
   await client.close();
 }, 120_000);
@@ -197,7 +198,7 @@ test('what cannot be trained is refused before it is a job', async () => {
   expect(await refusal(training({ kind: 'file', path: join(install.outside, 'x.safetensors') }))).toBe(
     'path-outside-roots',
   );
-  expect(await refusal(training({ kind: 'file', path: join(install.allowed, 'x.mov') }))).toBe('path-unusable');
+  expect(await refusal(training({ kind: 'file', path: join(install.allowed, 'x.mov') }))).toBe('message-malformed');
   expect(await refusal(training(here, { area: 2048 * 2048 }))).toBe('train-memory');
   expect(await readdir(install.allowed)).not.toContain('x.training');
   await client.close();
