@@ -28,6 +28,7 @@ export class FrameWindow {
   #reading: Reading | null = null;
   #lastAsked: number | null = null;
   #turn: Promise<unknown> = Promise.resolve();
+  #closed = false;
 
   /** `maxBytes`: of frames that wait. Two do in any case, and one is ready. */
   constructor(clip: Pick<Clip, 'range' | 'width' | 'height' | 'channels' | 'readRaw'>, maxBytes: number) {
@@ -42,14 +43,19 @@ export class FrameWindow {
 
   /** Throws RangeError outside the clip, Failure when it cannot be decoded. */
   get(n: number, signal: AbortSignal): Promise<Frame> {
-    const result = this.#turn.then(() => this.#made(n, signal));
+    const result = this.#turn.then(() => this.#made(n, signal)).finally(() => this.#closed && this.#letGo());
     this.#turn = result.catch(() => undefined);
     return result;
   }
 
-  /** Ends a decoder that is waiting to go on. */
+  /** Ends a decoder that is waiting to go on. Whoever still asks afterwards is answered, and nothing stays open for him. */
   async close(): Promise<void> {
+    this.#closed = true;
     await this.#turn;
+    await this.#letGo();
+  }
+
+  async #letGo(): Promise<void> {
     await this.#stop();
     this.#frames.clear();
     this.#last = null;

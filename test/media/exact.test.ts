@@ -261,6 +261,30 @@ describe('a window on a clip', () => {
     expect(readings).toBeLessThanOrEqual(6);
   });
 
+  it('still answers when it is closed, and leaves no decoder behind', async () => {
+    const path = await makeClip(join(folder, 'closed.mp4'), { frames: FRAMES, rate: '25', options: GOPS.closed });
+    const clip = await open(path);
+    let reading = 0;
+    const counted: Clip = {
+      ...clip,
+      async *readRaw(range, abort) {
+        reading++;
+        try {
+          yield* clip.readRaw(range, abort);
+        } finally {
+          reading--;
+        }
+      },
+    };
+    const window = new FrameWindow(counted, 1);
+    await window.get(4, signal);
+    expect(reading).toBe(1);
+    const late = [window.close(), window.get(7, signal), window.get(9, signal)] as const;
+    const [, seven, nine] = await Promise.all(late);
+    expect([seven, nine].map(readNumber)).toEqual([7, 9]);
+    expect(reading).toBe(0);
+  });
+
   it('goes on after one call was cancelled', async () => {
     const path = await makeClip(join(folder, 'cancelled.mp4'), { frames: FRAMES, rate: '25', options: GOPS.closed });
     const window = new FrameWindow(await open(path), 1);
