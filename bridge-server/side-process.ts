@@ -102,6 +102,7 @@ export class SideProcess<Ask extends object> {
     const onAbort = () => {
       patience = setTimeout(() => this.kill(), GRACE_MS);
     };
+    if (signal.aborted) onAbort();
     signal.addEventListener('abort', onAbort);
     try {
       return await awaited;

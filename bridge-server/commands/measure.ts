@@ -1,5 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
+import { Failure } from '../errors.ts';
 import { EXIT } from '../exit.ts';
 import { Engine } from '../kernels/engine.ts';
 import { openFootage } from '../measure/footage.ts';
@@ -7,6 +8,7 @@ import { stabilityGraph } from '../measure/graph.ts';
 import { measure, type FrameMeasures } from '../measure/measure.ts';
 import { inWords, overall } from '../measure/report.ts';
 import { writing } from '../media/destination.ts';
+import { sayFailure } from './say.ts';
 
 export type MeasureOptions = {
   readonly source: string;
@@ -53,6 +55,8 @@ export async function measureCommand({
     process.stdout.write(json ? `${JSON.stringify(report)}\n` : inWords(frames));
   } catch (error) {
     if (!stop.signal.aborted) throw error;
+    if (process.stderr.isTTY && !json) process.stderr.write('\r\x1b[K');
+    sayFailure(new Failure('cancelled', undefined), json);
     process.exitCode = EXIT.cancelled;
   } finally {
     process.off('SIGINT', cancel).off('SIGTERM', cancel).off('SIGHUP', cancel);

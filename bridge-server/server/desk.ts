@@ -158,8 +158,10 @@ export class Desk {
   onChange(listeners: Listeners): () => void {
     const onJob = ({ job }: JobEvent): void => listeners.job(view(job));
     const onPreview = ({ job, frame, picture }: PreviewEvent): void => {
-      void encodeJpeg(picture, { width: PREVIEW_WIDTH }).then((jpeg) =>
-        listeners.preview({ job, frame, jpeg: jpeg.toString('base64') }),
+      encodeJpeg(picture, { width: PREVIEW_WIDTH }).then(
+        (jpeg) => listeners.preview({ job, frame, jpeg: jpeg.toString('base64') }),
+        // It is only for looking at; the next one comes.
+        () => undefined,
       );
     };
     this.#jobs.events.on('job', onJob).on('preview', onPreview);
