@@ -349,6 +349,9 @@ function damaged(error: unknown): false {
   throw error;
 }
 
+/** What file systems take is 255, with what is put behind a name. */
+const NAME_BYTES = 200;
+
 /** A name that every file system takes, made of what stands in an address. */
 function fileName(text: string): string {
   let plain = text;
@@ -357,9 +360,13 @@ function fileName(text: string): string {
   } catch {
     // It is used as it is, then.
   }
-  const safe = plain
-    .replace(/[^\w.+()-]+/g, '_')
-    .replace(/^[._]+|[. ]+$/g, '')
-    .slice(0, 120);
+  const letters = [
+    ...plain
+      .normalize('NFC')
+      .replace(/[^\p{L}\p{M}\p{N}_.+()-]+/gu, '_')
+      .replace(/^[._]+|[. ]+$/g, ''),
+  ];
+  while (Buffer.byteLength(letters.join('')) > NAME_BYTES) letters.pop();
+  const safe = letters.join('').replace(/\.+$/, '');
   return !safe || /^(con|prn|aux|nul|com\d|lpt\d)(\.|$)/i.test(safe) ? `model_${safe}` : safe;
 }

@@ -196,6 +196,8 @@ describe('LoRAs that were trained here', () => {
       expect(join(path, '..')).toBe(join(store.folder, 'trained'));
       expect(basename(path)).toMatch(/^[^.].*\.safetensors$/);
     }
+    expect(basename(await trained('Zoë ゼルダ', 20))).toBe('Zoë_ゼルダ.safetensors');
+    expect(Buffer.byteLength(basename(await trained('ゼ'.repeat(100), 21)))).toBeLessThan(255);
   });
 });
 
