@@ -194,7 +194,7 @@ export function withTrained(
 const LETTER = /[\p{L}\p{N}]/u;
 
 /** Whether a word stands in a text by itself, large or small. */
-function saysWord(text: string, word: string): boolean {
+export function saysWord(text: string, word: string): boolean {
   const [all, one] = [text.toLowerCase(), word.toLowerCase()];
   for (let at = all.indexOf(one); at >= 0; at = all.indexOf(one, at + 1)) {
     const beside = [all[at - 1], all[at + one.length]];

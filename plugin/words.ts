@@ -227,6 +227,7 @@ export const words = {
     lora: 'LoRA',
     remove: 'Remove',
     noLoras: 'No LoRA is installed. Add one under Models.',
+    trigger: (word: string) => `Write ${word} in the prompt to call it up.`,
     learned: 'Learned words',
     learnedHint: (name: string) => `Write ${name} in the prompt.`,
   },
@@ -558,6 +559,12 @@ export const words = {
     adding: (done: string, total: string | null) => (total === null ? done : `${done} of ${total}`),
     reading: 'Reading the file',
     dismiss: 'Dismiss',
+    trigger: (word: string) => `“${word}”`,
+    removing: (name: string) => `Remove ${name}`,
+    removeHint:
+      'What Pentimento downloaded or trained is deleted. A file of your own stays where it is, and is no longer listed.',
+    remove: 'Remove it',
+    keep: 'Keep it',
   },
 
   duration: {

@@ -228,6 +228,11 @@ export class Connection {
     }
   }
 
+  /** A model of the list, by its path: what was downloaded or trained is deleted, all others forgotten. Throws Refused or Disconnected. */
+  async removeModel(path: string): Promise<void> {
+    await this.#post('/v1/models/remove', { path });
+  }
+
   /** One that could not be added has been read about. */
   dismiss(adding: string): void {
     this.#adding = this.#adding.filter(({ id }) => id !== adding);

@@ -1,6 +1,7 @@
 import type { InstalledModel } from '../../bridge-server/protocol/http.ts';
 import { findModel, fittingTo, ofKind, type Installed } from '../installed.ts';
 import type { Manner } from '../request.ts';
+import { saysWord } from '../training.ts';
 import { words } from '../words.ts';
 import { FileChoice, Unfit } from './structure.tsx';
 import { Button, QuietButton, Slider, Toggle } from './widgets.tsx';
@@ -32,6 +33,7 @@ export function Identity(props: {
             onChange={(lora) => change(n, { file: lora.path })}
           />
           {findModel(fits, file) === null ? <div className="warning">{words.structure.gone}</div> : null}
+          <Trigger word={findModel(fits, file)?.trigger ?? null} prompt={manner.prompt} />
           <Slider
             label={words.structure.weight}
             value={Math.round(scale * 100)}
@@ -72,6 +74,12 @@ export function Identity(props: {
       ))}
     </>
   );
+}
+
+/** What calls up what a LoRA was trained on, where that is known and not said. */
+function Trigger({ word, prompt }: { readonly word: string | null; readonly prompt: string }) {
+  if (word === null || saysWord(prompt, word)) return null;
+  return <div className="dim hint">{words.identity.trigger(word)}</div>;
 }
 
 /** A learned word is called like its file. */

@@ -6,6 +6,7 @@ import { Refused } from '../bridge/problem.ts';
 import type { Host } from '../host/host.ts';
 import type { Trouble } from '../trouble.ts';
 import { words } from '../words.ts';
+import { useAsked } from './job-frame.tsx';
 import { useAdding, useAnswer } from './state.ts';
 import { nameOf, sizeText } from './text.ts';
 import { TroubleView } from './trouble.tsx';
@@ -15,7 +16,8 @@ import { Button, ProgressBar, QuietButton, TextField } from './widgets.tsx';
 export function ModelsView({ connection, host }: { readonly connection: Connection; readonly host: Host }) {
   const adding = useAdding(connection);
   const running = adding.filter(({ state }) => state === 'running').length;
-  const latest = useAnswer<Models>(() => connection.models(), [connection, running]);
+  const [removed, setRemoved] = useState(0);
+  const latest = useAnswer<Models>(() => connection.models(), [connection, running, removed]);
   // What was there stays until the next answer.
   const library = useRef<Models | null>(null);
   library.current = latest ?? library.current;
@@ -44,7 +46,14 @@ export function ModelsView({ connection, host }: { readonly connection: Connecti
           <div className="dim">{words.models.noneHint}</div>
         </div>
       ) : (
-        familiesOf(models).map((family) => <Family key={family.name ?? ''} {...family} />)
+        familiesOf(models).map((family) => (
+          <Family
+            key={family.name ?? ''}
+            {...family}
+            connection={connection}
+            onRemoved={() => setRemoved(removed + 1)}
+          />
+        ))
       )}
       {adding.map((one) => (
         <Adding key={one.id} adding={one} onDismiss={() => connection.dismiss(one.id)} />
@@ -84,24 +93,59 @@ const ORDER = Object.keys(words.models.kinds) as InstalledModel['kind'][];
 const inOrder = (models: readonly InstalledModel[]): readonly InstalledModel[] =>
   [...models].sort((a, b) => ORDER.indexOf(a.kind) - ORDER.indexOf(b.kind) || (a.name < b.name ? -1 : 1));
 
-function Family({ name, models }: FamilyView) {
+type Removing = { readonly connection: Connection; readonly onRemoved: () => void };
+
+function Family({ name, models, ...removing }: FamilyView & Removing) {
   const paints = models.some(({ kind }) => kind === 'checkpoint');
   return (
     <div className="section">
       <div className="title">{name ?? words.models.anyFamily}</div>
       <div className="card rows">
-        {models.map(({ path, name: called, kind, bytes, control }) => (
-          <div className="model" key={path} title={path}>
-            <div className="name">{called}</div>
-            <div className="dim name">
-              {[words.models.kinds[kind], ...(control ? [control] : []), sizeText(bytes)].join('  ·  ')}
-            </div>
-          </div>
+        {models.map((model) => (
+          <Model key={model.path} model={model} {...removing} />
         ))}
       </div>
       {name === null || (paints && models.length === 1) ? null : (
         <div className={paints ? 'dim hint' : 'warning'}>{paints ? words.models.together : words.models.lacking}</div>
       )}
+    </div>
+  );
+}
+
+/** What a model is; removed when the user says so twice. */
+function Model({ model, connection, onRemoved }: Removing & { readonly model: InstalledModel }) {
+  const { path, name, kind, bytes, control, trigger } = model;
+  const [asking, setAsking] = useState(false);
+  const [refused, ask] = useAsked();
+  const facts = [
+    words.models.kinds[kind],
+    ...(control ? [control] : []),
+    ...(trigger === null ? [] : [words.models.trigger(trigger)]),
+    sizeText(bytes),
+  ];
+  return (
+    <div className="model" title={path}>
+      <div className="row between">
+        <div className="about">
+          <div className="name">{name}</div>
+          <div className="dim name">{facts.join('  ·  ')}</div>
+        </div>
+        <QuietButton title={words.models.removing(name)} onPress={() => setAsking(!asking)}>
+          ×
+        </QuietButton>
+      </div>
+      {asking ? (
+        <>
+          <div className="dim">{words.models.removeHint}</div>
+          <div className="row">
+            <QuietButton onPress={() => ask(connection.removeModel(path).then(onRemoved))}>
+              {words.models.remove}
+            </QuietButton>
+            <QuietButton onPress={() => setAsking(false)}>{words.models.keep}</QuietButton>
+          </div>
+          {refused ? <TroubleView sentence={refused.message} remedy={refused.remedy} /> : null}
+        </>
+      ) : null}
     </div>
   );
 }

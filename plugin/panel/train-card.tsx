@@ -144,10 +144,9 @@ function Examples({ connection, job: { id }, view: { examples, size } }: PartPro
   return (
     <>
       <div className="label">
-        {[
-          words.trained.examples(examples.length),
-          ...(size ? [words.train.frames.size(size.width, size.height)] : []),
-        ].join('  ·  ')}
+        {[words.trained.examples(examples.length), ...(size ? [words.shot.size(size.width, size.height)] : [])].join(
+          '  ·  ',
+        )}
       </div>
       <Strip
         all={examples}

@@ -100,6 +100,20 @@ describe.skipIf(executablePath === null)('painting', () => {
     await page.locator('option', { hasText: 'Watercolour (changed)' }).waitFor({ state: 'attached' });
     await press(page, '▸ More');
     await choose(page, 'From key to key', 'Locked to the key before');
+    await press(page, '▸ Over time');
+    for (const [frame, prompt] of [
+      [20, 'a woman at night'],
+      [8, 'a woman at noon'],
+    ] as const) {
+      await slide(page, 'Frame', frame);
+      await press(page, `Another prompt at ${frame}`);
+      await write(page, `From frame ${frame}`, prompt);
+    }
+    await press(page, 'Another prompt at 8');
+    await page.getByText('There is one already.').waitFor();
+    await press(page, 'Fade into the next one');
+    await expectTidy(page);
+    await picture(page, 'prompts');
     await press(page, '▸ Structure');
     await slide(page, 'Strength', 120, 1);
     await write(page, 'to, %', '60');
@@ -129,6 +143,10 @@ describe.skipIf(executablePath === null)('painting', () => {
       ...{ kind: 'diffusion', seed: 77, steps: 4, scheduler: 'euler_a', strength: 0.7, noise: 'carried' },
       prompt: 'a woman, watercolour painting, loose washes, wet edges, visible paper grain',
       secondPass: { scale: 1.5, strength: 0.4 },
+      prompts: [
+        { frame: 8, prompt: 'a woman at noon', then: 'fade' },
+        { frame: 20, prompt: 'a woman at night', then: 'hold' },
+      ],
       controls: [{ map: { kind: 'softedge' }, weight: 1.2, start: 0, end: 0.6 }],
       loras: [{ scale: -1.5, textScale: -1.5 }, { scale: 0.4 }],
       consistency: { attention: 'anchored', shape: 0.3 },

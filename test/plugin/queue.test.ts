@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { copyFile, mkdir, rename, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, readdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Page } from 'playwright-core';
 import sharp from 'sharp';
@@ -228,6 +228,17 @@ describe.skipIf(executablePath === null)('the work of the bridge', () => {
     expect(await family.textContent()).toMatch(/painterly.*Checkpoint.*lines.*ControlNet.*These go together\./);
     await expectTidy(page);
     await picture(page, 'models');
+
+    const row = page.locator('.model', { hasText: 'lines' });
+    await row.locator('sp-action-button', { hasText: '×' }).click();
+    await button(page, 'Keep it').click();
+    await row.locator('sp-action-button', { hasText: '×' }).click();
+    await page.getByText('A file of your own stays').waitFor();
+    await expectTidy(page);
+    await picture(page, 'models-removing');
+    await button(page, 'Remove it').click();
+    await row.waitFor({ state: 'detached' });
+    expect(await readdir(models)).toContain('lines.safetensors');
   });
 });
 

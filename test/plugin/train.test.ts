@@ -153,25 +153,27 @@ describe.skipIf(executablePath === null)('training', () => {
     await card.locator('sp-action-button', { hasText: 'Pause' }).click();
     await card.locator('.tag.paused').waitFor();
     await card.locator('sp-action-button', { hasText: 'Details' }).click();
-    await card.locator('.column').nth(1).waitFor();
+    await card.locator('.column').first().waitFor();
     await picture(page, 'train-paused');
     await card.locator('sp-action-button', { hasText: 'Go on' }).click();
     await card.locator('.tag.done').waitFor();
     await card.locator('.sample').waitFor();
-    await card.locator('.strip img').nth(count).waitFor();
+    await page.setViewportSize({ width: 260, height: 1000 });
+    // Of two samples, and of the first examples.
+    await card.locator('.strip img').nth(3).waitFor();
     await expect.poll(() => card.locator('.column').count()).toBe(STEPS);
     // The first step's bar tells of it.
     await card.locator('.column').first().click();
     await card.getByText(/^Step 1: \d/).waitFor();
     expect(await card.textContent()).toContain('mirelda, arms wide');
     await expectTidy(page);
-    await page.setViewportSize({ width: 260, height: 1000 });
     await picture(page, 'train-done');
 
     const { state } = job();
     expect(state.state).toBe('done');
     await card.locator('sp-action-button', { hasText: 'Use settings' }).click();
-    await page.getByText(`${count - 1} frames`).waitFor();
+    await page.locator('.tab.chosen', { hasText: 'Train' }).waitFor();
+    await examples.first().waitFor();
     expect(await field(page, 'Word that calls it up').inputValue()).toBe('mirelda');
     expect(await page.locator('.example').count()).toBe(count - 1);
 
