@@ -1,4 +1,5 @@
 import { EventEmitter, once } from 'node:events';
+import { totalmem } from 'node:os';
 import { join } from 'node:path';
 import { Failure, asFailure } from '../errors.ts';
 import { Engine } from '../kernels/engine.ts';
@@ -96,7 +97,7 @@ export class Jobs {
 
   /** A new job, or, when `key` was given before, the job that was made for it then. */
   submit(task: Task, key: string | null = null): JobRecord {
-    const known = key === null ? null : this.#store.byKey(key);
+    const known = key === null ? null : this.known(key);
     return known ?? this.#enqueued(this.#store.insert(task, key));
   }
 
@@ -223,9 +224,16 @@ export class Jobs {
     return this.#store.setting('offline') === 'on';
   }
 
-  /** Memory that networks hold which stay loaded from job to job; it is given back for what needs it. */
+  /** Memory that is taken now and is free for a job when its turn comes: what stays loaded, and all that the running job takes. */
   get heldBytes(): number {
-    return this.#runtime.heldBytes;
+    if (!this.#running) return this.#runtime.heldBytes;
+    return Math.min(totalmem(), process.constrainedMemory() || Infinity) - process.availableMemory();
+  }
+
+  /** The job that was made for a key, or null. */
+  known(key: string): JobRecord | null {
+    const job = this.#store.byKey(key);
+    return job && this.#current(job);
   }
 
   /** Refuses what could not be done; see checkTask. */

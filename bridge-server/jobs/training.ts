@@ -36,7 +36,9 @@ export async function train(
   const folder = workFolder(job, data);
   const { name, deliver } = destinationOf(job, data, folder);
   let chosen: Extract<TrainEvent, { stage: 'chosen' }> | null = null;
-  for await (const event of trainFromClips(request, { engine, folder, name, deliver, freeBytes, signal })) {
+  const isOwn = request.output.kind === 'store';
+  const means = { engine, folder, isOwn, name, deliver, freeBytes, signal };
+  for await (const event of trainFromClips(request, means)) {
     switch (event.stage) {
       case 'survey':
       case 'encode':

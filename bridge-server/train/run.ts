@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdir, rename, writeFile } from 'node:fs/promises';
+import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { openTextEncoders, sameLength } from '../diffusion/networks/text.ts';
 import { nativeArea, schedulerConfigOf } from '../diffusion/painter.ts';
@@ -64,6 +64,8 @@ export type TrainMeans = {
   readonly engine: Engine;
   /** What it needs to go on, and what shows how it goes, lies here. */
   readonly folder: string;
+  /** Whether the folder is this training's alone: what lies there is then of clips that have changed since, at the most. */
+  readonly isOwn: boolean;
   /** What the LoRA is called in its own file. */
   readonly name: string;
   /** Puts the LoRA where it belongs, once: `write` writes it to a path. Resolves with that place. */
@@ -89,7 +91,7 @@ const KEEP = { steps: 20, milliseconds: 60_000 };
  */
 export async function* trainFromClips(
   request: TrainRequest,
-  { engine, folder, name, deliver, freeBytes, signal }: TrainMeans,
+  { engine, folder, isOwn, name, deliver, freeBytes, signal }: TrainMeans,
 ): AsyncGenerator<TrainEvent> {
   const model = await openModel(request.model);
   refuseUntrainable(model);
@@ -107,7 +109,7 @@ export async function* trainFromClips(
   ];
   const identity = identityOf(request, [...contents, await identityOfModel(model)]);
   const kept = new KeptState(join(folder, STATE_FILE), identity);
-  await kept.refuseOther();
+  await kept.meetOther(isOwn);
   const runtime = openRuntime('small');
   try {
     const { pictures, size, notes } = yield* telling<Awaited<ReturnType<typeof framesOf>>>((tell) =>
@@ -231,12 +233,12 @@ class KeptState {
     this.#identity = identity;
   }
 
-  /** Failure: train-other. */
-  async refuseOther(): Promise<void> {
+  /** What another training left here is refused, or where nobody else's can lie, dropped. Failure: train-other. */
+  async meetOther(isOwn: boolean): Promise<void> {
     const identity = await keptIdentity(this.path);
-    if (identity !== null && identity !== this.#identity) {
-      throw new Failure('train-other', { path: dirname(this.path) });
-    }
+    if (identity === null || identity === this.#identity) return;
+    if (!isOwn) throw new Failure('train-other', { path: dirname(this.path) });
+    await rm(this.path, { force: true });
   }
 
   /** Of all steps so far. */
