@@ -390,7 +390,7 @@ const WORDS = {
   }),
   'train-memory': (facts: { width: number; height: number; neededBytes: number; freeBytes: number }) => ({
     sentence: `Training at ${Math.round(facts.width)}x${Math.round(facts.height)} needs about ${bytesInWords(facts.neededBytes)} of memory, and ${bytesInWords(facts.freeBytes)} are free.`,
-    remedy: 'Train at a smaller --size, or close other programs.',
+    remedy: 'Train at a smaller --size or --rank, or close other programs.',
   }),
   'train-subject': () => ({
     sentence: 'The subject was found in none of the frames.',
@@ -681,7 +681,7 @@ const ROLES = {
 export type FileRole = keyof typeof ROLES;
 
 /** Small amounts, too, so that what is lacking never reads like what is there. */
-function bytesInWords(bytes: number): string {
+export function bytesInWords(bytes: number): string {
   if (bytes >= 1e9) return `${(bytes / 1e9).toFixed(1)} GB`;
   return bytes >= 1e6 ? `${Math.round(bytes / 1e6)} MB` : `${Math.round(bytes / 1e3)} kB`;
 }

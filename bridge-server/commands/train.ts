@@ -1,14 +1,16 @@
 import { resolve } from 'node:path';
-import { Failure } from '../errors.ts';
+import { bytesInWords, Failure } from '../errors.ts';
 import { folders } from '../folders.ts';
 import { checkTraining } from '../jobs/training.ts';
 import { Jobs } from '../jobs/queue.ts';
 import { ModelStore } from '../models/store.ts';
 import { type TrainRequest, trainRequestSchema, type TrainSubject } from '../protocol/train-request.ts';
 import { captionOf } from '../train/captions.ts';
+import { estimateOf } from '../train/estimate.ts';
 import { readExampleList } from '../train/example-list.ts';
 import { finish } from './finish.ts';
 import { type DetailOption, located } from './look.ts';
+import { duration } from './say.ts';
 
 /** Where the subject is in a clip; clips are counted from 1. */
 export type SubjectOption = { readonly clip: number; readonly boxes: DetailOption };
@@ -58,6 +60,7 @@ export async function trainCommand(clips: readonly string[], options: TrainOptio
   const { json, workers } = options;
   const request = await requestOf(clips, options);
   await checkTraining(request, 0);
+  if (!json) await sayEstimate(request);
   const places = folders();
   const jobs = Jobs.open(places, workers);
   const begin = () => {
@@ -67,6 +70,15 @@ export async function trainCommand(clips: readonly string[], options: TrainOptio
     return job;
   };
   await finish(jobs, begin, json);
+}
+
+async function sayEstimate(request: TrainRequest): Promise<void> {
+  const { signal } = new AbortController();
+  const { secondsPerStep, seconds, neededBytes } = await estimateOf(request, process.availableMemory(), signal);
+  const perStep = secondsPerStep < 10 ? secondsPerStep.toFixed(1) : secondsPerStep.toFixed(0);
+  process.stderr.write(
+    `About ${perStep} s a step, ${duration(seconds)} for all, and ${bytesInWords(neededBytes)} of memory.\n`,
+  );
 }
 
 /** Failures: arguments-unusable, and those of finding the model. */

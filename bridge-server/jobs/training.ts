@@ -1,6 +1,6 @@
 import { rm } from 'node:fs/promises';
 import { basename, dirname, extname, join } from 'node:path';
-import { nativeArea } from '../diffusion/painter.ts';
+import { nativeArea } from '../diffusion/passes.ts';
 import type { Engine } from '../kernels/engine.ts';
 import { ModelStore } from '../models/store.ts';
 import type { TrainRequest } from '../protocol/train-request.ts';
@@ -78,7 +78,7 @@ export async function checkTraining(request: TrainRequest, heldBytes: number): P
   const model = await openModel(request.model);
   refuseUntrainable(model);
   const side = Math.sqrt(request.area ?? nativeArea(model));
-  refuseLarge(model, { width: side, height: side }, process.availableMemory() + heldBytes);
+  refuseLarge(model, { width: side, height: side }, request.settings, process.availableMemory() + heldBytes);
 }
 
 /** What would be overwritten is refused; in the store nothing ever is. */

@@ -10,7 +10,7 @@ import {
   removeModelSchema,
   sourceQuestionSchema,
 } from '../protocol/http.ts';
-import { trainFramesQuestionSchema } from '../protocol/train-request.ts';
+import { trainEstimateQuestionSchema, trainFramesQuestionSchema } from '../protocol/train-request.ts';
 import { PROTOCOL_VERSION } from '../protocol/wire.ts';
 import { guardSource, guardToken, headers } from './guard.ts';
 import { inWords } from './in-words.ts';
@@ -117,6 +117,14 @@ export const ROUTES: readonly Route[] = [
       const answer = await desk.trainFrames(parsed(trainFramesQuestionSchema, body), signal);
       return { ...json(answer), status: 'looking' in answer ? 202 : 200 };
     },
+  },
+  {
+    method: 'POST',
+    path: /^\/v1\/train\/estimate$/,
+    example: '/v1/train/estimate',
+    body: { request: null },
+    answer: async ({ office: { desk }, body, signal }) =>
+      json(await desk.trainEstimate(parsed(trainEstimateQuestionSchema, body).request, signal)),
   },
   {
     method: 'POST',

@@ -1,5 +1,6 @@
 import { predict, type UNetSizes } from '../networks/unet.ts';
 import { Scope, type TrainedLora } from '../networks/scope.ts';
+import { type Cost, costOf } from '../onnx/cost.ts';
 import * as f from '../onnx/functions.ts';
 import { gradients } from '../onnx/gradients.ts';
 import type { Node } from '../onnx/graph.ts';
@@ -18,14 +19,14 @@ export type Parameters = ReadonlyMap<string, readonly number[]>;
 /**
  * One step of training a LoRA: the U-Net's inputs (see recordUNet), `target` [batch, 4, height, width], what the prediction should be,
  * and `weight` [batch], which each sample's squared differences are multiplied by before they are summed. Outputs: `loss`, and for
- * each matrix of the LoRA its gradient.
+ * each matrix of the LoRA its gradient. `cost` is that of a run.
  */
 export function recordTraining(
   part: Part,
   sizes: UNetSizes & Record<keyof UNetSizes, number>,
   trained: TrainedLora,
   keep: Keep,
-): { readonly recording: Recording; readonly parameters: Parameters } {
+): { readonly recording: Recording; readonly parameters: Parameters; readonly cost: Cost } {
   const options = { storage: 'mapped', trained } as const;
   const p = new Scope(part, options);
   const prediction = predict(p, sizes, options);
@@ -39,6 +40,7 @@ export function recordTraining(
   return {
     recording: finish(p.graph, options.storage, { distinct: true }),
     parameters: new Map(parameters.map(({ name, shape }) => [name, shape.map(Number)])),
+    cost: costOf(p.graph),
   };
 }
 

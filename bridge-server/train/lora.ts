@@ -30,6 +30,15 @@ export function trainedLora(unet: Part, { layers, rank, alpha }: TrainSettings):
   return { rank, factor: alpha / rank, modules: new Set(names) };
 }
 
+/** How many elements the matrices of such a LoRA have. */
+export function elementsOf(unet: Part, settings: TrainSettings): number {
+  const { modules, rank } = trainedLora(unet, settings);
+  return [...modules].reduce((sum, module) => {
+    const [rows = 0, ...columns] = unet.weights.get(`${module}.weight`)!.shape;
+    return sum + rank * (rows + columns.reduce((product, size) => product * size, 1));
+  }, 0);
+}
+
 /** As LoRAs begin (https://arxiv.org/abs/2106.09685): changing nothing, because the matrices that come last are 0. */
 export function startOf(parameters: Parameters, seed: number): TrainState {
   const weights = new Map<string, Float32Array>();

@@ -1,9 +1,13 @@
 import type { Size } from '../diffusion/picture/size.ts';
 import { CELL } from '../diffusion/networks/autoencoder.ts';
 import { Failure } from '../errors.ts';
+import { freeBytes } from '../jobs/eviction.ts';
 import { FAMILY_NAMES } from '../weights/family.ts';
 import { type Model, requirePart } from '../weights/model.ts';
+import type { TrainRequest } from '../protocol/train-request.ts';
 import type { Keep } from './graph.ts';
+import { elementsOf } from './lora.ts';
+import type { TrainSettings } from './settings.ts';
 
 /**
  * What a step holds in memory besides the pages of the model's file, which the system may drop: for each cell of the latent, and in
@@ -11,6 +15,11 @@ import type { Keep } from './graph.ts';
  */
 const CELL_BYTES = { sd: 620e3, sdxl: 280e3 };
 const BASE_BYTES = 0.8e9;
+
+/** Of each element of a LoRA's matrices: itself, its gradient and two moments, some of them twice on their way to the runtime and back. */
+const MATRIX_BYTES = 8 * 4;
+/** On the disk: the element and its moments, twice while they are written anew; and what a LoRA's file has of it. */
+const [STATE_BYTES, LORA_BYTES] = [2 * 3 * 4, 4];
 
 /** How a step is computed: what takes long is kept where it fits easily, by the family alone. */
 export const keepFor = (model: Model): Keep => (isXl(model) ? 'blocks' : 'products');
@@ -31,9 +40,24 @@ export function refuseUntrainable(model: Model): void {
   }
 }
 
-/** Refuses what there is no memory for. Failure: train-memory. */
-export function refuseLarge(model: Model, { width, height }: Size, freeBytes: number): void {
+/** Bytes of memory that a training takes, about. */
+export function neededBytesFor(model: Model, { width, height }: Size, settings: TrainSettings): number {
   const cells = (width / CELL) * (height / CELL);
-  const neededBytes = BASE_BYTES + cells * (isXl(model) ? CELL_BYTES.sdxl : CELL_BYTES.sd);
-  if (neededBytes > freeBytes) throw new Failure('train-memory', { width, height, neededBytes, freeBytes });
+  const matrices = elementsOf(requirePart(model, 'unet'), settings);
+  return BASE_BYTES + cells * (isXl(model) ? CELL_BYTES.sdxl : CELL_BYTES.sd) + matrices * MATRIX_BYTES;
+}
+
+/** Refuses what there is no memory for. Failure: train-memory. */
+export function refuseLarge(model: Model, size: Size, settings: TrainSettings, freeBytes: number): void {
+  const neededBytes = neededBytesFor(model, size, settings);
+  if (neededBytes > freeBytes) throw new Failure('train-memory', { ...size, neededBytes, freeBytes });
+}
+
+/** Refuses what there is no room for in the folder where a training goes on. Failure: disk-small. */
+export async function refuseFull(folder: string, model: Model, { settings, samples }: TrainRequest): Promise<void> {
+  const matrices = elementsOf(requirePart(model, 'unet'), settings);
+  const loras = 1 + (samples ? Math.ceil(settings.steps / samples.every) : 0);
+  const needed = matrices * (STATE_BYTES + loras * LORA_BYTES);
+  const free = await freeBytes(folder);
+  if (needed > free) throw new Failure('disk-small', { path: folder, needed, free });
 }

@@ -2,7 +2,8 @@ import { createHash } from 'node:crypto';
 import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { openTextEncoders, sameLength } from '../diffusion/networks/text.ts';
-import { nativeArea, schedulerConfigOf } from '../diffusion/painter.ts';
+import { nativeArea } from '../diffusion/passes.ts';
+import { schedulerConfigOf } from '../diffusion/schedulers/of-model.ts';
 import { frameOf } from '../diffusion/picture/planes.ts';
 import type { Size } from '../diffusion/picture/size.ts';
 import { openRuntime } from '../diffusion/profile.ts';
@@ -27,7 +28,7 @@ import { startOf, type TrainState } from './lora.ts';
 import { writeLora } from './lora-file.ts';
 import type { Objective } from './objective.ts';
 import type { Parameters } from './graph.ts';
-import { keepFor, refuseLarge, refuseUntrainable } from './preflight.ts';
+import { keepFor, refuseFull, refuseLarge, refuseUntrainable } from './preflight.ts';
 import { Report, sampleName } from './report.ts';
 import { sampleOf } from './sample.ts';
 import { type ChosenExample, type ChosenFrames, framesOf } from './shot.ts';
@@ -87,7 +88,7 @@ const KEEP = { steps: 20, milliseconds: 60_000 };
 /**
  * Trains a LoRA from clips. In `folder` are the contact sheet, the curve of the losses, and the state: the same request goes on from
  * there, after a cancel or a kill, to the same weights.
- * Failures: train-model, train-memory, train-other, those of openClip, openModel and framesOf.
+ * Failures: train-model, train-memory, disk-small, train-other, those of openClip, openModel and framesOf.
  */
 export async function* trainFromClips(
   request: TrainRequest,
@@ -98,8 +99,9 @@ export async function* trainFromClips(
   const { objective, alphas } = objectiveOf(model);
   const area = request.area ?? nativeArea(model);
   const side = Math.sqrt(area);
-  refuseLarge(model, { width: side, height: side }, freeBytes);
+  refuseLarge(model, { width: side, height: side }, request.settings, freeBytes);
   await writing(folder, () => mkdir(folder, { recursive: true }));
+  await refuseFull(folder, model, request);
 
   const clips = await Promise.all(request.clips.map(({ source }) => openClip(source, signal)));
   const priorImages = await priorImagesOf(request);

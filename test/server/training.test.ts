@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { access, readdir, realpath } from 'node:fs/promises';
+import { access, mkdir, readdir, realpath, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import sharp, { type Metadata } from 'sharp';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -11,6 +11,7 @@ import {
   type TrainJobView,
 } from '../../bridge-server/protocol/job.ts';
 import {
+  trainEstimateSchema,
   trainFramesAnswerSchema,
   type TrainFramesAnswer,
   type TrainRequest,
@@ -20,6 +21,7 @@ import { tinyFolder } from '../diffusion/model.ts';
 import { someDiffusion, someRequest } from '../jobs/request.ts';
 import { someClip, someTraining } from '../jobs/train-request.ts';
 import { weightsOf } from '../train/weights.ts';
+import { safetensorsBytes, zeros } from '../weights/file.ts';
 import { newInstall, pentimento, removeInstall, serve, type Install, type Served } from './bridge.ts';
 import { Client } from './client.ts';
 
@@ -171,6 +173,36 @@ test('a training can be cancelled', async () => {
   await client.close();
 });
 
+test('what another training left is never gone on with', async () => {
+  const client = await watcher();
+  const left = safetensorsBytes(zeros({ losses: [3] }, 'float32'), { identity: 'other', step: '3' });
+  // Beside a file it may be somebody's work.
+  await mkdir(join(install.allowed, 'taken.training'));
+  await writeFile(join(install.allowed, 'taken.training', 'state.safetensors'), left);
+  const path = join(install.allowed, 'taken.safetensors');
+  const refused = await client.job(asked(training({ kind: 'file', path })));
+  const { state } = await client.until<TrainJobView>(refused.id, 'failed');
+  expect(state).toMatchObject({ error: { code: 'train-other' } });
+  // In the job's own folder it is of a clip that has changed since.
+  const { id } = await client.job(asked(training({ kind: 'store', name: 'changed' })));
+  await client.until(id, 'running');
+  await client.job({ type: 'cancel', job: id });
+  await client.until(id, 'cancelled');
+  const folder = join(install.home, 'data', 'trainings', id);
+  await mkdir(folder, { recursive: true });
+  await writeFile(join(folder, 'state.safetensors'), left);
+  const encodes = client.next(
+    'job',
+    ({ job }) => job.id === id && job.state.state === 'running' && job.state.progress?.stage === 'encode',
+  );
+  await client.job({ type: 'resume', job: id });
+  await encodes;
+  await client.job({ type: 'cancel', job: id });
+  await client.until(id, 'cancelled');
+  expect(await readdir(folder)).not.toContain('state.safetensors');
+  await client.close();
+});
+
 test('frames are chosen before there is a training', async () => {
   const { clips, model, area } = training({ kind: 'store', name: 'x' });
   let answer: TrainFramesAnswer;
@@ -184,6 +216,19 @@ test('frames are chosen before there is a training', async () => {
   expect(answer.examples.length).toBeLessThanOrEqual(3);
   const outside = [{ ...clips[0]!, source: someClip(install.outside) }];
   expect((await ask('/v1/train/frames', { clips: outside, model, area, count: 3 })).status).toBe(403);
+});
+
+test('what a training takes is estimated before there is one', async () => {
+  const request = training({ kind: 'store', name: 'x' });
+  const { secondsPerStep, seconds, neededBytes } = trainEstimateSchema.parse(
+    await (await ask('/v1/train/estimate', { request })).json(),
+  );
+  expect(seconds / secondsPerStep).toBeCloseTo(request.settings.steps);
+  expect(neededBytes).toBeGreaterThan(0);
+  const large = await ask('/v1/train/estimate', { request: { ...request, area: 2048 * 2048 } });
+  expect(await large.json()).toMatchObject({ code: 'train-memory' });
+  const outside = { ...request, model: install.outside };
+  expect((await ask('/v1/train/estimate', { request: outside })).status).toBe(403);
 });
 
 test('what cannot be trained is refused before it is a job', async () => {

@@ -1,8 +1,21 @@
+import { tmpdir } from 'node:os';
 import { describe, expect, it } from 'vitest';
-import { keepFor, refuseLarge, refuseUntrainable } from '../../bridge-server/train/preflight.ts';
+import { estimateOf } from '../../bridge-server/train/estimate.ts';
+import { recordTraining } from '../../bridge-server/train/graph.ts';
+import { elementsOf, trainedLora } from '../../bridge-server/train/lora.ts';
+import {
+  keepFor,
+  neededBytesFor,
+  refuseFull,
+  refuseLarge,
+  refuseUntrainable,
+} from '../../bridge-server/train/preflight.ts';
 import type { Model } from '../../bridge-server/weights/model.ts';
 import type { Weight } from '../../bridge-server/weights/parts.ts';
+import { someTraining } from '../jobs/train-request.ts';
 import { tiny } from '../networks/model.ts';
+
+const SIZES = { batch: 1, height: 8, width: 8, tokens: 77 };
 
 /** The model with other tensors in its U-Net. */
 function changed(model: Model, tensors: Record<string, number[]>): Model {
@@ -28,14 +41,44 @@ describe('before anything is loaded', () => {
   it('what memory is too small for is refused with a remedy; SDXL holds less for each pixel', async () => {
     const [sd, xl] = [await tiny('sd15'), await tiny('sdxl')];
     const size = { width: 512, height: 512 };
-    expect(() => refuseLarge(sd, size, 4e9)).not.toThrow();
-    expect(() => refuseLarge(xl, size, 2.5e9)).not.toThrow();
+    const { settings } = someTraining();
+    expect(() => refuseLarge(sd, size, settings, 4e9)).not.toThrow();
+    expect(() => refuseLarge(xl, size, settings, 2.5e9)).not.toThrow();
     try {
-      refuseLarge(sd, size, 2.5e9);
+      refuseLarge(sd, size, settings, 2.5e9);
       expect.unreachable();
     } catch (error) {
       expect(error).toMatchObject({ code: 'train-memory', remedy: expect.stringContaining('--size') as string });
     }
     expect([keepFor(sd), keepFor(xl)]).toEqual(['products', 'blocks']);
+  });
+
+  it('matrices are counted, in memory and on the disk', async () => {
+    const sd = await tiny('sd15');
+    const unet = sd.parts.unet!;
+    const settings = { ...someTraining().settings, layers: 'all', rank: 256 } as const;
+    const { parameters } = recordTraining(unet, SIZES, trainedLora(unet, settings), 'blocks');
+    const elements = [...parameters.values()].reduce((sum, shape) => sum + shape[0]! * shape[1]!, 0);
+    expect(elementsOf(unet, settings)).toBe(elements);
+    const [small, large] = [1, 256].map((rank) =>
+      neededBytesFor(sd, { width: 64, height: 64 }, { ...settings, rank }),
+    ) as [number, number];
+    expect(large - small).toBeGreaterThan(elements * 4);
+
+    const samples = { every: 1, prompt: '' };
+    const endless = { ...someTraining({ samples }), settings: { ...settings, steps: 100_000 } };
+    await expect(refuseFull(tmpdir(), sd, endless)).rejects.toMatchObject({ code: 'disk-small' });
+    await expect(refuseFull(tmpdir(), sd, someTraining())).resolves.toBeUndefined();
+  });
+
+  it('a training is estimated: by what a step computes, on this machine, as many times as there are', async () => {
+    const { path } = await tiny('sd15');
+    const { signal } = new AbortController();
+    const request = someTraining({ model: path, area: 256 * 256 });
+    const { secondsPerStep, seconds, neededBytes, freeBytes } = await estimateOf(request, 4e9, signal);
+    expect(secondsPerStep).toBeGreaterThan(0);
+    expect(seconds / secondsPerStep).toBeCloseTo(request.settings.steps);
+    expect(neededBytes).toBeLessThan(freeBytes);
+    await expect(estimateOf(request, 1e8, signal)).rejects.toMatchObject({ code: 'train-memory' });
   });
 });
