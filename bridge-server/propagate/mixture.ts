@@ -104,6 +104,18 @@ export class Mixture {
     );
   }
 
+  /** Mixes in what the motions beside would show (kernels/assembly/beside.ts): their shares into `beside` (u32), what is missed then into `residual`. */
+  async mixBeside(beside: Block): Promise<void> {
+    const { device, guide, residual, share } = this;
+    const { width, height } = this.source;
+    const [a, b] = this.sides;
+    await device.run(
+      'mixBeside',
+      ...[guide.pointer, a!.guide, a!.map.pointer, b?.guide ?? 0, b?.map.pointer ?? 0, width, height],
+      ...[share.pointer, residual.pointer, beside.pointer],
+    );
+  }
+
   loadMap(n: number, { key, map }: Side): Promise<void> {
     return loadMap(this.device, map, this.source, this.staging, this.#matches, mapName(n, key));
   }

@@ -72,6 +72,7 @@ class Painter {
   readonly #coarse: Block;
   /** For what maps leave, then for what patches leave (relation.ts). */
   readonly #relation: Block;
+  readonly #beside: Block;
   readonly #filled: Block;
   readonly #votes: Block;
   readonly #plane: Block;
@@ -84,6 +85,7 @@ class Painter {
     this.#pictures = mixture.alloc(mixture.sides.length * pictureBytes(width, height));
     this.#coarse = mixture.alloc(coarseBytes);
     this.#relation = mixture.alloc(2 * RELATION_BYTES);
+    this.#beside = mixture.alloc(4 * width * height);
     this.#filled = mixture.alloc(4 * width * height);
     this.#votes = mixture.alloc(8 * width * height);
     this.#plane = mixture.alloc(4 * width * height);
@@ -214,6 +216,7 @@ class Painter {
     const { width, height } = source;
     const channels = this.#channels;
     await this.#mixture.load(n, signal);
+    await this.#mixture.mixBeside(this.#beside);
     const filled = await this.#fill(n);
     await this.#bands();
     const [a, b] = sides;
@@ -227,6 +230,7 @@ class Painter {
         width,
         height,
         share.pointer,
+        this.#beside.pointer,
       ],
       ...[residual.pointer, spare[0].pointer, this.#coarse.pointer, this.#relation.pointer],
       ...[filled ? this.#filled.pointer : 0, this.#votes.pointer, channels, staging.pointer],

@@ -1,6 +1,7 @@
 import { bandFrom, bandTo, barrier } from './team';
 import { placeBy, sampleBytes, sampleWords } from './sample';
 import { smooth } from './smooth';
+import { withBeside } from './beside';
 
 // A frame from its keys. How the keys' own sources, moved along the maps, make up the frame's source says how the repainted keys
 // make up the result; what they fail to make up (the residual) is carried over as far as the repainted keys follow their sources.
@@ -306,7 +307,7 @@ function feature(fine: v128, mild: v128, wide: v128, index: i32): f64 {
 
 /**
  * The finished frame, u16 straight RGB (channels 3) or RGBA: both repainted keys (premultiplied, four u16) moved along their maps
- * and mixed by `share`, plus the residual times `relation` (nine rows of four f32: what one 8-bit level of each feature adds in
+ * and mixed by `share` and by what the motions `beside` take of that (beside.ts), plus the residual times `relation` (nine rows of four f32: what one 8-bit level of each feature adds in
  * 16-bit levels of red, green, blue, nothing). Where there is one key only, keyB is 0 and `share` unused. `filled`, `votes`: what
  * patches fill in (vote.ts), or 0; what they leave is taken times the second relation, which lies behind the first.
  */
@@ -318,6 +319,7 @@ export function compose(
   width: i32,
   height: i32,
   share: usize,
+  beside: usize,
   residual: usize,
   soft: usize,
   coarse: usize,
@@ -344,6 +346,9 @@ export function compose(
         const vector = mapB + (p << 3);
         const b = sampleWords(keyB, width, height, placeBy(vector, x, y, width, height));
         value = f32x4.add(value, f32x4.mul(b, f32x4.splat(1 - weight)));
+      }
+      if (load<u32>(beside + (p << 2)) != 0) {
+        value = withBeside(true, value, p, x, y, keyA, mapA, keyB, mapB, width, height, share, beside);
       }
       const patched: f32 = filled == 0 ? 0 : load<f32>(filled + (p << 2));
       if (patched > 0) {

@@ -13,6 +13,7 @@ export { lookNearest, lookTidy, lookPrint } from './look-poster';
 export { frameDifferences } from './differences';
 export { guide, maskLuma, premultiply } from './guide';
 export { mapAlong, mapBetter, mapBorrow, mapExtent, mapPack, mapRefine, mapUnpack, refineMapBytes } from './track';
+export { mixBeside } from './beside';
 export { bands, coarseBytes, compose, miss, mix, relate } from './blend';
 export { guideHalf, nnfBytes, nnfCount, nnfRefine, nnfSearch, patchSums } from './nnf';
 export { blockSums, doubt, vote } from './vote';

@@ -405,6 +405,10 @@ const PASSES = {
   miss: (frame: number, key: number, map: number, width: number, height: number, residual: number) => [
     overPixels('mix', 'miss', [width, height], [frame, key, map, width, height, residual]),
   ],
+  mixBeside: (...args: readonly number[]) => {
+    const size: Size = [args[5]!, args[6]!];
+    return [overCells('mix', 'besideShares', size, args), overPixels('mix', 'besideMissed', size, args)];
+  },
   bands,
   relate: (
     residual: number,
@@ -425,7 +429,7 @@ const PASSES = {
     },
   ],
   compose: (...args: readonly number[]) => {
-    const [width, height, channels] = [args[4]!, args[5]!, args[13]!];
+    const [width, height, channels] = [args[4]!, args[5]!, args[14]!];
     return channels === 3
       ? [along('mix', 'composeRgb', (width * height) / 2, 256, args)]
       : [along('mix', 'composeRgba', width * height, 256, args)];

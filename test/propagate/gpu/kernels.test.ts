@@ -69,6 +69,13 @@ const noise = (count: number, seed: number, scale: number): Float32Array =>
     return scale * (((h ^ (h >>> 13)) >>> 0) / 2 ** 31 - 1);
   });
 
+/** Four u8 a pixel of the picture; those near its border, 0. */
+const inner = (values: Float32Array, of: (value: number) => number): Uint8Array =>
+  Uint8Array.from({ length: 4 * PIXELS }, (_, i) => {
+    const [x, y] = [(i >> 2) % WIDTH, Math.floor((i >> 2) / WIDTH)];
+    return x < 3 || y < 3 || x >= WIDTH - 3 || y >= HEIGHT - 3 ? 0 : of(values[i >> 2]! * ((i & 3) === 0 ? 1 : -1));
+  });
+
 describe.skipIf(reason !== null)(`the graphics card's kernels${reason ? ` (skipped: ${reason})` : ''}`, () => {
   let engine: Engine;
   let gpu: Gpu;
@@ -312,6 +319,29 @@ describe.skipIf(reason !== null)(`the graphics card's kernels${reason ? ` (skipp
     );
   });
 
+  test.each([2, 1])('what the motions beside take of a mix of %i keys is close', async (keys) => {
+    await expectClose(
+      {
+        given: {
+          ...{ frame: guideB!, a: guideA!, mapA: map, b: guideA!, mapB: noise(2 * PIXELS, 4, 3) },
+          share: noise(PIXELS, 2, 1).map((value) => Math.max(0, Math.min(1, value + 0.5))),
+          residual: Int16Array.from(noise(4 * PIXELS, 6, 90)),
+        },
+        room: { beside: 4 * PIXELS },
+        kernels: ({ frame, a, mapA, b, mapB, share, residual, beside }) => [
+          [
+            ...(['mixBeside', frame!, a!, mapA!, ...(keys === 2 ? [b!, mapB!] : [0, 0]), ...SIZE, share!] as const),
+            ...[residual!, beside!],
+          ],
+        ],
+        made: { beside: u8, residual: i16 },
+      },
+      // A part of 255, an eighth of a level.
+      1e-4,
+      0.003,
+    );
+  });
+
   test('bands of a residual, its doubts, and their sums over blocks are close', async () => {
     await expectClose(
       {
@@ -362,6 +392,7 @@ describe.skipIf(reason !== null)(`the graphics card's kernels${reason ? ` (skipp
           given: {
             ...{ a: picture(0, 4), mapA: map, b: picture(2, 4), mapB: noise(2 * PIXELS, 4, 1) },
             share: noise(PIXELS, 2, 1).map((value) => Math.max(0, Math.min(1, value + 0.5))),
+            beside: inner(noise(PIXELS, 13, 1), (value) => Math.max(0, Math.round(255 * value) - 200)),
             residual: Int16Array.from(noise(4 * PIXELS, 6, 90)),
             soft: Int16Array.from(noise(4 * PIXELS, 7, 90)),
             coarse: noise(4 * 26 * 17, 8, 60),
@@ -371,13 +402,13 @@ describe.skipIf(reason !== null)(`the graphics card's kernels${reason ? ` (skipp
           },
           room: { out: 8 * PIXELS },
           kernels: (at) => {
-            const { a, mapA, b, mapB, share, residual, soft, coarse, relation, votes, out } = at;
+            const { a, mapA, b, mapB, share, beside, residual, soft, coarse, relation, votes, out } = at;
             const other = two ? [b!, mapB!] : [0, 0];
             const patches = filled ? at['filled']! : 0;
             return [
               [
-                ...(['compose', a!, mapA!, ...other, ...SIZE, share!, residual!, soft!, coarse!, relation!] as const),
-                ...[patches, votes!, channels, out!],
+                ...(['compose', a!, mapA!, ...other, ...SIZE, share!, beside!, residual!, soft!, coarse!] as const),
+                ...[relation!, patches, votes!, channels, out!],
               ],
             ];
           },

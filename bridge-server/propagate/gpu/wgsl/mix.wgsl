@@ -67,6 +67,177 @@ fn miss(@builtin(global_invocation_id) id: vec3<u32>) {
   storeSigned(arg(5u) + (p << 3u), (loadPixel(arg(0u) + (p << 2u)) - there) * RESIDUAL);
 }
 
+const AWAY: i32 = 3;
+const SIDES: u32 = 4u;
+const APART: f32 = 1.0;
+const WINDOW: f32 = 16.0;
+const MISSED: f32 = 12.0;
+const OWN_HOLD: f32 = 5.0;
+const GRAIN: f32 = 1.0;
+const SLIGHT: f32 = 0.02;
+const WHOLE: f32 = 255.0;
+
+/** Both keys of a mix: guides or pictures, and their maps; key B is 0 where there is one. */
+struct Keys {
+  a: u32,
+  mapA: u32,
+  b: u32,
+  mapB: u32,
+  size: vec2<i32>,
+  share: u32,
+}
+
+/** The pixel beside on a side; -1 outside the picture. */
+fn besideOf(side: u32, place: vec2<i32>, size: vec2<i32>) -> i32 {
+  let across = select(select(0, AWAY, side == 2u), -AWAY, side == 0u);
+  let down = select(select(0, AWAY, side == 3u), -AWAY, side == 1u);
+  let q = place + vec2<i32>(across, down);
+  return select(q.y * size.x + q.x, -1, any(q < vec2<i32>(0)) || any(q >= size));
+}
+
+fn shareAt(keys: Keys, q: u32) -> f32 {
+  if (keys.b == 0u) {
+    return 1.0;
+  }
+  let part = loadF(keys.share + (q << 2u));
+  return select(select(part, 0.0, part < SLIGHT), 1.0, part > 1.0 - SLIGHT);
+}
+
+fn shownBy(words: bool, keys: Keys, q: u32, part: f32, place: vec2<i32>) -> vec4<f32> {
+  let size = keys.size;
+  var shown = vec4<f32>(0.0);
+  for (var i = 0u; i < 2u; i++) {
+    let weight = select(part, 1.0 - part, i == 1u);
+    if (weight <= 0.0) {
+      continue;
+    }
+    let key = select(keys.a, keys.b, i == 1u);
+    let map = select(keys.mapA, keys.mapB, i == 1u);
+    let there = placeBy(loadVector(map + (q << 3u)), place, size.x, size.y);
+    if (words) {
+      shown += sampleWords(key, size.x, size.y, there) * weight;
+    } else {
+      shown += samplePixels(key, size.x, size.y, there) * weight;
+    }
+  }
+  return shown;
+}
+
+fn apart(map: u32, p: u32, q: u32) -> bool {
+  let off = abs(loadVector(map + (p << 3u)) - loadVector(map + (q << 3u)));
+  return max(off.x, off.y) >= APART;
+}
+
+fn missedAt(residual: u32, p: u32) -> vec4<f32> {
+  return loadSigned(residual + (p << 3u)) * (1.0 / RESIDUAL);
+}
+
+/** A place of the window of 3x3 about a place. */
+fn windowed(k: i32, place: vec2<i32>, size: vec2<i32>) -> vec2<i32> {
+  return clamp(place + vec2<i32>(k % 3 - 1, k / 3 - 1), vec2<i32>(0), size - 1);
+}
+
+fn windowWeight(k: i32) -> f32 {
+  return select(1.0, 2.0, k % 3 == 1) * select(1.0, 2.0, k / 3 == 1);
+}
+
+/** The part that the motions of `q` take, times its weight, and the weight. */
+fn explained(q: u32, part: f32, frame: u32, keys: Keys, residual: u32, place: vec2<i32>, own: f32) -> vec2<f32> {
+  var square = 0.0;
+  var cross = 0.0;
+  // The centre first: where it gets worse, nothing is taken.
+  for (var i = -1; i < 9; i++) {
+    let k = select(i, 4, i < 0);
+    let at = windowed(k, place, keys.size);
+    let n = u32(at.y * keys.size.x + at.x);
+    let left = missedAt(residual, n);
+    let change = (shownBy(false, keys, q, part, at) - loadPixel(frame + (n << 2u))) + left;
+    if (i < 0) {
+      if (colour3(change * left) <= 0.0) {
+        return vec2<f32>(0.0);
+      }
+      continue;
+    }
+    square += windowWeight(k) * colour3(change * change);
+    cross += windowWeight(k) * colour3(change * left);
+  }
+  let taken = clamp(cross / (square + OWN_HOLD * WINDOW), 0.0, 1.0);
+  let error = own - 2.0 * taken * cross + taken * taken * square;
+  let ratio = (own + GRAIN * WINDOW) / (max(0.0, error) + GRAIN * WINDOW);
+  let weight = select(0.0, ratio * ratio * ratio * ratio, error < own);
+  return vec2<f32>(taken * weight, weight);
+}
+
+/** What the motions of the pixels beside take of each pixel. */
+// frame, key A, map A, key B, map B, width, height, share, residual, beside
+@compute @workgroup_size(8, 8)
+fn besideShares(@builtin(global_invocation_id) id: vec3<u32>) {
+  let size = vec2<i32>(argI(5u), argI(6u));
+  let place = vec2<i32>(id.xy);
+  if (any(place >= size)) {
+    return;
+  }
+  let keys = Keys(arg(1u), arg(2u), arg(3u), arg(4u), size, arg(7u));
+  let p = u32(place.y * size.x + place.x);
+  var own = 0.0;
+  for (var k = 0; k < 9; k++) {
+    let at = windowed(k, place, size);
+    let left = missedAt(arg(8u), u32(at.y * size.x + at.x));
+    own += windowWeight(k) * colour3(left * left);
+  }
+  var shares = vec4<f32>(0.0);
+  var total = 1.0;
+  if (own > MISSED * WINDOW) {
+    for (var side = 0u; side < SIDES; side++) {
+      let beside = besideOf(side, place, size);
+      if (beside < 0) {
+        continue;
+      }
+      let q = u32(beside);
+      let part = shareAt(keys, q);
+      if (!((part > 0.0 && apart(keys.mapA, p, q)) || (part < 1.0 && apart(keys.mapB, p, q)))) {
+        continue;
+      }
+      let found = explained(q, part, arg(0u), keys, arg(8u), place, own);
+      shares[side] = found.x;
+      total += found.y;
+    }
+  }
+  let parts = vec4<u32>(round(shares * (WHOLE / total)));
+  storeU(arg(9u) + (p << 2u), parts.x | (parts.y << 8u) | (parts.z << 16u) | (parts.w << 24u));
+}
+
+fn withBeside(words: bool, mixed: vec4<f32>, keys: Keys, p: u32, place: vec2<i32>, beside: u32) -> vec4<f32> {
+  let parts = loadPixel(beside + (p << 2u));
+  var value = mixed;
+  for (var side = 0u; side < SIDES; side++) {
+    if (parts[side] > 0.0) {
+      let q = u32(besideOf(side, place, keys.size));
+      value += (shownBy(words, keys, q, shareAt(keys, q), place) - mixed) * (parts[side] / WHOLE);
+    }
+  }
+  return value;
+}
+
+/** What is missed then. */
+// frame, key A, map A, key B, map B, width, height, share, residual, beside
+@compute @workgroup_size(16, 8)
+fn besideMissed(@builtin(global_invocation_id) id: vec3<u32>) {
+  let size = vec2<i32>(argI(5u), argI(6u));
+  let place = vec2<i32>(id.xy);
+  if (any(place >= size)) {
+    return;
+  }
+  let p = u32(place.y * size.x + place.x);
+  if (loadU(arg(9u) + (p << 2u)) == 0u) {
+    return;
+  }
+  let keys = Keys(arg(1u), arg(2u), arg(3u), arg(4u), size, arg(7u));
+  let own = loadPixel(arg(0u) + (p << 2u));
+  let shown = withBeside(false, own - missedAt(arg(8u), p), keys, p, place, arg(9u));
+  storeSigned(arg(8u) + (p << 3u), (own - shown) * RESIDUAL);
+}
+
 const CELL: i32 = 4;
 
 fn signedInts(at: u32) -> vec4<i32> {
@@ -278,7 +449,7 @@ fn carried(fine: vec4<f32>, mild: vec4<f32>, wide: vec4<f32>, relation: u32) -> 
 }
 
 /** A finished pixel: premultiplied colours with alpha, 16-bit levels. */
-// key A, map A, key B, map B, width, height, share, residual, soft, coarse, relation, filled, votes, channels, out
+// key A, map A, key B, map B, width, height, share, beside, residual, soft, coarse, relation, filled, votes, channels, out
 fn composed(p: u32) -> vec4<f32> {
   let width = argI(4u);
   let height = argI(5u);
@@ -296,20 +467,24 @@ fn composed(p: u32) -> vec4<f32> {
   if (weight < 1.0) {
     value += sampleWords(arg(2u), width, height, placeBy(loadVector(arg(3u) + (p << 3u)), own, width, height)) * (1.0 - weight);
   }
+  if (loadU(arg(7u) + (p << 2u)) != 0u) {
+    let keys = Keys(arg(0u), arg(1u), arg(2u), arg(3u), vec2<i32>(width, height), arg(6u));
+    value = withBeside(true, value, keys, p, own, arg(7u));
+  }
   var patched = 0.0;
-  if (arg(11u) != 0u) {
-    patched = loadF(arg(11u) + (p << 2u));
+  if (arg(12u) != 0u) {
+    patched = loadF(arg(12u) + (p << 2u));
     if (patched > 0.0) {
-      value = value * (1.0 - patched) + loadWords(arg(12u) + (p << 3u)) * patched;
+      value = value * (1.0 - patched) + loadWords(arg(13u) + (p << 3u)) * patched;
     }
   }
   let alpha = clamp(value.w, 0.0, 65535.0);
-  let fine = loadSigned(arg(7u) + (p << 3u));
-  let mild = loadSigned(arg(8u) + (p << 3u));
-  let wide = coarseAt(arg(9u), width, height, x, y);
-  var more = carried(fine, mild, wide, arg(10u));
+  let fine = loadSigned(arg(8u) + (p << 3u));
+  let mild = loadSigned(arg(9u) + (p << 3u));
+  let wide = coarseAt(arg(10u), width, height, x, y);
+  var more = carried(fine, mild, wide, arg(11u));
   if (patched > 0.0) {
-    more = more * (1.0 - patched) + carried(fine, mild, wide, arg(10u) + 144u) * patched;
+    more = more * (1.0 - patched) + carried(fine, mild, wide, arg(11u) + 144u) * patched;
   }
   value += more * (alpha * (1.0 / 65535.0 / RESIDUAL));
   return vec4<f32>(clamp(value, vec4<f32>(0.0), vec4<f32>(alpha)).xyz, alpha);
@@ -328,7 +503,7 @@ fn composeRgb(
     return;
   }
   let one = vec3<u32>(composed(2u * i).xyz + 0.5);
-  let to = arg(14u) + 12u * i;
+  let to = arg(15u) + 12u * i;
   storeU(to, one.x | (one.y << 16u));
   if (2u * i + 1u < count) {
     let two = vec3<u32>(composed(2u * i + 1u).xyz + 0.5);
@@ -355,5 +530,5 @@ fn composeRgba(
   if (value.w > 0.0) {
     colours *= 65535.0 / value.w;
   }
-  storeWords(arg(14u) + (p << 3u), vec4<f32>(colours, value.w));
+  storeWords(arg(15u) + (p << 3u), vec4<f32>(colours, value.w));
 }
