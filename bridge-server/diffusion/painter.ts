@@ -1,34 +1,36 @@
 import type { Frame } from '../media/frame.ts';
-import type { Family } from '../weights/family.ts';
 import { type Model, type Part, requirePart } from '../weights/model.ts';
 import { fit } from '../masks/fit.ts';
 import type { Mask } from '../masks/mask.ts';
+import { beforeAndAfter, inColour } from './consistency/colour.ts';
 import type { Correspondence } from './consistency/correspondence.ts';
 import type { Course, Lent } from './consistency/lead.ts';
 import { type Consistency, followsPrevious } from './consistency/settings.ts';
-import { type BeforeAndAfter, inLineWith, mapped, statisticsOf } from './consistency/statistics.ts';
-import { coverOf, type DetailSettings, pasted, type Placement } from './detail.ts';
+import type { DetailSettings, Placement } from './detail.ts';
+import { withDetail } from './detail-pass.ts';
 import { compose, touched } from './inpainting.ts';
 import { CELL, openAutoencoder } from './networks/autoencoder.ts';
 import type { Guidance } from './networks/batch.ts';
-import { contextOf } from './networks/contexts.ts';
 import { type Control, openControlNet } from './networks/controlnet.ts';
 import type { LearnedVectors } from './networks/learned-words.ts';
 import { type Conditioning, nothing, openTextEncoders } from './networks/text.ts';
-import { openUNet, type Sees } from './networks/unet.ts';
-import { noiseFrom, type NoiseOrigin, type NoiseSource, normalNoise } from './noise.ts';
-import { LATENT_CHANNELS, type PassMember, type PassNoise, runPass } from './pass.ts';
-import { crop, frameOf, type Planes, planesOf, withData } from './picture/planes.ts';
+import { openUNet } from './networks/unet.ts';
+import type { NoiseOrigin, NoiseSource } from './noise.ts';
+import { LATENT_CHANNELS, type PassMember, runPass } from './pass.ts';
+import { isCarried, noiseOf } from './pass-noise.ts';
+import { areaOf, passesOf, planOf, refuseUnpaintable } from './passes.ts';
+import { frameOf, type Planes, planesOf, withData } from './picture/planes.ts';
 import { resample } from './picture/resample.ts';
+import type { Size } from './picture/size.ts';
+import { latentPreview } from './preview.ts';
+import type { Profile } from './profile.ts';
 import { blend, type PromptNow } from './prompts.ts';
 import type { Region } from './regions.ts';
-import { type Size, workingSize } from './picture/size.ts';
-import { latentPreview } from './preview.ts';
-import type { SamplingStep } from './sampling.ts';
-import { checkMemory, type Plan, planFor, type Profile } from './profile.ts';
 import type { Runtime } from './runtime/runtime.ts';
-import { readSchedulerConfig, kindOf, type SchedulerConfig } from './schedulers/config.ts';
+import type { SamplingStep } from './sampling.ts';
+import { schedulerConfigOf } from './schedulers/of-model.ts';
 import { makeScheduler, type Scheduler, type SchedulerKind } from './schedulers/scheduler.ts';
+import { guestsOf, seesIn } from './window.ts';
 
 /** What decides the painted pictures of a request alike, besides the model. */
 export type PaintSettings = {
@@ -210,42 +212,16 @@ export async function openPainter(model: Model, options: PainterOptions): Promis
   /** A finished picture with its details painted over, one after the other. */
   async function withDetails(picture: Planes, job: PaintJob, onStep: () => void, signal: AbortSignal): Promise<Planes> {
     let result = picture;
-    for (const [k, { prompt, feather }] of settings.details.entries()) {
+    for (const [k, detail] of settings.details.entries()) {
       const placement = job.details[k];
       if (!placement) continue;
-      const { x, y, width, height } = placement.crop;
-      const cut = (planes: Planes): Planes => crop(planes, x, y, width, height);
-      const size = workingSize(placement.crop, areaOf(model, settings));
-      const cells = { width: size.width / CELL, height: size.height / CELL };
-      const cover = coverOf(placement, feather);
-      const own =
-        prompt === null
-          ? { ...job, regions: job.regions.map((region) => ({ ...region, mask: cut(region.mask) })) }
-          : { ...job, prompt, fade: null, regions: [] };
-      const maps: Planes[] = [];
-      for (const draw of job.maps) maps.push(resample(cut(await draw(job.size, signal)), size.width, size.height));
-      const member: PassMember = {
-        picture: resample(cut(result), size.width, size.height),
-        mask: fit(withData(cover, touched(cover.data)), size, 'most'),
-        guidance: await guidanceOf(own, cells, signal),
-        maps,
-        // In its place in the crop, which goes with the detail: carried along by itself.
-        noise: noiseOf(
-          isCarried(job.noise) ? 0 : job.noise,
-          settings.seed,
-          passes.length + k,
-          LATENT_CHANNELS * cells.width * cells.height,
-        ),
-        lent: null,
+      // In its place in the crop, which goes with the detail: carried along by itself.
+      const noise = isCarried(job.noise) ? 0 : job.noise;
+      const how = {
+        ...{ detail, placement, guidanceOf, onStep, scheduler: detailSchedulers[k]!, area: areaOf(model, settings) },
+        noiseOf: (length: number) => noiseOf(noise, settings.seed, passes.length + k, length),
       };
-      const scheduler = detailSchedulers[k]!;
-      const keeping = { level: 'next', cell: 'most' } as const;
-      const [painted] = await runPass(
-        { unet, autoencoder },
-        { size, members: [member], sees: null, guests: 0, scheduler, keeping, onStep },
-        signal,
-      );
-      result = pasted(result, resample(painted!.picture!, width, height), placement, cover);
+      result = await withDetail({ unet, autoencoder }, result, job, how, signal);
     }
     return result;
   }
@@ -324,42 +300,6 @@ export async function openPainter(model: Model, options: PainterOptions): Promis
   };
 }
 
-/** Keys that a window sees besides its own: the first of the shot and the one before. */
-const MOST_GUESTS = 2;
-
-/** They, in the order of their frames. */
-function guestsOf({ first, previous, run }: Earlier, { attention }: Consistency): PaintJob[] {
-  if (run.length > 0) return run.map(heldFast);
-  if (attention === 'own') return [];
-  return first.picture === previous.picture ? [first.job] : [first.job, previous.job];
-}
-
-/** A key that stays what it became while others move on from it. */
-function heldFast({ job, picture }: PaintedKey): PaintJob {
-  const { width, height } = job.size;
-  return { ...job, frame: picture, mask: { channels: 1, width, height, data: new Float32Array(width * height) } };
-}
-
-/** Whom each member of a window sees, the shot's first key being the first of them. */
-function seesIn(count: number, attention: Consistency['attention']): Sees | null {
-  if (attention === 'own' || count === 1) return null;
-  const all = Array.from({ length: count }, (_, i) => i);
-  return attention === 'joint' ? all.map(() => all) : all.map((i) => [i, 0, Math.max(i - 1, 0)]);
-}
-
-function beforeAndAfter(before: Planes, after: Planes, weights: Float32Array | null): BeforeAndAfter | null {
-  const [was, became] = [statisticsOf(before, weights), statisticsOf(after, weights)];
-  return was && became && { before: was, after: became };
-}
-
-/** Deviations of a colour in [-1, 1] that mean nothing. */
-const FLAT_COLOUR = 0.02;
-
-function inColour(painted: Planes, source: Planes, mask: Mask | null, first: BeforeAndAfter | null): Planes {
-  const own = beforeAndAfter(source, painted, mask && mask.data);
-  return first && own ? mapped(painted, inLineWith(first, own, FLAT_COLOUR)) : painted;
-}
-
 /** Computes once for the picture of a key, as long as somebody holds it. */
 function ofFrame<T>(compute: (key: PaintedKey) => T): (key: PaintedKey) => T {
   const known = new WeakMap<Frame, { readonly value: T }>();
@@ -372,94 +312,6 @@ function ofFrame<T>(compute: (key: PaintedKey) => T): (key: PaintedKey) => T {
 
 const stepsOf = (schedulers: readonly Scheduler[]): number =>
   schedulers.reduce((sum, { timesteps, first }) => sum + timesteps.length - first, 0);
-
-type Asked = Pick<PainterOptions, 'settings' | 'profile' | 'pictures' | 'size'>;
-
-/** Refuses, before anything is loaded, what cannot be painted. Failures: weights-part, scheduler-unsupported, memory-short. */
-export function refuseUnpaintable(
-  model: Model,
-  asked: Asked & Pick<PainterOptions, 'vae' | 'controls' | 'motion'>,
-  freeBytes: number,
-): void {
-  const { settings, profile, vae, controls = [], motion = null } = asked;
-  const beside = [...controls.map(({ net }) => net), ...(motion ? [motion] : [])];
-  const parts = [requirePart(model, 'unet'), vae ?? requirePart(model, 'vae'), ...beside];
-  makeScheduler(schedulerConfigOf(model, settings.scheduler), { count: settings.steps, strength: settings.strength });
-  const { size } = passesOf(model, asked).at(-1);
-  const plan = planOf(model, asked);
-  checkMemory(profile, plan, { parts, size, batch: batchOf(asked, plan) }, freeBytes);
-}
-
-/**
- * Pictures in one call of the U-Net, at most: those that see each other, under each side of the guidance that goes with them. Regions
- * are sides in calls of their own; details are painted one at a time, no larger than the picture.
- */
-function batchOf({ settings, pictures, motion }: Asked & Pick<PainterOptions, 'motion'>, plan: Plan): number {
-  if (motion) return Math.min(pictures, contextOf(motion).length);
-  const { attention, window } = settings.consistency;
-  const together = attention === 'own' ? 1 : Math.min(pictures, window + MOST_GUESTS);
-  return together * (plan.guidance === 'batched' && settings.guidance > 1 ? 2 : 1);
-}
-
-/** How the networks will be run: with the settings it decides every pixel of the result. */
-export function planOf(model: Model, asked: Asked): Plan {
-  const { size } = passesOf(model, asked).at(-1);
-  return planFor(asked.profile, { unetCalls: asked.pictures * asked.settings.steps, size });
-}
-
-/** The passes over a picture: at what size each works, and how much it repaints. */
-function passesOf(model: Model, { settings, size }: Asked): { readonly size: Size; readonly strength: number }[] {
-  const area = areaOf(model, settings);
-  return [{ scale: 1, strength: settings.strength }, ...(settings.secondPass ? [settings.secondPass] : [])].map(
-    ({ scale, strength }) => ({ size: workingSize(size, area * scale ** 2), strength }),
-  );
-}
-
-/** The pixels that are worked at. */
-const areaOf = (model: Model, { area }: PaintSettings): number => area ?? nativeArea(model);
-
-/** The pixels that a family was trained on. */
-export function nativeArea({ identity: { family, variant } }: Model): number {
-  const sides: Record<Family, number> = {
-    sd15: 512,
-    // SD 2 comes in two sizes; the larger one predicts v.
-    sd21: variant?.prediction === 'v' ? 768 : 512,
-    sdxl: 1024,
-    'sdxl-refiner': 1024,
-  };
-  return sides[family ?? 'sd15'] ** 2;
-}
-
-/** What the model's own scheduler_config.json says, else what its file tells, with the kind that was asked for. */
-export function schedulerConfigOf(model: Model, asked: SchedulerKind | null): SchedulerConfig {
-  const { variant } = model.identity;
-  if (model.scheduler) return readSchedulerConfig(asked ?? kindOf(model.scheduler) ?? 'dpmpp_2m', model.scheduler);
-  const trained = {
-    ...(variant?.prediction === 'v' ? { prediction_type: 'v_prediction' } : {}),
-    ...(variant?.zeroTerminalSnr ? { rescale_betas_zero_snr: true, timestep_spacing: 'trailing' } : {}),
-  };
-  switch (variant?.distilled ?? null) {
-    case 'lcm':
-      return readSchedulerConfig(asked ?? 'lcm', null, trained);
-    case 'turbo':
-    case 'lightning':
-    case 'hyper':
-      // Distilled at the ends of equal parts of the schedule.
-      return readSchedulerConfig(asked ?? 'euler', null, { timestep_spacing: 'trailing', ...trained });
-    case null:
-      return readSchedulerConfig(asked ?? 'dpmpp_2m', null, asked ? trained : { use_karras_sigmas: true, ...trained });
-  }
-}
-
-const isCarried = (noise: PaintJob['noise']): noise is readonly NoiseOrigin[] => Array.isArray(noise);
-
-function noiseOf(noise: PaintJob['noise'], seed: number, pass: number, length: number): PassNoise {
-  const draw = (n: number): Float32Array =>
-    isCarried(noise)
-      ? noiseFrom(noise[pass]!, seed, { pass, draw: n }, LATENT_CHANNELS)
-      : normalNoise(typeof noise === 'number' ? { seed, frame: noise } : noise, { pass, draw: n }, length);
-  return { start: draw(0), posterior: null, maskedPosterior: null, at: (call) => draw(call + 1) };
-}
 
 /** The given picture's own pixels where nothing is repainted: the way through the latent would soften them. */
 const keepOutside = (painted: Planes, given: Planes, mask: Mask): Planes =>

@@ -1,4 +1,4 @@
-import { refuseUnpaintable } from '../diffusion/painter.ts';
+import { refuseUnpaintable } from '../diffusion/passes.ts';
 import type { RenderRequest } from '../protocol/request.ts';
 import { paintsKeys, refuseChosen } from './chosen.ts';
 import type { Task } from './job.ts';

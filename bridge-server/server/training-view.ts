@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { nativeArea } from '../diffusion/painter.ts';
+import { nativeArea } from '../diffusion/passes.ts';
 import { frameOf } from '../diffusion/picture/planes.ts';
 import { Failure } from '../errors.ts';
 import { encodeJpeg, readImage } from '../media/image.ts';

@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
-import { type PaintSettings, refuseUnpaintable } from '../../bridge-server/diffusion/painter.ts';
+import type { PaintSettings } from '../../bridge-server/diffusion/painter.ts';
+import { refuseUnpaintable } from '../../bridge-server/diffusion/passes.ts';
 import type { Profile } from '../../bridge-server/diffusion/profile.ts';
 import { openModel } from '../../bridge-server/weights/model.ts';
 import { tinyFolder, TINY_SETTINGS } from './model.ts';
