@@ -28,6 +28,25 @@ export function boxBetween(a: Point, b: Point, size: Size): Box {
 export const middleBox = ({ width, height }: Size): Box =>
   fittedBox({ x: width / 4, y: height / 4, width: width / 2, height: height / 2 }, { width, height });
 
+/** What is shown before the user has drawn anything. */
+export const undrawn = (from: number, size: Size): readonly SubjectBox[] => [{ frame: from, ...middleBox(size) }];
+
+/** With what the user drew in a frame. What nobody drew goes: the subject need not be there. `from`: the first frame. */
+export function withDrawn(
+  boxes: readonly SubjectBox[],
+  frame: number,
+  box: Box,
+  from: number,
+  size: Size,
+): readonly SubjectBox[] {
+  const [first, ...more] = boxes;
+  const [proposed] = undrawn(from, size);
+  const text = (one: SubjectBox | undefined): string =>
+    one ? [one.frame, one.x, one.y, one.width, one.height].join(' ') : '';
+  const untouched = more.length === 0 && text(first) === text(proposed);
+  return withBox(untouched ? [] : boxes, frame, box);
+}
+
 /** With the box of that frame instead; in the order of the frames. */
 export const withBox = (boxes: readonly SubjectBox[], frame: number, box: Box): readonly SubjectBox[] =>
   [...withoutBox(boxes, frame), { frame, ...box }].sort((a, b) => a.frame - b.frame);

@@ -1,7 +1,7 @@
 import { useState, type MouseEvent } from 'react';
 import type { SourceFacts } from '../../bridge-server/protocol/http.ts';
 import type { TrainSubject } from '../../bridge-server/protocol/train-request.ts';
-import { boxBetween, fittedBox, middleBox, withBox, withoutBox, type Point, type SubjectBox } from '../box.ts';
+import { boxBetween, fittedBox, undrawn, withBox, withDrawn, withoutBox, type Point, type SubjectBox } from '../box.ts';
 import type { Connection } from '../bridge/connection.ts';
 import type { Host, Shot } from '../host/host.ts';
 import { sourceOf } from '../request.ts';
@@ -38,7 +38,7 @@ export function Place(props: {
   const { place } = words.train;
   const choose = (next: Kind): void => {
     if (next === 'boxes') {
-      if (known) become({ kind: 'boxes', boxes: [{ frame: known.from, ...middleBox(known) }] });
+      if (known) become({ kind: 'boxes', boxes: [...undrawn(known.from, known)] });
     } else if (next === 'whole') become({ kind: 'whole' });
     else if (next === 'source') become({ kind: 'mask', mask: { kind: 'source', ...EDGE } });
     else become({ kind: 'mask', mask: { kind: 'images', folder: '', channel: 'grey', ...EDGE } });
@@ -120,7 +120,7 @@ function Boxes(props: {
       x: ((event.clientX - stage.left) / stage.width) * facts.width,
       y: ((event.clientY - stage.top) / stage.height) * facts.height,
     };
-    if (corner) onChange(withBox(boxes, frame, boxBetween(corner, point, facts)));
+    if (corner) onChange(withDrawn(boxes, frame, boxBetween(corner, point, facts), facts.from, facts));
     setCorner(corner ? null : point);
   };
   const toPlayhead = async (): Promise<void> => {

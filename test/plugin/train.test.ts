@@ -5,6 +5,7 @@ import type { TrainJobView } from '../../bridge-server/protocol/job.ts';
 import { Connection } from '../../plugin/bridge/connection.ts';
 import { makeTinyModel } from '../diffusion/model.ts';
 import { pentimento } from '../server/bridge.ts';
+import { openEditor } from './editor.ts';
 import { executablePath, expectTidy, PanelStand, picture } from './page.ts';
 import { until } from './until.ts';
 
@@ -185,6 +186,46 @@ describe.skipIf(executablePath === null)('training', () => {
     expect(await page.locator('[aria-label="LoRA"] select').inputValue()).toContain('mirelda');
     expect(await page.getByText('No longer installed.').count()).toBe(0);
     await picture(page, 'train-used');
+  });
+
+  test('in an editor: what is selected, and the subject in the frame at the playhead', async () => {
+    const path = join(stand.install.allowed, 'A003_C012.mov');
+    const { page, errors } = await openEditor(stand, 'premierepro', [{ path, at: 100, from: 6, frames: 12 }]);
+    await page.locator('.tab', { hasText: 'Train' }).click();
+    await page.locator('.card', { hasText: '6–17' }).waitFor();
+    await field(page, 'Word that calls it up').fill('mirelda');
+    await select(page, 'Where it is', 'In a box');
+    const playhead = (frame: number) =>
+      page.evaluate((at) => {
+        const { sim, sequence } = globalThis.premiere;
+        sim.sequence(sequence.guid).playhead = BigInt(at) * sequence.ticksPerFrame;
+      }, frame);
+    await playhead(40);
+    await button(page, 'At playhead').click();
+    await page.getByText('The playhead is not on this clip.').waitFor();
+    await playhead(103);
+    await button(page, 'At playhead').click();
+    const stage = page.locator('.place .stage');
+    await stage.locator('img').waitFor();
+    const { width, height } = (await stage.boundingBox())!;
+    const draw = async (from: number): Promise<void> => {
+      for (const part of [from, 0.6]) await stage.click({ position: { x: width * part, y: height * part } });
+    };
+    await draw(0.1);
+    await playhead(110);
+    await button(page, 'At playhead').click();
+    // What was proposed in the first frame is gone.
+    await page.locator('.place .chip').waitFor();
+    expect(await page.locator('.place .chip').allTextContents()).toEqual(['Frame 9']);
+    await draw(0.2);
+    await page.getByText('Frame 16', { exact: true }).click();
+    expect(Math.abs(Number(await field(page, 'Left').inputValue()) - 64)).toBeLessThanOrEqual(3);
+    await page.getByTitle('Remove the box of frame 16').click();
+    await page.getByText('Frame 9', { exact: true }).click();
+    expect(Math.abs(Number(await field(page, 'Left').inputValue()) - 32)).toBeLessThanOrEqual(3);
+    await expectTidy(page);
+    expect(errors).toEqual([]);
+    await page.close();
   });
 
   test('what cannot be trained is refused before it starts, in words', async () => {

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { TrainingView } from '../../bridge-server/protocol/job.ts';
 import { trainRequestSchema, type TrainSubject } from '../../bridge-server/protocol/train-request.ts';
-import { boxBetween, fittedBox, middleBox, withBox, withoutBox } from '../../plugin/box.ts';
+import { boxBetween, fittedBox, middleBox, undrawn, withBox, withDrawn, withoutBox } from '../../plugin/box.ts';
 import type { Shot } from '../../plugin/host/host.ts';
 import { USUAL } from '../../plugin/request.ts';
 import {
@@ -82,6 +82,12 @@ test('one box a frame, in the order of the frames', () => {
   expect(two.map(({ frame }) => frame)).toEqual([5, 20]);
   expect(withBox(two, 20, { ...box, x: 0 })).toEqual([two[0], { frame: 20, ...box, x: 0 }]);
   expect(withoutBox(two, 5)).toEqual([two[1]]);
+  // What was proposed in the first frame goes with the first box that is drawn; what was drawn stays.
+  const size = { width: 320, height: 180 };
+  const drawn = withDrawn(undrawn(3, size), 9, { ...box, x: 0 }, 3, size);
+  expect(drawn.map(({ frame }) => frame)).toEqual([9]);
+  expect(withDrawn(drawn, 20, box, 3, size).map(({ frame }) => frame)).toEqual([9, 20]);
+  expect(withDrawn(undrawn(3, size), 3, { ...box, x: 0 }, 3, size)).toEqual([{ frame: 3, ...box, x: 0 }]);
 });
 
 test('a subject belongs to its source; a trimmed clip has the boxes within, and the others stay', () => {
