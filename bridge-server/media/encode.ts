@@ -63,7 +63,7 @@ export function movieLike(clip: Clip, codec: MovieCodec, alpha: 'straight' | 'pr
 }
 
 /** Movies hold YUV in limited range, as every editor expects of these codecs; the matrix stays the source's when it has one. */
-export function storedColour({ matrix, primaries, transfer }: Colour): Colour {
+function storedColour({ matrix, primaries, transfer }: Colour): Colour {
   const kept: Matrix = matrix === 'rgb' || matrix === 'ycgco' ? (primaries === 'bt2020' ? 'bt2020' : 'bt709') : matrix;
   return { matrix: kept, range: 'limited', primaries, transfer };
 }

@@ -41,7 +41,7 @@ export function separate(
 }
 
 /** The sum of `base` and changes that are no plain LoRAs. */
-export function addRest(base: Value, name: string, changes: readonly Change[]): Value {
+function addRest(base: Value, name: string, changes: readonly Change[]): Value {
   return changes
     .map(({ delta, factor }, i) => record(base.graph, `${name}+${i}`, delta, factor))
     .reduce((sum, value) => f.add(sum, value), base);

@@ -94,7 +94,7 @@ const descriptionSchema = z.discriminatedUnion('kind', [
 export type Description = z.infer<typeof descriptionSchema>;
 
 /** Where the description of a network lies. */
-export const descriptionPath = (network: string): string => network.replace(/\.onnx$/i, '') + '.json';
+const descriptionPath = (network: string): string => network.replace(/\.onnx$/i, '') + '.json';
 
 /** Larger than any description: something else was taken for one. */
 const LIMIT_BYTES = 1e6;

@@ -24,7 +24,7 @@ export type Lent = {
 };
 
 /** Of each cell how much of it is seen: as much as of its pixel that is seen least. */
-export function cellsSeen(visible: Mask, cells: Size): Float32Array {
+function cellsSeen(visible: Mask, cells: Size): Float32Array {
   const hidden = { ...visible, data: visible.data.map((value) => 1 - value) };
   return fit(hidden, cells, 'most').data.map((value) => 1 - value);
 }
