@@ -32,7 +32,10 @@ export function mapAlong(step: usize, known: usize, width: i32, height: i32, out
   }
 }
 
-/** Keeps in `map`, pixel by pixel, whichever of `map` and `other` matches better about there. `plane`, `between`: scratch, f32. */
+/**
+ * Keeps in `map`, pixel by pixel, whichever of `map` and `other` matches better about there; `other`, where it differs, may be a
+ * little worse. `plane`, `between`: scratch, f32.
+ */
 export function mapBetter(
   frame: usize,
   key: usize,
@@ -52,7 +55,7 @@ export function mapBetter(
       if (load<u64>(map + (p << 3)) != load<u64>(other + (p << 3))) {
         const here = pixel(frame + (p << 2));
         gain = errorAt(here, key, width, height, x, y, map + (p << 3));
-        gain -= errorAt(here, key, width, height, x, y, other + (p << 3));
+        gain += SLACK - errorAt(here, key, width, height, x, y, other + (p << 3));
       }
       store<f32>(plane + (p << 2), gain);
     }
@@ -89,14 +92,27 @@ function total(value: v128): f32 {
 
 /** Squared difference of a pixel, summed over the channels, that is worth an alternative. */
 const TOLERABLE: f32 = 80;
+/** Squared difference of a pixel by which what an even map says may match worse than what nothing about it bears out: grain. */
+const SLACK: f32 = 20;
+/** Pixels of a window, times that. */
+const WINDOW_SLACK: i32 = 36 * 20;
 /** The nearest and the farthest neighbours that are asked, in pixels; each ring is twice the one before. */
 const NEAREST = 3;
 const FARTHEST = 96;
+/** How far a vector may be from the mean of those on either side of it, in pixels, where the map is even. */
+const EVEN: f32 = 0.3;
+/** How far from that mean, of those so far aside, makes a vector worth an alternative. */
+const UNEVEN: f32 = 1.5;
+const ASIDE = 5;
+/** Components that differ by less say the same. */
+const ALIKE: f32 = 1;
 
 /**
- * A second opinion where the map matches badly, into `out`: the motion of a neighbour 3 to 96 pixels away, carried on by its own
- * gradient, if windows agree clearly better; else the map's own. What came into sight since the neighbouring frame is found so: it
- * moves like something beside it. Decided for cells of 2x2 pixels.
+ * A second opinion where the map matches badly or is torn, into `out`: the motion of a neighbour 3 to 96 pixels away, carried on by its own
+ * gradient, if windows agree; else the map's own. What came into sight since the neighbouring frame is found so: it moves like
+ * something beside it. Where the picture has little texture almost anything matches, so there a neighbour from where the map is even is
+ * believed more than a vector that no such neighbour bears out. One from where it is not even, or instead of a vector that is borne
+ * out, must match clearly better. Decided for cells of 2x2 pixels.
  */
 export function mapBorrow(frame: usize, key: usize, width: i32, height: i32, map: usize, out: usize): void {
   const cellsY = (height + 1) >> 1;
@@ -110,37 +126,50 @@ export function mapBorrow(frame: usize, key: usize, width: i32, height: i32, map
       const beside = diagonal == at ? 0 : 1;
       let doubt = errorAt(pixel(frame + ((at - map) >> 1)), key, width, height, x, y, at);
       doubt += errorAt(pixel(frame + ((diagonal - map) >> 1)), key, width, height, x + beside, y + beside, diagonal);
+      const doubtful = doubt > 2 * TOLERABLE;
       let lender: usize = 0;
       let lenderX = 0;
       let lenderY = 0;
-      if (doubt > 2 * TOLERABLE) {
+      let lenderReach = 0;
+      if (doubtful || bend(at, width, height, x, y, ASIDE) > UNEVEN) {
         const ownX = <i32>nearest<f32>(<f32>x + load<f32>(at));
         const ownY = <i32>nearest<f32>(<f32>y + load<f32>(at, 4));
         const own = windowError(frame, key, width, height, x, y, ownX, ownY, i32.MAX_VALUE);
-        let least = own - (own >> 2);
+        const clearly = own - (own >> 2);
+        let least = own < i32.MAX_VALUE - WINDOW_SLACK ? own + WINDOW_SLACK : own;
+        let borneOut = false;
         // The place tried last: most neighbours lend the same one.
         let lastX = ownX;
         let lastY = ownY;
         for (let ring = NEAREST; ring <= FARTHEST; ring <<= 1) {
+          const reach = max(2, ring >> 2);
           for (let side = 0; side < 8; side++) {
             const qx = x + (side < 3 ? -ring : side < 5 ? 0 : ring);
             const qy = y + (side == 0 || side == 3 || side == 5 ? -ring : side == 1 || side == 6 ? 0 : ring);
-            if (qx < 2 || qy < 2 || qx + 2 >= width || qy + 2 >= height) continue;
+            if (qx < reach || qy < reach || qx + reach >= width || qy + reach >= height) continue;
             const q = map + ((<usize>qy * <usize>width + <usize>qx) << 3);
-            const kx = <i32>nearest<f32>(<f32>x + carriedOn(q, line, x - qx, y - qy));
-            const ky = <i32>nearest<f32>(<f32>y + carriedOn(q + 4, line, x - qx, y - qy));
+            const even = bend(q, width, height, qx, qy, reach) <= EVEN;
+            if (!even && !doubtful) continue;
+            const vx = carriedOn(q, line, x - qx, y - qy, reach);
+            const vy = carriedOn(q + 4, line, x - qx, y - qy, reach);
+            if (even && abs(vx - load<f32>(at)) < ALIKE && abs(vy - load<f32>(at, 4)) < ALIKE) borneOut = true;
+            const kx = <i32>nearest<f32>(<f32>x + vx);
+            const ky = <i32>nearest<f32>(<f32>y + vy);
             if ((kx == ownX && ky == ownY) || (kx == lastX && ky == lastY)) continue;
             lastX = kx;
             lastY = ky;
-            const error = windowError(frame, key, width, height, x, y, kx, ky, least);
-            if (error < least) {
+            const limit = even ? least : min(least, clearly);
+            const error = windowError(frame, key, width, height, x, y, kx, ky, limit);
+            if (error < limit) {
               least = error;
               lender = q;
               lenderX = qx;
               lenderY = qy;
+              lenderReach = reach;
             }
           }
         }
+        if (borneOut && least >= clearly) lender = 0;
       }
       const right = min(width, x + 2);
       const below = min(height, y + 2);
@@ -150,8 +179,8 @@ export function mapBorrow(frame: usize, key: usize, width: i32, height: i32, map
           if (lender == 0) {
             store<u64>(out + p, load<u64>(map + p));
           } else {
-            store<f32>(out + p, carriedOn(lender, line, i - lenderX, j - lenderY));
-            store<f32>(out + p, carriedOn(lender + 4, line, i - lenderX, j - lenderY), 4);
+            store<f32>(out + p, carriedOn(lender, line, i - lenderX, j - lenderY, lenderReach));
+            store<f32>(out + p, carriedOn(lender + 4, line, i - lenderX, j - lenderY, lenderReach), 4);
           }
         }
       }
@@ -160,12 +189,36 @@ export function mapBorrow(frame: usize, key: usize, width: i32, height: i32, map
   barrier();
 }
 
-/** The component of a map at `at`, extrapolated by (x, y) pixels. `line`: bytes of a row. */
+/**
+ * How far the vector at `at`, of pixel (x, y), is from the mean of those `reach` pixels on either side of it, along the axis where it is
+ * further, in pixels; nothing along an axis where the picture ends before.
+ */
+function bend(at: usize, width: i32, height: i32, x: i32, y: i32, reach: i32): f32 {
+  let most: f32 = 0;
+  if (x >= reach && x + reach < width) most = bendAlong(at, <usize>reach << 3);
+  if (y >= reach && y + reach < height) most = max(most, bendAlong(at, (<usize>reach * <usize>width) << 3));
+  return most;
+}
+
 // @ts-ignore: decorator
 @inline
-function carriedOn(at: usize, line: usize, x: i32, y: i32): f32 {
-  const alongX = (load<f32>(at + 16) - load<f32>(at - 16)) * <f32>(0.25);
-  const alongY = (load<f32>(at + 2 * line) - load<f32>(at - 2 * line)) * <f32>(0.25);
+function bendAlong(at: usize, aside: usize): f32 {
+  const x = load<f32>(at) - <f32>0.5 * (load<f32>(at - aside) + load<f32>(at + aside));
+  const y = load<f32>(at, 4) - <f32>0.5 * (load<f32>(at - aside, 4) + load<f32>(at + aside, 4));
+  return max(abs(x), abs(y));
+}
+
+/**
+ * The component of a map at `at`, extrapolated by (x, y) pixels, by how it changes over `reach` pixels either way. `line`: bytes of
+ * a row.
+ */
+// @ts-ignore: decorator
+@inline
+function carriedOn(at: usize, line: usize, x: i32, y: i32, reach: i32): f32 {
+  const aside = <usize>reach;
+  const over = <f32>0.5 / <f32>reach;
+  const alongX = (load<f32>(at + (aside << 3)) - load<f32>(at - (aside << 3))) * over;
+  const alongY = (load<f32>(at + aside * line) - load<f32>(at - aside * line)) * over;
   return max<f32>(-32000, min<f32>(32000, load<f32>(at) + <f32>x * alongX + <f32>y * alongY));
 }
 

@@ -41,7 +41,7 @@ fn mapGain(@builtin(global_invocation_id) id: vec3<u32>) {
   var gain = 0.0;
   if (loadU(one) != loadU(other) || loadU(one + 4u) != loadU(other + 4u)) {
     let own = loadPixel(arg(0u) + (p << 2u));
-    gain = errorAt(own, arg(1u), width, height, placeBy(loadVector(one), vec2<i32>(id.xy), width, height)) -
+    gain = errorAt(own, arg(1u), width, height, placeBy(loadVector(one), vec2<i32>(id.xy), width, height)) + SLACK -
       errorAt(own, arg(1u), width, height, placeBy(loadVector(other), vec2<i32>(id.xy), width, height));
   }
   storeF(arg(6u) + (p << 2u), gain);
@@ -61,6 +61,12 @@ fn mapTake(@builtin(global_invocation_id) id: vec3<u32>) {
 }
 
 const TOLERABLE: f32 = 80.0;
+const SLACK: f32 = 20.0;
+const WINDOW_SLACK: i32 = 720;
+const EVEN: f32 = 0.3;
+const UNEVEN: f32 = 1.5;
+const ASIDE: i32 = 5;
+const ALIKE: f32 = 1.0;
 const NEAREST: i32 = 3;
 const FARTHEST: i32 = 96;
 const MOST: i32 = 0x7fffffff;
@@ -96,13 +102,33 @@ fn pixelError(place: vec2<i32>, width: i32, height: i32) -> f32 {
   return errorAt(loadPixel(arg(0u) + (p << 2u)), arg(1u), width, height, there);
 }
 
-/** The map at `at`, extrapolated by its own gradient. */
-fn carriedOn(at: u32, by: vec2<i32>) -> vec2<f32> {
-  let stride = arg(2u) << 3u;
-  let alongX = (loadVector(at + 16u) - loadVector(at - 16u)) * 0.25;
-  let alongY = (loadVector(at + 2u * stride) - loadVector(at - 2u * stride)) * 0.25;
+/** The map at `at`, extrapolated by its own gradient, taken over `reach` pixels either way. */
+fn carriedOn(at: u32, by: vec2<i32>, reach: i32) -> vec2<f32> {
+  let right = u32(reach) << 3u;
+  let below = arg(2u) * right;
+  let over = 0.5 / f32(reach);
+  let alongX = (loadVector(at + right) - loadVector(at - right)) * over;
+  let alongY = (loadVector(at + below) - loadVector(at - below)) * over;
   let carried = loadVector(at) + f32(by.x) * alongX + f32(by.y) * alongY;
   return clamp(carried, vec2<f32>(-32000.0), vec2<f32>(32000.0));
+}
+
+/** How far the vector at `at`, of the pixel `place`, is from the mean of those `reach` pixels on either side, along the worse axis. */
+fn bend(at: u32, place: vec2<i32>, size: vec2<i32>, reach: i32) -> f32 {
+  let right = u32(reach) << 3u;
+  var most = 0.0;
+  if (place.x >= reach && place.x + reach < size.x) {
+    most = bendAlong(at, right);
+  }
+  if (place.y >= reach && place.y + reach < size.y) {
+    most = max(most, bendAlong(at, arg(2u) * right));
+  }
+  return most;
+}
+
+fn bendAlong(at: u32, aside: u32) -> f32 {
+  let off = abs(loadVector(at) - 0.5 * (loadVector(at - aside) + loadVector(at + aside)));
+  return max(off.x, off.y);
 }
 
 @compute @workgroup_size(8, 8)
@@ -121,13 +147,18 @@ fn mapBorrow(@builtin(global_invocation_id) id: vec3<u32>) {
   let misfit = pixelError(corner, width, height) + pixelError(other, width, height);
   var lender = 0u;
   var lendersPlace = vec2<i32>(0);
-  if (misfit > 2.0 * TOLERABLE) {
+  var lendersReach = 0;
+  let doubtful = misfit > 2.0 * TOLERABLE;
+  if (doubtful || bend(at, corner, size, ASIDE) > UNEVEN) {
     let ownPlace = vec2<i32>(round(vec2<f32>(corner) + loadVector(at)));
     let own = windowError(x, y, ownPlace, MOST);
-    var least = own - (own >> 2u);
+    let clearly = own - (own >> 2u);
+    var least = select(own, own + WINDOW_SLACK, own < MOST - WINDOW_SLACK);
+    var borneOut = false;
     // The place tried last: most neighbours lend the same one.
     var last = ownPlace;
     for (var ring = NEAREST; ring <= FARTHEST; ring *= 2) {
+      let reach = max(2, ring >> 2u);
       for (var side = 0; side < 8; side++) {
         let qx = x + select(select(ring, 0, side < 5), -ring, side < 3);
         let qy = y + select(
@@ -135,23 +166,35 @@ fn mapBorrow(@builtin(global_invocation_id) id: vec3<u32>) {
           -ring,
           side == 0 || side == 3 || side == 5,
         );
-        if (qx < 2 || qy < 2 || qx + 2 >= width || qy + 2 >= height) {
+        if (qx < reach || qy < reach || qx + reach >= width || qy + reach >= height) {
           continue;
         }
         let q = arg(4u) + (u32(qy * width + qx) << 3u);
-        let carried = carriedOn(q, vec2<i32>(x - qx, y - qy));
+        let even = bend(q, vec2<i32>(qx, qy), size, reach) <= EVEN;
+        if (!even && !doubtful) {
+          continue;
+        }
+        let carried = carriedOn(q, vec2<i32>(x - qx, y - qy), reach);
+        if (even && all(abs(carried - loadVector(at)) < vec2<f32>(ALIKE))) {
+          borneOut = true;
+        }
         let k = vec2<i32>(round(vec2<f32>(f32(x), f32(y)) + carried));
         if (all(k == ownPlace) || all(k == last)) {
           continue;
         }
         last = k;
-        let error = windowError(x, y, k, least);
-        if (error < least) {
+        let limit = select(min(least, clearly), least, even);
+        let error = windowError(x, y, k, limit);
+        if (error < limit) {
           least = error;
           lender = q;
           lendersPlace = vec2<i32>(qx, qy);
+          lendersReach = reach;
         }
       }
+    }
+    if (borneOut && least >= clearly) {
+      lender = 0u;
     }
   }
   for (var j = y; j < min(height, y + 2); j++) {
@@ -161,7 +204,7 @@ fn mapBorrow(@builtin(global_invocation_id) id: vec3<u32>) {
         storeU(arg(5u) + p, loadU(arg(4u) + p));
         storeU(arg(5u) + p + 4u, loadU(arg(4u) + p + 4u));
       } else {
-        storeVector(arg(5u) + p, carriedOn(lender, vec2<i32>(i, j) - lendersPlace));
+        storeVector(arg(5u) + p, carriedOn(lender, vec2<i32>(i, j) - lendersPlace, lendersReach));
       }
     }
   }
