@@ -12,6 +12,7 @@ import { cases as key } from './key.ts';
 import { cases as looks } from './looks.ts';
 import { cases as networks } from './networks.ts';
 import { cases as propagation } from './propagation.ts';
+import { cases as train } from './train.ts';
 
 // npm run bench -- [--json] [--list] [--anchor BINARY] [WORD…]: the cases whose names have all the words; without words all. With
 // the path of EbSynth’s command line also those that compare with it.
@@ -28,7 +29,18 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
 });
 const anchor = values.anchor === undefined ? [] : anchorCases(resolve(values.anchor));
-const cases = [...decode, ...flow, ...looks, ...control, ...propagation, ...job, ...networks, ...key, ...anchor];
+const cases = [
+  ...decode,
+  ...flow,
+  ...looks,
+  ...control,
+  ...propagation,
+  ...job,
+  ...networks,
+  ...train,
+  ...key,
+  ...anchor,
+];
 const chosen = cases.filter(({ name }) => positionals.every((word) => name.includes(word)));
 if (chosen.length === 0) {
   process.stderr.write(`No case has ${positionals.join(' ')} in its name. They are:\n`);

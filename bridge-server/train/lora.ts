@@ -23,7 +23,10 @@ const LAYERS: Readonly<Record<TrainSettings['layers'], RegExp>> = {
 };
 
 /** Which modules of a U-Net are trained, and how. */
-export function trainedLora(unet: Part, { layers, rank, alpha }: TrainSettings): TrainedLora {
+export function trainedLora(
+  unet: Part,
+  { layers, rank, alpha }: Pick<TrainSettings, 'layers' | 'rank' | 'alpha'>,
+): TrainedLora {
   const names = [...unet.weights].flatMap(([tensor, { shape }]) =>
     shape.length > 1 && LAYERS[layers].test(tensor) ? [tensor.slice(0, -'.weight'.length)] : [],
   );

@@ -137,7 +137,7 @@ async function askedOf(
     const own = asked.filter((one) => one.clip === number);
     if (own.length === 0) continue;
     await looking(clip, async (window) => {
-      const range = { from: own[0]!.frame, to: own.at(-1)!.frame + 1 };
+      const range = { from: own[0]!.frame, to: own.at(-1).frame + 1 };
       const where = await subjectIn(engine, clip, window, shown[number]!.subject, range, signal);
       notes.push(...where.notes);
       for (const { frame, caption: said } of own) {
