@@ -562,16 +562,16 @@ const WORDS = {
   }),
   'disk-full': ({ path }: { path: string }) => ({
     sentence: `The disk is full: ${path} could not be written.`,
-    remedy:
-      'Make room, then run the same command again, or `pentimento resume`: it goes on from the last finished frame.',
+    remedy: 'Make room, then run the same command again: a job goes on from where it was.',
   }),
   'path-refused': ({ path }: { path: string }) => ({
     sentence: `The system does not let Pentimento use ${path}.`,
     remedy: 'Check that the disk is not read-only and that the folder is yours, then run the same command again.',
   }),
   'path-gone': ({ path }: { path: string }) => ({
-    sentence: `${path} could not be reached any more.`,
-    remedy: 'Check that its disk is connected and its folder exists, then run the same command again.',
+    sentence: `${path} could not be reached.`,
+    remedy:
+      'Check that its disk is connected and not read-only and that its folder exists, then run the same command again.',
   }),
   'cache-unsound': ({ path }: { path: string }) => ({
     sentence: `What was written to ${path} keeps coming back changed.`,

@@ -37,7 +37,7 @@ const stateOf = <Progress extends z.ZodType, Result extends z.ZodType>(progress:
     z.object({ state: z.literal('paused'), progress: progress.nullable() }),
     z.object({ state: z.literal('failed'), error: failureSchema }),
     z.object({ state: z.literal('cancelled') }),
-    /** The bridge ended while it ran; `resume` goes on from the last finished frame, or step. */
+    /** Its process ended; the next bridge, or `resume`, goes on from the last finished frame, or step. */
     z.object({ state: z.literal('interrupted') }),
   ]);
 
