@@ -16,13 +16,7 @@ import type {
 import type { JobView, RenderJobView, ReportView, TrainingView, TrainJobView } from '../protocol/job.ts';
 import type { AddingView, PreviewView } from '../protocol/messages.ts';
 import type { PlannedKeys, RenderRequest } from '../protocol/request.ts';
-import type {
-  TrainEstimate,
-  TrainFramesAnswer,
-  TrainFramesQuestion,
-  TrainRequest,
-} from '../protocol/train-request.ts';
-import { estimateOf } from '../train/estimate.ts';
+import type { TrainEstimate, TrainFramesAnswer, TrainFramesQuestion, TrainRequest } from '../protocol/train-request.ts';
 import { browse } from './browse.ts';
 import {
   type Bounds,
@@ -231,7 +225,7 @@ export class Desk {
   /** What a training would take. Failures: those of confineTraining and estimateOf. */
   async trainEstimate(asked: TrainRequest, signal: AbortSignal): Promise<TrainEstimate> {
     const request = await confineTraining(asked, await this.#bounds());
-    return estimateOf(request, process.availableMemory() + this.#jobs.heldBytes, signal);
+    return this.#trainings.estimate(request, process.availableMemory() + this.#jobs.heldBytes, signal);
   }
 
   /** What is known of a training. Failures: job-unknown, job-kind, path-outside-roots. */

@@ -10,7 +10,11 @@ import {
   removeModelSchema,
   sourceQuestionSchema,
 } from '../protocol/http.ts';
-import { trainEstimateQuestionSchema, trainFramesQuestionSchema } from '../protocol/train-request.ts';
+import {
+  trainEstimateQuestionSchema,
+  trainFramesQuestionSchema,
+  type TrainRequest,
+} from '../protocol/train-request.ts';
 import { PROTOCOL_VERSION } from '../protocol/wire.ts';
 import { guardSource, guardToken, headers } from './guard.ts';
 import { inWords } from './in-words.ts';
@@ -48,6 +52,23 @@ const frameQuery = z.strictObject({
 });
 
 const NOWHERE = { path: '/nowhere', from: 0, to: null, rate: null, alpha: 'straight' } as const;
+
+const NO_TRAINING: TrainRequest = {
+  version: 1,
+  clips: [{ source: NOWHERE, subject: { kind: 'whole' } }],
+  model: '/nowhere',
+  trigger: 'nobody',
+  caption: '',
+  examples: { kind: 'auto', count: 1 },
+  area: null,
+  prior: null,
+  settings: {
+    ...{ rank: 1, alpha: 1, layers: 'attention', steps: 1, accumulate: 1, rate: 1, schedule: 'constant', warmup: 0 },
+    ...{ decay: 0, clip: null, snrGamma: null, rankDropout: 0, captionDropout: 0, priorWeight: 0, seed: 0 },
+  },
+  samples: null,
+  output: { kind: 'store', name: 'nobody' },
+};
 
 const folderQuery = z.strictObject({ path: z.string().min(1).max(4096).optional() });
 
@@ -122,7 +143,7 @@ export const ROUTES: readonly Route[] = [
     method: 'POST',
     path: /^\/v1\/train\/estimate$/,
     example: '/v1/train/estimate',
-    body: { request: null },
+    body: { request: NO_TRAINING },
     answer: async ({ office: { desk }, body, signal }) =>
       json(await desk.trainEstimate(parsed(trainEstimateQuestionSchema, body).request, signal)),
   },

@@ -4,7 +4,8 @@ import { frameOf } from '../diffusion/picture/planes.ts';
 import { Failure } from '../errors.ts';
 import { encodeJpeg, readImage } from '../media/image.ts';
 import type { TrainingView } from '../protocol/job.ts';
-import type { TrainFramesAnswer, TrainFramesQuestion, TrainRequest } from '../protocol/train-request.ts';
+import type { TrainEstimate, TrainFramesAnswer, TrainFramesQuestion, TrainRequest } from '../protocol/train-request.ts';
+import { estimateOf } from '../train/estimate.ts';
 import { cropped } from '../train/examples.ts';
 import { readReport, sampleName } from '../train/report.ts';
 import { examplesOf } from '../train/shot.ts';
@@ -22,6 +23,7 @@ export class TrainingViews {
   readonly #side: SideEngine;
   readonly #chosen = new Findings<Chosen>();
   readonly #turns = new Turns(2);
+  readonly #estimates = new Turns(1);
 
   constructor(clips: OpenClips, side: SideEngine) {
     this.#clips = clips;
@@ -53,6 +55,11 @@ export class TrainingViews {
       signal,
     );
     return 'looking' in answer ? answer : answer.found;
+  }
+
+  /** What one would take; one estimate at a time, since it measures how fast this machine is. Failures: those of estimateOf. */
+  estimate(request: TrainRequest, freeBytes: number, signal: AbortSignal): Promise<TrainEstimate> {
+    return this.#estimates.take(() => estimateOf(request, freeBytes, signal), signal);
   }
 
   /** What is known of a training that keeps it in `folder`. */
