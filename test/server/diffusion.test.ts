@@ -154,8 +154,14 @@ test('cancelling stops between steps, and resuming goes on', async () => {
   });
   await client.job({ type: 'cancel', job: job.id });
   await client.until(job.id, 'cancelled');
+  // The first key is there, with all its steps: half of those asked for, at that strength.
+  const looking = client.next('job', ({ job: { id, state } }) => {
+    return id === job.id && state.state === 'running' && state.progress?.stage === 'look';
+  });
   await client.job({ type: 'resume', job: job.id });
-  await client.next('job', ({ job: { id, state } }) => id === job.id && state.state === 'done');
+  const { state } = (await looking).job;
+  expect(state.state === 'running' && state.progress?.done).toBeGreaterThanOrEqual(30);
+  await client.next('job', ({ job: { id, state: now } }) => id === job.id && now.state === 'done');
   await client.close();
 });
 
