@@ -45,9 +45,11 @@ export class Cache {
   /** The folder for what `stage` makes of exactly these inputs, parameters and code. Held until `release`. */
   async open(stage: string, key: readonly string[]): Promise<StageFolder> {
     const name = folderName(stage, key);
-    await this.#withRoom(() => this.keeper.hold(name));
     const path = join(this.root, name);
-    await mkdir(path, { recursive: true });
+    await this.#withRoom(async () => {
+      this.keeper.hold(name);
+      await mkdir(path, { recursive: true });
+    });
     const now = new Date();
     await utimes(path, now, now);
     await removeDeadParts(path, isAlive);
@@ -62,11 +64,11 @@ export class Cache {
     };
   }
 
-  /** Keeps to the budget, give or take a little. */
+  /** Keeps to the budget, give or take a little. What cannot be removed now, such as a folder that somebody has open, is left for later. */
   async tidy(): Promise<void> {
     if (this.#unlooked < LOOK_AFTER_BYTES) return;
     this.#unlooked = 0;
-    await this.keeper.makeRoom(0);
+    await this.keeper.makeRoom(0).catch(() => undefined);
   }
 
   /** What finds the disk full is tried again when there is room. */

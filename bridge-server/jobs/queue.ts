@@ -21,7 +21,6 @@ import {
 } from './job.ts';
 import { keyPicture, madeFrame } from './key-picture.ts';
 import { perform } from './perform.ts';
-import type { FramePlace } from './run.ts';
 import { SharedRuntime } from './shared-runtime.ts';
 import { type Asked, STORE_FILE, Store } from './store.ts';
 import { workFolder } from './training.ts';
@@ -299,8 +298,8 @@ export class Jobs {
         runtime: (profile, files) => this.#runtime.for(profile, files),
         letGo: () => this.#letGo(),
         afterwards: (work) => void tidying.push(work),
-        keysIn: (place) => this.#store.setKeyPlace(job.id, place),
-        framesIn: (places) => this.#keepPlaces(job.id, places),
+        keysIn: (place) => forShowing(() => this.#store.setKeyPlace(job.id, place)),
+        framesIn: (places) => forShowing(() => this.#store.setFramePlaces(job.id, places)),
         showPreview: (frame, picture) => this.#showPreview(job.id, frame, picture),
         isWatched: () => this.events.listenerCount('preview') > 0,
       });
@@ -332,14 +331,6 @@ export class Jobs {
     const bytes = this.#runtime.heldBytes;
     this.#runtime.close();
     return bytes;
-  }
-
-  #keepPlaces(id: string, places: readonly FramePlace[]): void {
-    try {
-      this.#store.setFramePlaces(id, places);
-    } catch {
-      // They are for showing only: a disk without room for them may have it for the job.
-    }
   }
 
   #showPreview(job: string, frame: number, picture: () => Frame): void {
@@ -423,5 +414,14 @@ export class Jobs {
       // Of the one that runs here, #take tells more.
       if (job.state.state !== 'running' || job.id !== this.#running?.id) this.events.emit('job', { job });
     }
+  }
+}
+
+/** Keeps what only shows how a job goes: a disk without room for that may have it for the job. */
+function forShowing(keep: () => void): void {
+  try {
+    keep();
+  } catch {
+    // The job goes on unseen.
   }
 }

@@ -16,3 +16,18 @@ test('the whole cache is only looked through after much was written', async () =
   expect(await looked(100e6)).toBe(1);
   expect(await looked(1000)).toBe(1);
 });
+
+test('a cache that cannot be tidied ends no job, and is looked through again after as much', async () => {
+  let looks = 0;
+  const keeper = { hold: () => undefined, release: () => undefined, evictable: () => Promise.resolve(0) };
+  const makeRoom = (): Promise<never> => {
+    looks++;
+    return Promise.reject(new Error('somebody has it open'));
+  };
+  const cache = new Cache(await newFolder(), { ...keeper, makeRoom });
+  const folder = await cache.open('stage', ['key']);
+  await folder.write('entry', new Uint8Array(100e6));
+  await cache.tidy();
+  await cache.tidy();
+  expect(looks).toBe(1);
+});
