@@ -19,29 +19,47 @@ const SIZES: readonly Size[] = [
   { width: 640, height: 360 },
   { width: 960, height: 540 },
 ];
-const FRAMES = 5;
-/** One frame between two keys. The other program makes it from the nearer one alone, in half the work of what it does for two. */
-const SPAN = { before: 1, after: 3, from: 2, to: 3 };
+/** One frame alone, and a shot as long as shots between keys are. */
+const SPANS: readonly Span[] = [
+  { before: 0, after: 2, from: 1, to: 2 },
+  { before: 0, after: 20, from: 1, to: 20 },
+];
+const THEIRS = 'ebsynth, both';
+
+type Span = { readonly before: number; readonly after: number; readonly from: number; readonly to: number };
 
 /**
- * One frame of video beside EbSynth's command line (jamriska/ebsynth), `binary`, on the processor, with the guides that video pipelines give
- * it: colour, edges, position, and the frame before. Positions and the frame before are the scene's true ones, better than any flow.
+ * Frames of video from the keys on both sides beside EbSynth's command line (jamriska/ebsynth), `binary`, on the processor, with the guides that
+ * video pipelines give it: colour, edges, position, and the frame before. Positions and the frame before are the scene's true ones, better
+ * than any flow. It makes the frame in the middle from either key; mixing the two is not counted.
  */
 export const anchorCases = (binary: string): BenchCase[] =>
-  SIZES.map((size) => ({
-    name: `anchor ${size.width}x${size.height}`,
-    amount: 1,
+  SPANS.flatMap((span) => SIZES.map((size) => anchorCase(binary, size, span)));
+
+function anchorCase(binary: string, size: Size, span: Span): BenchCase {
+  const frames = span.to - span.from;
+  return {
+    name: `anchor ${size.width}x${size.height} of ${frames}`,
+    amount: frames,
+    amounts: { [THEIRS]: 1 },
     unit: 'frame',
-    iterations: 3,
+    iterations: frames === 1 ? 3 : 2,
     open: async () => {
-      const scene = await benchScene({ ...size, frames: FRAMES });
+      const scene = await benchScene({ ...size, frames: span.after + 1 });
       const { path, remove } = await benchFolder();
       const engine = await Engine.start();
-      const arguments_ = await guidesFor(scene, path);
+      const middle = (span.from + span.to - 1) >> 1;
+      const [before, after] = [
+        await guidesFor(scene, span.before, middle, join(path, 'before')),
+        await guidesFor(scene, span.after, middle, join(path, 'after')),
+      ];
       return {
         variants: {
-          'both keys': ours(engine, scene, path),
-          'ebsynth, one key': async () => void (await run(binary, arguments_)),
+          'both keys': ours(engine, scene, span, path),
+          [THEIRS]: async () => {
+            await run(binary, before);
+            await run(binary, after);
+          },
         },
         close: async () => {
           await engine.close();
@@ -49,12 +67,13 @@ export const anchorCases = (binary: string): BenchCase[] =>
         },
       };
     },
-  }));
+  };
+}
 
-function ours(engine: Engine, scene: Scene, path: string): () => Promise<void> {
+function ours(engine: Engine, scene: Scene, span: Span, path: string): () => Promise<void> {
   const { width, height } = scene;
-  const shown = Array.from({ length: FRAMES }, (_, n) => scene.frame(n));
-  const painted = new Map([SPAN.before, SPAN.after].map((n) => [n, scene.truth(n)]));
+  const shown = Array.from({ length: span.after + 1 }, (_, n) => scene.frame(n));
+  const painted = new Map([span.before, span.after].map((n) => [n, scene.truth(n)]));
   const source = { width, height, get: (n: number) => Promise.resolve(shown[n]!) };
   const keys = { get: (n: number) => Promise.resolve(painted.get(n)!) };
   const { signal } = new AbortController();
@@ -63,14 +82,14 @@ function ours(engine: Engine, scene: Scene, path: string): () => Promise<void> {
     const folder = join(path, String(made++));
     await mkdir(folder);
     const into = openStageFolder(folder);
-    await matchSpan(engine, SPAN, source, into, () => undefined, signal);
-    await synthesiseSpan(engine, SPAN, { source, keys }, into, into, () => undefined, signal);
+    await matchSpan(engine, span, source, into, () => undefined, signal);
+    await synthesiseSpan(engine, span, { source, keys }, into, into, () => undefined, signal);
   };
 }
 
 /** Writes what the other program works from, and gives its arguments. */
-async function guidesFor(scene: Scene, folder: string): Promise<string[]> {
-  const [key, target] = [SPAN.before, SPAN.from];
+async function guidesFor(scene: Scene, key: number, target: number, folder: string): Promise<string[]> {
+  await mkdir(folder);
   const from = scene.flow(target, key);
   const moved = (frame: Frame): Frame => fetched(frame, from);
   const ramp = picture(scene, (x, y) => [x / scene.width, y / scene.height, 0]);

@@ -8,10 +8,13 @@ export type BenchCase = {
   /** What one run gets through, for the rate: 24 frames, 3.2 Mpatch. */
   readonly amount: number;
   readonly unit: string;
+  /** The same for variants that get through less, because they are so much slower. */
+  readonly amounts?: Readonly<Record<string, number>>;
   /** Timed runs of each variant; default 5. */
   readonly iterations?: number;
   readonly open: () => Promise<{
-    readonly variants: Readonly<Record<string, () => Promise<void>>>;
+    /** Those that measure it give the most memory that they took, in bytes. */
+    readonly variants: Readonly<Record<string, () => Promise<void | number>>>;
     readonly close: () => Promise<void>;
   }>;
 };
@@ -27,8 +30,9 @@ export type BenchResult = {
   readonly maxSeconds: number;
   readonly rate: number;
   readonly secondsPerUnit: number;
-  /** Time over the time of the case's first variant, both by their fastest run: above 1 is slower than the product's way. */
+  /** Seconds a unit over those of the case's first variant: above 1 is slower than the product's way. */
   readonly ratio: number;
+  readonly peakBytes: number | null;
 };
 
 /**
@@ -41,15 +45,21 @@ export async function runCase(bench: BenchCase): Promise<BenchResult[]> {
   try {
     const names = Object.keys(variants);
     const times = new Map(names.map((name) => [name, [] as number[]]));
-    for (const name of names) await variants[name]!();
+    const peaks = new Map<string, number>();
+    const run = async (name: string): Promise<void> => {
+      const bytes = await variants[name]!();
+      if (typeof bytes === 'number') peaks.set(name, Math.max(bytes, peaks.get(name) ?? 0));
+    };
+    for (const name of names) await run(name);
     for (let i = 0; i < iterations; i++) {
       for (const name of names) {
         const start = performance.now();
-        await variants[name]!();
+        await run(name);
         times.get(name)!.push((performance.now() - start) / 1000);
       }
     }
-    const fastest = Math.min(...times.get(names[0]!)!);
+    const amountOf = (name: string): number => bench.amounts?.[name] ?? bench.amount;
+    const first = Math.min(...times.get(names[0]!)!) / amountOf(names[0]!);
     return names.map((variant) => {
       const sorted = times.get(variant)!.sort((a, b) => a - b);
       const minSeconds = sorted[0]!;
@@ -61,9 +71,10 @@ export async function runCase(bench: BenchCase): Promise<BenchResult[]> {
         minSeconds,
         medianSeconds: sorted[sorted.length >> 1]!,
         maxSeconds: sorted.at(-1),
-        rate: bench.amount / minSeconds,
-        secondsPerUnit: minSeconds / bench.amount,
-        ratio: minSeconds / fastest,
+        rate: amountOf(variant) / minSeconds,
+        secondsPerUnit: minSeconds / amountOf(variant),
+        ratio: minSeconds / amountOf(variant) / first,
+        peakBytes: peaks.get(variant) ?? null,
       };
     });
   } finally {

@@ -10,6 +10,7 @@ import { runCase, type BenchResult } from './harness.ts';
 import { cases as job } from './job.ts';
 import { cases as key } from './key.ts';
 import { cases as looks } from './looks.ts';
+import { cases as memory } from './memory.ts';
 import { cases as networks } from './networks.ts';
 import { cases as propagation } from './propagation.ts';
 import { cases as train } from './train.ts';
@@ -35,6 +36,7 @@ const cases = [
   ...looks,
   ...control,
   ...propagation,
+  ...memory,
   ...job,
   ...networks,
   ...train,
@@ -93,7 +95,8 @@ function inWords({ cpu, cores, memoryGigabytes, system, node, ffmpeg, load }: Ma
   return `${cpu}, ${cores} cores, ${memoryGigabytes} GB, ${system}, Node ${node}, ffmpeg ${ffmpeg}, load ${load}`;
 }
 
-function line({ name, variant, unit, rate, secondsPerUnit, minSeconds, maxSeconds, ratio }: BenchResult): string {
+function line(result: BenchResult): string {
+  const { name, variant, unit, rate, secondsPerUnit, minSeconds, maxSeconds, ratio, peakBytes } = result;
   const number = (value: number): string => value.toPrecision(3);
   return [
     name.padEnd(32),
@@ -103,5 +106,6 @@ function line({ name, variant, unit, rate, secondsPerUnit, minSeconds, maxSecond
     `${number(minSeconds)} s`.padStart(9),
     `${number(maxSeconds)} s`.padStart(9),
     `${number(ratio)}x`.padStart(7),
+    ...(peakBytes === null ? [] : [`${Math.round(peakBytes / 2 ** 20)} MiB at most`]),
   ].join('  ');
 }

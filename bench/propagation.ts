@@ -16,16 +16,16 @@ const SIZES: readonly Size[] = [
   { width: 960, height: 540 },
   { width: 1920, height: 1080 },
 ];
-const LAST = 5;
+const LAST = 10;
 const SPAN = { before: 0, after: LAST, from: 1, to: LAST };
 const FRAMES = SPAN.to - SPAN.from;
 
-/** Both stages on a span of four frames between two keys, from both sides; against the same with one worker, and on a graphics card. */
+/** Both stages on a span of nine frames between two keys, from both sides; against the same with one worker, and on a graphics card. */
 const frames = (size: Size, stage: 'match' | 'synthesise'): BenchCase => ({
   name: `propagation ${size.width}x${size.height} ${stage}`,
   amount: FRAMES,
   unit: 'frame',
-  iterations: 3,
+  iterations: 2,
   open: async () => {
     const scene = await benchScene({ ...size, frames: LAST + 1 });
     const shown = Array.from({ length: LAST + 1 }, (_, n) => scene.frame(n));
