@@ -72,16 +72,19 @@ describe('pentimento train', () => {
     expect(await hashOf(join(install.desk, 'a.training', 'step-000026.safetensors'))).toBe(await hashOf(told.output));
     expect(await sharp(join(install.desk, 'a.training', 'loss.png')).metadata()).toMatchObject({ width: 1200 });
 
-    const { child, ended, said } = start(install, ...training('b.safetensors', '--json'));
+    // The list of examples given back trains the same.
+    const listed = (...more: string[]): string[] =>
+      training('b.safetensors', '--examples', 'a.training/examples.txt', ...more);
+    const { child, ended, said } = start(install, ...listed('--json'));
     // The state was kept before this.
     await said((progress) => progress.stage === 'train' && progress.done > 20);
     child.kill('SIGKILL');
     expect((await ended).code).toBeNull();
     expect(await readdir(join(install.desk, 'b.training'))).toContain('state.safetensors');
-    const other = await run(install, ...training('b.safetensors', '--seed', '1'));
+    const other = await run(install, ...listed('--seed', '1'));
     expect(other.stderr).toContain('holds another training that has not ended');
 
-    const again = await run(install, ...training('b.safetensors', '--json'));
+    const again = await run(install, ...listed('--json'));
     const first = again.stderr.split('\n').find((line) => line.startsWith('{"stage":"train"'));
     expect(JSON.parse(first!)).toMatchObject({ done: 21 });
     const [a, b] = await Promise.all(['a', 'b'].map((name) => weightsOf(join(install.desk, `${name}.safetensors`))));
@@ -104,6 +107,9 @@ describe('pentimento train', () => {
     expect(await said(...training('a.safetensors', '--rank', '999'))).toContain('rank');
     expect(await said(...training('a.safetensors', '--subject', '99=0,0,32x32'))).toContain('given twice');
     expect(await said(...training('a.safetensors', '--subject-mask', '2:masks'))).toContain('no clip 2');
+    await writeFile(join(install.desk, 'list.txt'), '1 4\nframe 5\n');
+    expect(await said(...training('a.safetensors', '--examples', 'list.txt'))).toContain('Line 2 of list.txt');
+    expect(await said(...training('a.safetensors', '--examples', 'none.txt'))).toContain('none.txt');
     await writeFile(join(install.desk, 'x.safetensors'), 'nothing');
     expect(await said(...training('a.safetensors', '--model', 'x.safetensors'))).not.toBe('');
     expect(await readdir(install.desk)).not.toContain('a.safetensors');
