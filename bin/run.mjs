@@ -7,12 +7,16 @@ import { fileURLToPath } from 'node:url';
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const node = join(root, 'node_modules', 'node', 'bin', process.platform === 'win32' ? 'node.exe' : 'node');
 
+// Pictures lie outside of V8's heap: what is young in it may be little.
+const SMALL_HEAP = '--max-semi-space-size=4';
+
 export function run(file, args) {
-  const child = spawn(node, [join(root, file), ...args], {
+  const child = spawn(node, [SMALL_HEAP, join(root, file), ...args], {
     // The channel tells the child when this process has gone, however it ended.
     stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
-    // Memory for pictures goes back to the system as soon as it is freed; left to itself, glibc learns to keep it (mallopt(3)).
-    env: { MALLOC_MMAP_THRESHOLD_: String(2 ** 20), ...process.env },
+    // Memory for pictures goes back to the system as soon as it is freed, and threads share what is free; left to itself, glibc learns to
+    // keep it (mallopt(3)).
+    env: { MALLOC_MMAP_THRESHOLD_: String(2 ** 20), MALLOC_ARENA_MAX: '2', ...process.env },
   });
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
   child.on('error', () => {

@@ -48,6 +48,8 @@ export class SideProcess<Ask extends object> {
       serialization: 'advanced',
       stdio: ['ignore', 'ignore', 'pipe', 'ipc', 'pipe'],
       execArgv: [],
+      // What bin/run.mjs says of memory is for pictures, not for networks.
+      env: { ...process.env, MALLOC_MMAP_THRESHOLD_: undefined, MALLOC_ARENA_MAX: undefined },
     });
     this.bulk = new Bulk(this.#child.stdio[4] as Duplex);
     this.#child.stderr?.setEncoding('utf8').on('data', (text: string) => {
