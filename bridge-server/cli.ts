@@ -377,7 +377,7 @@ function commandLine(): Command {
     );
   models
     .command('remove')
-    .description('delete a downloaded model, or forget a registered file or folder')
+    .description('delete a model that was downloaded or trained here, or forget a registered file or folder')
     .argument('<model>')
     .addOption(common.json())
     .action(async (name: string, options: { json: boolean }) =>

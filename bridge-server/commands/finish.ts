@@ -1,7 +1,9 @@
+import { basename } from 'node:path';
 import { EXIT, exitCodeOf } from '../exit.ts';
 import { Failure } from '../errors.ts';
 import type { JobEvent, JobRecord, RenderResult, TrainResult } from '../jobs/job.ts';
 import type { Jobs } from '../jobs/queue.ts';
+import type { TrainRequest } from '../protocol/train-request.ts';
 import { adviceInWords } from '../propagate/advice.ts';
 import { stabilityInWords } from '../measure/agreement.ts';
 import { duration, progressTeller, sayFailure } from './say.ts';
@@ -83,17 +85,18 @@ function tell(job: JobRecord, json: boolean): number {
 
 function inWords({ kind, request, state }: JobRecord): string {
   if (state.state !== 'done') return '';
-  return kind === 'render' ? renderInWords(state.result) : trainingInWords(state.result, request.trigger);
+  return kind === 'render' ? renderInWords(state.result) : trainingInWords(state.result, request);
 }
 
 function trainingInWords(
   { output, steps, examples, seconds, loss, sheet, curve, notes }: TrainResult,
-  trigger: string,
+  { trigger, output: wanted }: TrainRequest,
 ): string {
+  const name = wanted.kind === 'store' ? basename(output, '.safetensors') : output;
   const lines = [
     output,
     `${steps} steps on ${examples} frames in ${duration(seconds)}; mean loss at the end ${loss.toFixed(4)}.`,
-    `Say "${trigger}" in the prompt, and give --lora ${JSON.stringify(output)}.`,
+    `Say "${trigger}" in the prompt, and give --lora ${JSON.stringify(name)}.`,
     `Examples: ${sheet}`,
     `Losses: ${curve}`,
     ...notes,

@@ -27,11 +27,12 @@ export async function listModels({ catalogue, json }: { catalogue: boolean; json
 
 const HOW_TO_ADD = 'Add a file, a folder or a well-known model with `pentimento models add`.';
 
-function line({ name, bytes, identity, refusal, origin, path }: StoredModel): string {
+function line({ name, bytes, identity, trigger, refusal, origin, path }: StoredModel): string {
   const family = identity?.family ? ` for ${FAMILY_NAMES[identity.family]}` : '';
   const what = identity ? `${identity.adapter?.algorithm ?? identity.kind}${family}` : (refusal?.message ?? '');
   const where = origin === 'download' ? 'downloaded' : origin === 'trained' ? 'trained here' : path;
-  return `${name}\n  ${(bytes / 1e9).toFixed(2)} GB  ${what}  (${where})\n`;
+  const word = trigger === null ? '' : `, "${trigger}"`;
+  return `${name}\n  ${(bytes / 1e9).toFixed(2)} GB  ${what}${word}  (${where})\n`;
 }
 
 /** Ctrl-C ends it; what came so far is kept, and the same command goes on from there. */
