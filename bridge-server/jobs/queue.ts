@@ -29,7 +29,7 @@ import { workFolder } from './training.ts';
 const TICK_MS = 200;
 const TELL_MS = 100;
 const BEAT_MS = 1000;
-/** What is left free on the disk of the cache after a job. */
+/** What is left free after a job on the disk where the list of jobs lies, which is often the cache's. */
 const SPARE_BYTES = 1e6;
 /** The least time between two previews of what is being painted. */
 const PREVIEW_MS = 500;
@@ -323,7 +323,7 @@ export class Jobs {
 
   /** Within the budget, and with room on the disk for the list of jobs to take the next one. */
   async #leaveRoom(): Promise<void> {
-    const lacking = SPARE_BYTES - (await freeBytes(this.#cacheRoot));
+    const lacking = SPARE_BYTES - (await freeBytes(this.#data));
     await evict(this.#cacheRoot, this.#store, Math.max(0, lacking));
   }
 
