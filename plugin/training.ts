@@ -136,6 +136,16 @@ export function trainRequestOf(training: Training, clips: TrainClips): TrainRequ
   };
 }
 
+/** What decides how long a training takes, and whether it can be: not its words. */
+export const costsOf = ({ clips, model, area, settings, prior, examples }: TrainRequest): unknown => [
+  clips,
+  model,
+  area,
+  settings,
+  prior?.folder,
+  examples.kind === 'auto' ? examples.count : examples.frames.length,
+];
+
 function examplesOf(training: Training, clips: TrainClips): TrainRequest['examples'] {
   const looked = lookedAt(training, clips);
   if (!looked) return { kind: 'auto', count: training.count };

@@ -1,6 +1,7 @@
 import type { TrainEstimate, TrainRequest } from '../../bridge-server/protocol/train-request.ts';
 import type { Connection } from '../bridge/connection.ts';
 import { Refused } from '../bridge/problem.ts';
+import { costsOf } from '../training.ts';
 import { troubleOf, type Trouble } from '../trouble.ts';
 import { words } from '../words.ts';
 import { useAnswer } from './state.ts';
@@ -13,7 +14,8 @@ export type Cost =
 
 /** What a training would take, or why it cannot be; null while that is not known. `request` null: there is none yet. */
 export function useCost(connection: Connection, request: TrainRequest | null): Cost | null {
-  const question = JSON.stringify(request);
+  // The bridge tries its machine for each: words that are being typed ask nothing.
+  const question = JSON.stringify(request && costsOf(request));
   const answer = useAnswer(async () => {
     if (!request) return null;
     const cost = await connection.trainEstimate(request).then(
