@@ -15,11 +15,11 @@ async function stop(id: string, ask: (jobs: Jobs) => JobRecord): Promise<void> {
   const jobs = Jobs.open(folders());
   try {
     const before = jobs.get(id);
-    if (isSettled(before.state)) {
+    const after = ask(jobs);
+    if (isSettled(before.state) && after.state.state === before.state.state) {
       process.stdout.write(`Job ${id} is not running: it is ${before.state.state}.\n`);
       return;
     }
-    ask(jobs);
     const { state } = await jobs.stopped(id, AbortSignal.timeout(PATIENCE_MS)).catch(() => jobs.get(id));
     const { state: word } = state;
     const stopped = word !== 'queued' && word !== 'running';

@@ -132,7 +132,7 @@ export class Jobs {
     return { job, folder: workFolder(job, this.#data) };
   }
 
-  /** Stops a job wherever it runs; a settled one stays as it is. What it made so far is kept. */
+  /** Stops a job wherever it runs, or one that was interrupted for good; a settled one stays as it is. What it made so far is kept. */
   cancel(id: string): JobRecord {
     return this.#ask(id, 'cancelled');
   }
@@ -144,7 +144,8 @@ export class Jobs {
 
   #ask(id: string, asked: Asked): JobRecord {
     const job = this.get(id);
-    if (isSettled(job.state) || job.state.state === asked) return job;
+    const isOver = isSettled(job.state) && !(asked === 'cancelled' && job.state.state === 'interrupted');
+    if (isOver || job.state.state === asked) return job;
     this.#store.request(id, asked);
     this.#obey(id, asked);
     return this.get(id);

@@ -373,11 +373,12 @@ export class Store {
     if (waited !== (state.state === 'queued')) this.#tellQueue();
   }
 
-  /** Asks the owner of a job, whichever process that is, to stop it. Who cancels has the last word. Nobody owns a paused one. */
+  /** Asks the owner of a job, whichever process that is, to stop it. Who cancels has the last word. Nobody owns one that waits for a word. */
   request(id: string, asked: Asked): void {
     this.transaction(() => {
       this.#run("UPDATE jobs SET asked = ? WHERE id = ? AND asked IS NOT 'cancelled'", asked, Number(id));
-      if (asked === 'cancelled' && this.get(id)?.state.state === 'paused') this.#setState(Number(id), { state: asked });
+      const waits = ['paused', 'interrupted'].includes(this.get(id)?.state.state ?? '');
+      if (asked === 'cancelled' && waits) this.#setState(Number(id), { state: asked });
     });
   }
 

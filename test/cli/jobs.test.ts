@@ -108,6 +108,9 @@ describe('the jobs of an install', () => {
     // The pipe closes when the last process that holds it is gone.
     await once(launcher.stderr, 'close');
     expect(await jobsOf(install)).toMatchObject([{ state: { state: 'interrupted' } }]);
+    // Nobody runs it: who does not want it any more says so once.
+    expect((await run(install, 'cancel', '1')).stdout).toBe('Job 1 is cancelled.\n');
+    expect((await run(install, 'cancel', '1')).stdout).toBe('Job 1 is not running: it is cancelled.\n');
   });
 
   it('keep every version where the output asks for it', async () => {

@@ -318,6 +318,12 @@ describe('the store', () => {
     const next = new Store(path);
     expect(next.get(d)?.state).toEqual({ state: 'interrupted' });
     expect(next.left()).toEqual([c, a]);
+    // Whoever does not want it any more need not wait until somebody goes on with it.
+    next.request(c, 'paused');
+    expect(next.get(c)?.state).toEqual({ state: 'interrupted' });
+    next.request(c, 'cancelled');
+    expect(next.get(c)?.state).toEqual({ state: 'cancelled' });
+    expect(next.left()).toEqual([a]);
     next.close();
   });
 
