@@ -140,7 +140,7 @@ function proposals<N extends number>(
   chosen: number,
   names: Readonly<Record<N, string>> & { readonly own: (value: number) => string },
 ): { readonly value: string; readonly name: string }[] {
-  const all = usual.map((value) => ({ value: String(value), name: names[value] as string }));
+  const all = usual.map((value) => ({ value: String(value), name: names[value] }));
   const isUsual = usual.some((value) => value === chosen);
   return isUsual ? all : [...all, { value: String(chosen), name: names.own(chosen) }];
 }

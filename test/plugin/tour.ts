@@ -19,7 +19,7 @@ import { until } from './until.ts';
 
 const pictures = join(root, 'docs', 'panel');
 const stand = await PanelStand.open();
-const { allowed, outside } = stand.install;
+const { home, allowed, outside } = stand.install;
 const tokens = { read: () => Promise.resolve(stand.bridge.token), keep: () => Promise.resolve() };
 const connection = new Connection({ ports: [stand.bridge.port], tokens });
 try {
@@ -147,7 +147,7 @@ async function takeTraining(): Promise<void> {
   const card = train.locator('.card.job', { hasText: '“mirelda”' });
   await card.locator('.tag.done').waitFor({ timeout: 300_000 });
   await card.locator('.strip img').nth(2).waitFor();
-  await save(train, 'trained', 480);
+  await save(train, 'trained', 540);
 }
 
 async function addModels(): Promise<void> {
@@ -178,9 +178,13 @@ async function save(page: Page, name: string, height = 680): Promise<void> {
   // Pictures that were asked for come.
   await page.waitForTimeout(2000);
   // Where this ran is nobody's business.
-  await page.locator('.path').evaluateAll((paths, folder) => {
-    for (const path of paths) path.textContent = path.textContent.replace(folder, '/Volumes/Shots');
-  }, allowed);
+  const places = [
+    [allowed, '/Volumes/Shots'],
+    [join(home, 'data'), '/Users/me/Pentimento'],
+  ] as const;
+  await page.locator('.path').evaluateAll((paths, all) => {
+    for (const path of paths) for (const [from, to] of all) path.textContent = path.textContent.replace(from, to);
+  }, places);
   const shot = await page.screenshot();
   await sharp(shot)
     .png({ palette: true, colours: 160, effort: 10 })

@@ -162,8 +162,7 @@ describe.skipIf(executablePath === null)('training', () => {
     await card.locator('.tag.done').waitFor();
     await card.locator('.sample').waitFor();
     await page.setViewportSize({ width: 260, height: 1000 });
-    // Of two samples, and of the first examples.
-    await card.locator('.strip img').nth(3).waitFor();
+    await card.locator('.strip img').nth(2).waitFor();
     await expect.poll(() => card.locator('.column').count()).toBe(STEPS);
     // The first step's bar tells of it.
     await card.locator('.column').first().click();
