@@ -42,3 +42,20 @@ test('settings tell what decided the pixels, and of files only their names', () 
     mask: { folder: 'masks' },
   });
 });
+
+test('settings stay short enough for a command, however many keys and words there are', () => {
+  const keys = Array.from({ length: 4096 }, (_, frame) => ({ frame, picture: { kind: 'painted' } as const }));
+  const prompts = Array.from({ length: 256 }, (_, frame) => ({
+    frame,
+    prompt: '"wood" '.repeat(1000),
+    then: 'hold' as const,
+  }));
+  const request = someRequest({ keys: { kind: 'chosen', keys }, look: someDiffusion({ prompts, prompt: 'a cat' }) });
+  const text = settingsText(request);
+  expect(text.length).toBeLessThanOrEqual(12_000);
+  const read = JSON.parse(text) as { keys: { keys: unknown[] }; look: { prompt: string; prompts: unknown[] } };
+  expect(read.keys.keys).toHaveLength(21);
+  expect(read.keys.keys.at(-1)).toBe('… 4096 in all');
+  expect(read.look.prompts.at(-1)).toBe('… 256 in all');
+  expect(read.look.prompt).toBe('a cat');
+});
