@@ -132,8 +132,11 @@ export function mapBorrow(frame: usize, key: usize, width: i32, height: i32, map
       let lenderY = 0;
       let lenderReach = 0;
       if (doubtful || bend(at, width, height, x, y, ASIDE) > UNEVEN) {
-        const ownX = <i32>nearest<f32>(<f32>x + load<f32>(at));
-        const ownY = <i32>nearest<f32>(<f32>y + load<f32>(at, 4));
+        const vector = v128.load64_zero(at);
+        const here = f32x4(<f32>x, <f32>y, 0, 0);
+        const ownPlace = i32x4.trunc_sat_f32x4_s(f32x4.nearest(f32x4.add(here, vector)));
+        const ownX = i32x4.extract_lane(ownPlace, 0);
+        const ownY = i32x4.extract_lane(ownPlace, 1);
         const own = windowError(frame, key, width, height, x, y, ownX, ownY, i32.MAX_VALUE);
         const clearly = own - (own >> 2);
         let least = own < i32.MAX_VALUE - WINDOW_SLACK ? own + WINDOW_SLACK : own;
@@ -148,13 +151,16 @@ export function mapBorrow(frame: usize, key: usize, width: i32, height: i32, map
             const qy = y + (side == 0 || side == 3 || side == 5 ? -ring : side == 1 || side == 6 ? 0 : ring);
             if (qx < reach || qy < reach || qx + reach >= width || qy + reach >= height) continue;
             const q = map + ((<usize>qy * <usize>width + <usize>qx) << 3);
-            const even = bend(q, width, height, qx, qy, reach) <= EVEN;
+            const aside = <usize>reach << 3;
+            const below = <usize>reach * line;
+            const even = !v128.any_true(f32x4.gt(f32x4.max(bendAlong(q, aside), bendAlong(q, below)), f32x4.splat(EVEN)));
             if (!even && !doubtful) continue;
-            const vx = carriedOn(q, line, x - qx, y - qy, reach);
-            const vy = carriedOn(q + 4, line, x - qx, y - qy, reach);
-            if (even && abs(vx - load<f32>(at)) < ALIKE && abs(vy - load<f32>(at, 4)) < ALIKE) borneOut = true;
-            const kx = <i32>nearest<f32>(<f32>x + vx);
-            const ky = <i32>nearest<f32>(<f32>y + vy);
+            const carried = carriedOn(q, aside, below, x - qx, y - qy, reach);
+            const unlike = f32x4.ge(f32x4.abs(f32x4.sub(carried, vector)), f32x4.splat(ALIKE));
+            if (even && !v128.any_true(unlike)) borneOut = true;
+            const place = i32x4.trunc_sat_f32x4_s(f32x4.nearest(f32x4.add(here, carried)));
+            const kx = i32x4.extract_lane(place, 0);
+            const ky = i32x4.extract_lane(place, 1);
             if ((kx == ownX && ky == ownY) || (kx == lastX && ky == lastY)) continue;
             lastX = kx;
             lastY = ky;
@@ -179,8 +185,9 @@ export function mapBorrow(frame: usize, key: usize, width: i32, height: i32, map
           if (lender == 0) {
             store<u64>(out + p, load<u64>(map + p));
           } else {
-            store<f32>(out + p, carriedOn(lender, line, i - lenderX, j - lenderY, lenderReach));
-            store<f32>(out + p, carriedOn(lender + 4, line, i - lenderX, j - lenderY, lenderReach), 4);
+            const aside = <usize>lenderReach << 3;
+            const below = <usize>lenderReach * line;
+            v128.store64_lane(out + p, carriedOn(lender, aside, below, i - lenderX, j - lenderY, lenderReach), 0);
           }
         }
       }
@@ -194,32 +201,30 @@ export function mapBorrow(frame: usize, key: usize, width: i32, height: i32, map
  * further, in pixels; nothing along an axis where the picture ends before.
  */
 function bend(at: usize, width: i32, height: i32, x: i32, y: i32, reach: i32): f32 {
-  let most: f32 = 0;
+  let most = f32x4.splat(0);
   if (x >= reach && x + reach < width) most = bendAlong(at, <usize>reach << 3);
-  if (y >= reach && y + reach < height) most = max(most, bendAlong(at, (<usize>reach * <usize>width) << 3));
-  return most;
+  if (y >= reach && y + reach < height) most = f32x4.max(most, bendAlong(at, (<usize>reach * <usize>width) << 3));
+  return max(f32x4.extract_lane(most, 0), f32x4.extract_lane(most, 1));
 }
 
+/** Both components of that, along one axis; `aside`: bytes. */
 // @ts-ignore: decorator
 @inline
-function bendAlong(at: usize, aside: usize): f32 {
-  const x = load<f32>(at) - <f32>0.5 * (load<f32>(at - aside) + load<f32>(at + aside));
-  const y = load<f32>(at, 4) - <f32>0.5 * (load<f32>(at - aside, 4) + load<f32>(at + aside, 4));
-  return max(abs(x), abs(y));
+function bendAlong(at: usize, aside: usize): v128 {
+  const both = f32x4.add(v128.load64_zero(at - aside), v128.load64_zero(at + aside));
+  return f32x4.abs(f32x4.sub(v128.load64_zero(at), f32x4.mul(both, f32x4.splat(0.5))));
 }
 
-/**
- * The component of a map at `at`, extrapolated by (x, y) pixels, by how it changes over `reach` pixels either way. `line`: bytes of
- * a row.
- */
+/** The vector at `at`, extrapolated by (x, y) pixels, by how it changes over `reach` pixels either way: `aside` and `below`, in bytes. */
 // @ts-ignore: decorator
 @inline
-function carriedOn(at: usize, line: usize, x: i32, y: i32, reach: i32): f32 {
-  const aside = <usize>reach;
-  const over = <f32>0.5 / <f32>reach;
-  const alongX = (load<f32>(at + (aside << 3)) - load<f32>(at - (aside << 3))) * over;
-  const alongY = (load<f32>(at + aside * line) - load<f32>(at - aside * line)) * over;
-  return max<f32>(-32000, min<f32>(32000, load<f32>(at) + <f32>x * alongX + <f32>y * alongY));
+function carriedOn(at: usize, aside: usize, below: usize, x: i32, y: i32, reach: i32): v128 {
+  const over = f32x4.splat(<f32>0.5 / <f32>reach);
+  const alongX = f32x4.mul(f32x4.sub(v128.load64_zero(at + aside), v128.load64_zero(at - aside)), over);
+  const alongY = f32x4.mul(f32x4.sub(v128.load64_zero(at + below), v128.load64_zero(at - below)), over);
+  const moved = f32x4.add(v128.load64_zero(at), f32x4.mul(f32x4.splat(<f32>x), alongX));
+  const carried = f32x4.add(moved, f32x4.mul(f32x4.splat(<f32>y), alongY));
+  return f32x4.max(f32x4.splat(-32000), f32x4.min(f32x4.splat(32000), carried));
 }
 
 /**
