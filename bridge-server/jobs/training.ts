@@ -78,7 +78,7 @@ export async function checkTraining(request: TrainRequest, heldBytes: number): P
   const model = await openModel(request.model);
   refuseUntrainable(model);
   const side = Math.sqrt(request.area ?? nativeArea(model));
-  refuseLarge(model, { width: side, height: side }, request.settings, process.availableMemory() + heldBytes);
+  refuseLarge(model, { width: side, height: side }, request, process.availableMemory() + heldBytes);
 }
 
 /** What would be overwritten is refused; in the store nothing ever is. */

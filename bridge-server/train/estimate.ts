@@ -27,7 +27,7 @@ export async function estimateOf(
   const { settings, prior } = request;
   const unet = requirePart(model, 'unet');
   const size = bucketOf({ width: 1, height: 1 }, request.area ?? nativeArea(model));
-  refuseLarge(model, size, settings, freeBytes);
+  refuseLarge(model, size, request, freeBytes);
   const runtime = openRuntime('small');
   try {
     const speed = await measureSpeed(runtime, signal);
@@ -38,7 +38,7 @@ export async function estimateOf(
     return {
       secondsPerStep,
       seconds: secondsPerStep * settings.steps,
-      neededBytes: neededBytesFor(model, size, settings),
+      neededBytes: neededBytesFor(model, size, request),
       freeBytes,
     };
   } finally {

@@ -7,7 +7,6 @@ import { type Model, requirePart } from '../weights/model.ts';
 import type { TrainRequest } from '../protocol/train-request.ts';
 import type { Keep } from './graph.ts';
 import { elementsOf } from './lora.ts';
-import type { TrainSettings } from './settings.ts';
 
 /**
  * What a step holds in memory besides the pages of the model's file, which the system may drop: for each cell of the latent, and in
@@ -18,6 +17,8 @@ const BASE_BYTES = 0.8e9;
 
 /** Of each element of a LoRA's matrices: itself, its gradient and two moments, some of them twice on their way to the runtime and back. */
 const MATRIX_BYTES = 8 * 4;
+/** Of a picture that is trained on. */
+const PIXEL_BYTES = 3 * 4;
 /** On the disk: the element and its moments, twice while they are written anew; and what a LoRA's file has of it. */
 const [STATE_BYTES, LORA_BYTES] = [2 * 3 * 4, 4];
 
@@ -41,15 +42,24 @@ export function refuseUntrainable(model: Model): void {
 }
 
 /** Bytes of memory that a training takes, about. */
-export function neededBytesFor(model: Model, { width, height }: Size, settings: TrainSettings): number {
+export function neededBytesFor(model: Model, { width, height }: Size, { settings, examples }: Weighed): number {
   const cells = (width / CELL) * (height / CELL);
   const matrices = elementsOf(requirePart(model, 'unet'), settings);
-  return BASE_BYTES + cells * (isXl(model) ? CELL_BYTES.sdxl : CELL_BYTES.sd) + matrices * MATRIX_BYTES;
+  const pictures = examples.kind === 'auto' ? examples.count : examples.frames.length;
+  return (
+    BASE_BYTES +
+    cells * (isXl(model) ? CELL_BYTES.sdxl : CELL_BYTES.sd) +
+    matrices * MATRIX_BYTES +
+    pictures * width * height * PIXEL_BYTES
+  );
 }
 
+/** What of a request decides how much memory it takes, beside the size. */
+type Weighed = Pick<TrainRequest, 'settings' | 'examples'>;
+
 /** Refuses what there is no memory for. Failure: train-memory. */
-export function refuseLarge(model: Model, size: Size, settings: TrainSettings, freeBytes: number): void {
-  const neededBytes = neededBytesFor(model, size, settings);
+export function refuseLarge(model: Model, size: Size, request: Weighed, freeBytes: number): void {
+  const neededBytes = neededBytesFor(model, size, request);
   if (neededBytes > freeBytes) throw new Failure('train-memory', { ...size, neededBytes, freeBytes });
 }
 

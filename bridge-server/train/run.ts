@@ -84,7 +84,7 @@ export async function* trainFromClips(
   const { objective } = objectiveOf(model);
   const area = request.area ?? nativeArea(model);
   const side = Math.sqrt(area);
-  refuseLarge(model, { width: side, height: side }, request.settings, freeBytes);
+  refuseLarge(model, { width: side, height: side }, request, freeBytes);
   await writing(folder, () => mkdir(folder, { recursive: true }));
   await refuseFull(folder, model, request);
 

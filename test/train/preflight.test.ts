@@ -41,11 +41,13 @@ describe('before anything is loaded', () => {
   it('what memory is too small for is refused with a remedy; SDXL holds less for each pixel', async () => {
     const [sd, xl] = [await tiny('sd15'), await tiny('sdxl')];
     const size = { width: 512, height: 512 };
-    const { settings } = someTraining();
-    expect(() => refuseLarge(sd, size, settings, 4e9)).not.toThrow();
-    expect(() => refuseLarge(xl, size, settings, 2.5e9)).not.toThrow();
+    const request = someTraining();
+    const many = { ...request, examples: { kind: 'auto', count: 500 } } as const;
+    expect(() => refuseLarge(sd, size, many, 4e9)).toThrow('memory');
+    expect(() => refuseLarge(sd, size, request, 4e9)).not.toThrow();
+    expect(() => refuseLarge(xl, size, request, 2.5e9)).not.toThrow();
     try {
-      refuseLarge(sd, size, settings, 2.5e9);
+      refuseLarge(sd, size, request, 2.5e9);
       expect.unreachable();
     } catch (error) {
       expect(error).toMatchObject({ code: 'train-memory', remedy: expect.stringContaining('--size') as string });
@@ -61,7 +63,7 @@ describe('before anything is loaded', () => {
     const elements = [...parameters.values()].reduce((sum, shape) => sum + shape[0]! * shape[1]!, 0);
     expect(elementsOf(unet, settings)).toBe(elements);
     const [small, large] = [1, 256].map((rank) =>
-      neededBytesFor(sd, { width: 64, height: 64 }, { ...settings, rank }),
+      neededBytesFor(sd, { width: 64, height: 64 }, { ...someTraining(), settings: { ...settings, rank } }),
     ) as [number, number];
     expect(large - small).toBeGreaterThan(elements * 4);
 
