@@ -558,7 +558,7 @@ const WORDS = {
   }),
   'disk-small': ({ path, needed, free }: { path: string; needed: number; free: number }) => ({
     sentence: `The job needs about ${bytesInWords(needed)} at ${path}, and ${bytesInWords(free)} are free.`,
-    remedy: 'Make room there, or render a shorter range.',
+    remedy: 'Make room there, or ask for less: a shorter range, a LoRA of a lower rank or with fewer samples.',
   }),
   'disk-full': ({ path }: { path: string }) => ({
     sentence: `The disk is full: ${path} could not be written.`,
