@@ -317,6 +317,8 @@ export class Jobs {
         if (!(error instanceof Failure)) this.#dropEngine();
       }
     }
+    // Whoever resumes it right away must not be told how far this run was.
+    this.#progress = this.#progressShown = null;
     this.#save(job.id, state);
     if (!this.#unsaved.has(job.id)) for (const tidy of tidying) await tidy().catch(() => undefined);
     await this.#leaveRoom().catch(() => undefined);
