@@ -96,7 +96,7 @@ export class Mixture {
       await device.run('miss', guide.pointer, a.guide, a.map.pointer, width, height, residual.pointer);
       return;
     }
-    const nearness = nearnessOf(n - a.key, b.key - n);
+    const nearness = (b.key - n) / (b.key - a.key);
     await device.run(
       'mix',
       ...[guide.pointer, a.guide, a.map.pointer, b.guide, b.map.pointer, width, height, nearness],
@@ -131,14 +131,4 @@ function halvesOf({ pointer, bytes }: Block): [Block, Block] {
     { pointer, bytes: half },
     { pointer: pointer + half, bytes: half },
   ];
-}
-
-/**
- * What the first of two keys counts for by the distances in frames alone, 0..1: flatter than in proportion, for a map's errors grow ever more
- * slowly with the distance.
- */
-function nearnessOf(before: number, after: number): number {
-  // To the power of 3/4: roots are exact, so the same on every machine.
-  const flatter = (distance: number): number => Math.sqrt(distance * Math.sqrt(distance));
-  return flatter(after) / (flatter(before) + flatter(after));
 }
