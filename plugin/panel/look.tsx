@@ -3,7 +3,7 @@ import type { InstalledModel, SourceFacts } from '../../bridge-server/protocol/h
 import { ALIKE, alikeOf, tiesOf } from '../alike.ts';
 import type { Connection } from '../bridge/connection.ts';
 import type { Host, Memory, Shot } from '../host/host.ts';
-import { findModel } from '../installed.ts';
+import { findModel, type Installed } from '../installed.ts';
 import { PROFILES, STYLES, type Choices, type Manner, type ShotChoices, type Style } from '../request.ts';
 import { words } from '../words.ts';
 import type { Here } from './here.tsx';
@@ -116,7 +116,8 @@ type Part = 'prompts' | 'structure' | 'identity' | 'sampling' | 'output';
 
 /** Quality; the rest only when asked for. */
 export function Finer(props: Props) {
-  const { host, choices, change, shot, own, changeOwn } = props;
+  const { host, connection, choices, change, shot, own, changeOwn } = props;
+  const installed = useInstalled(connection);
   const [more, setMore] = useState(false);
   const [open, setOpen] = useState<Part | null>(null);
   const part = (name: Part) => ({ open: open === name, onToggle: () => setOpen(open === name ? null : name) });
@@ -133,7 +134,9 @@ export function Finer(props: Props) {
       </QuietButton>
       {more ? (
         <div className="finer">
-          {choices.style === 'prompt' ? <FinerPrompt {...props} part={part} /> : null}
+          {choices.style === 'prompt' && installed ? (
+            <FinerPrompt {...props} installed={installed} part={part} />
+          ) : null}
           <Disclosure title={words.output.title} summary={outputSummary(choices, own)} {...part('output')}>
             <Output
               host={host}
@@ -153,10 +156,12 @@ const outputSummary = ({ codec }: Choices, { mask }: ShotChoices): string =>
   [words.output[codec], ...(mask ? [words.output.masked] : [])].join(', ');
 
 function FinerPrompt(
-  props: Props & { readonly part: (name: Part) => { readonly open: boolean; readonly onToggle: () => void } },
+  props: Props & {
+    readonly installed: Installed;
+    readonly part: (name: Part) => { readonly open: boolean; readonly onToggle: () => void };
+  },
 ) {
-  const { host, connection, shot, facts, here, choices, change, own, changeOwn, part } = props;
-  const installed = useInstalled(connection) ?? [];
+  const { host, connection, shot, facts, here, choices, change, own, changeOwn, installed, part } = props;
   const { look } = choices;
   const changeLook = (changes: Partial<Manner>): void => change({ look: changes });
   const checkpoint = findModel(installed, look.model);
