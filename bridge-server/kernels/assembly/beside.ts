@@ -1,4 +1,5 @@
 import { bandFrom, bandTo, barrier } from './team';
+import { pixel, storeWords, words } from './pixel';
 import { placeBy, sampleBytes, sampleWords } from './sample';
 
 // At the border of two things that move differently a map follows one of them. What the motions of the pixels beside would show there is
@@ -26,14 +27,8 @@ const WHOLE: f32 = 255;
 
 // @ts-ignore: decorator
 @inline
-function pixel(at: usize): v128 {
-  return f32x4.convert_i32x4_s(i32x4.extend_low_i16x8_u(i16x8.extend_low_i8x16_u(v128.load32_zero(at))));
-}
-
-// @ts-ignore: decorator
-@inline
 function missed(residual: usize, p: usize): v128 {
-  return f32x4.mul(f32x4.convert_i32x4_s(v128.load16x4_s(residual + (p << 3))), f32x4.splat(1 / RESIDUAL));
+  return f32x4.mul(words(residual + (p << 3)), f32x4.splat(1 / RESIDUAL));
 }
 
 // @ts-ignore: decorator
@@ -202,9 +197,7 @@ export function mixBeside(
       const here = pixel(frame + (p << 2));
       const mixed = f32x4.sub(here, missed(residual, p));
       const shown = withBeside(false, mixed, p, x, y, keyA, mapA, keyB, mapB, width, height, share, beside);
-      const left = f32x4.mul(f32x4.sub(here, shown), f32x4.splat(RESIDUAL));
-      const rounded = i32x4.trunc_sat_f32x4_s(f32x4.nearest(left));
-      v128.store64_lane(residual + (p << 3), i16x8.narrow_i32x4_s(rounded, rounded), 0);
+      storeWords(residual + (p << 3), f32x4.mul(f32x4.sub(here, shown), f32x4.splat(RESIDUAL)));
     }
   }
   barrier();

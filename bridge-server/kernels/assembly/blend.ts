@@ -1,4 +1,5 @@
 import { bandFrom, bandTo, barrier } from './team';
+import { pixel, storeWords, words } from './pixel';
 import { placeBy, sampleBytes, sampleWords } from './sample';
 import { smooth } from './smooth';
 import { withBeside } from './beside';
@@ -17,25 +18,6 @@ const HOLD_BY_ERROR: f32 = 2;
 /** Residuals are i16 in 1/8 of an 8-bit level; samples of guides are kept in 1/64. */
 const RESIDUAL: f32 = 8;
 const SAMPLE: f32 = 64;
-
-// @ts-ignore: decorator
-@inline
-function pixel(at: usize): v128 {
-  return f32x4.convert_i32x4_s(i32x4.extend_low_i16x8_u(i16x8.extend_low_i8x16_u(v128.load32_zero(at))));
-}
-
-// @ts-ignore: decorator
-@inline
-function words(at: usize): v128 {
-  return f32x4.convert_i32x4_s(v128.load16x4_s(at));
-}
-
-// @ts-ignore: decorator
-@inline
-function storeWords(at: usize, value: v128): void {
-  const rounded = i32x4.trunc_sat_f32x4_s(f32x4.nearest(value));
-  v128.store64_lane(at, i16x8.narrow_i32x4_s(rounded, rounded), 0);
-}
 
 // @ts-ignore: decorator
 @inline

@@ -1,4 +1,5 @@
 import { bandFrom, bandTo, barrier } from './team';
+import { pixel } from './pixel';
 import { placeBy, sampleBytes } from './sample';
 import { smooth } from './smooth';
 
@@ -67,12 +68,6 @@ export function mapBetter(
   for (let p = <usize>top * <usize>width; p < to; p++) {
     if (load<f32>(plane + (p << 2)) > 0) store<u64>(map + (p << 3), load<u64>(other + (p << 3)));
   }
-}
-
-// @ts-ignore: decorator
-@inline
-function pixel(at: usize): v128 {
-  return f32x4.convert_i32x4_s(i32x4.extend_low_i16x8_u(i16x8.extend_low_i8x16_u(v128.load32_zero(at))));
 }
 
 // @ts-ignore: decorator
