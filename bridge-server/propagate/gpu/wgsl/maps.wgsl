@@ -1,4 +1,4 @@
-// Maps: where each pixel of a frame is found in a key (kernels/assembly/track.ts says what and why). Vectors are two f32, in pixels.
+// Maps: where each pixel of a frame is found in a key (kernels/assembly/map-*.ts say what and why). Vectors are two f32, in pixels.
 
 // step, known, width, height, out
 @compute @workgroup_size(16, 8)
