@@ -36,7 +36,10 @@ export type ChosenFrames = Omit<Choice, 'examples'> & {
   readonly pictures: readonly (ChosenExample & { readonly picture: Planes })[];
 };
 
-type Asked = Pick<TrainRequest, 'clips' | 'caption' | 'trigger' | 'examples'>;
+/** What decides, beside which frames are asked for, what is cut out and how it is captioned. */
+type Shown = Pick<TrainRequest, 'clips' | 'caption' | 'trigger'>;
+type Asked = Shown & Pick<TrainRequest, 'examples'>;
+type Frames = Extract<TrainRequest['examples'], { kind: 'chosen' }>['frames'];
 type Found = { readonly examples: readonly ChosenExample[]; readonly notes: readonly string[] };
 
 /** Frames of one clip that may be kept decoded; clips are gone through one after the other. */
@@ -77,8 +80,11 @@ export async function examplesOf(
   report: Report,
   signal: AbortSignal,
 ): Promise<Choice> {
-  const find = request.examples.kind === 'auto' ? bestOf : askedOf;
-  const { examples, notes } = await find(engine, clips, request, report, signal);
+  const { examples: asked } = request;
+  const { examples, notes } =
+    asked.kind === 'auto'
+      ? await bestOf(asked.count, engine, clips, request, report, signal)
+      : await askedOf(asked.frames, engine, clips, request, report, signal);
   if (examples.length === 0) throw new Failure('train-subject', undefined);
   const seen = examples.map((example) => ({ ...example, box: within(clips[example.clip]!, example.box) }));
   const boxes = seen.map(({ box }) => box);
@@ -86,11 +92,12 @@ export async function examplesOf(
   return { examples: seen, size, notes: [...notes, ...warningOnSize(boxes, size)] };
 }
 
-/** The sharpest and most different frames. */
+/** The sharpest and most different frames, at most `count`. */
 async function bestOf(
+  count: number,
   engine: Engine,
   clips: readonly Clip[],
-  { clips: shown, caption, trigger, examples }: Asked,
+  { clips: shown, caption, trigger }: Shown,
   report: Report,
   signal: AbortSignal,
 ): Promise<Found> {
@@ -107,7 +114,6 @@ async function bestOf(
     });
     before += clip.range.to - clip.range.from;
   }
-  const count = examples.kind === 'auto' ? examples.count : candidates.length;
   const chosen = chosenOf(candidates, count);
   const usual = captionOf(caption, trigger);
   return {
@@ -118,13 +124,13 @@ async function bestOf(
 
 /** The frames that are asked for, but those in which the subject is not to be seen. */
 async function askedOf(
+  asked: Frames,
   engine: Engine,
   clips: readonly Clip[],
-  { clips: shown, caption, trigger, examples }: Asked,
+  { clips: shown, caption, trigger }: Shown,
   report: Report,
   signal: AbortSignal,
 ): Promise<Found> {
-  const asked = examples.kind === 'chosen' ? examples.frames : [];
   for (const { clip, frame } of asked) {
     const { from, to } = clips[clip]?.range ?? { from: 0, to: 0 };
     if (frame < from || frame >= to) throw new Failure('example-frame', { clip: clip + 1, frame });
