@@ -28,22 +28,19 @@ const JOB: PaintJob = {
   noise: 3,
 };
 
+type Means = { readonly folder?: string; readonly profile?: Profile; readonly pictures?: number };
+
+const painterOf = async (
+  changes: Partial<PaintSettings> = {},
+  { folder = sd15, profile = 'fast', pictures = 1 }: Means = {},
+) => openPainter(await openModel(folder), { runtime, settings: { ...SETTINGS, ...changes }, profile, pictures, size });
+
 async function paint(
   jobs: readonly PaintJob[],
   changes: Partial<PaintSettings> = {},
-  {
-    folder = sd15,
-    profile = 'fast',
-    pictures = jobs.length,
-  }: { folder?: string; profile?: Profile; pictures?: number } = {},
+  means: Means = {},
 ): Promise<Frame[]> {
-  const painter = await openPainter(await openModel(folder), {
-    runtime,
-    settings: { ...SETTINGS, ...changes },
-    profile,
-    pictures,
-    size,
-  });
+  const painter = await painterOf(changes, { pictures: jobs.length, ...means });
   const results: Frame[] = [];
   for (const job of jobs) {
     const [painted] = await painter.paint({ jobs: [job], earlier: null }, signal);
@@ -178,13 +175,7 @@ describe('SDXL', () => {
 
 describe('while it is painted', () => {
   it('reports every call and shows what is coming', async () => {
-    const painter = await openPainter(await openModel(sd15), {
-      runtime,
-      settings: SETTINGS,
-      profile: 'fast',
-      pictures: 1,
-      size,
-    });
+    const painter = await painterOf();
     const seen: number[] = [];
     await painter.paint({ jobs: [JOB], earlier: null }, signal, ({ done, total, preview }) => {
       seen.push(done);
@@ -196,13 +187,7 @@ describe('while it is painted', () => {
   });
 
   it('is cancelled between calls, and can be painted again afterwards to the same pixels', async () => {
-    const painter = await openPainter(await openModel(sd15), {
-      runtime,
-      settings: SETTINGS,
-      profile: 'fast',
-      pictures: 1,
-      size,
-    });
+    const painter = await painterOf();
     const stop = new AbortController();
     const calls: number[] = [];
     const cancelled = painter.paint({ jobs: [JOB], earlier: null }, stop.signal, ({ done }) => {

@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { DatabaseSync } from 'node:sqlite';
 import fc from 'fast-check';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import type { RenderResult } from '../../bridge-server/jobs/job.ts';
 import { Store } from '../../bridge-server/jobs/store.ts';
 import { newFolder } from './folder.ts';
 import { someRender, someRequest } from './request.ts';
@@ -33,6 +34,22 @@ const newStore = async (): Promise<{ store: Store; path: string }> => {
   return { store: new Store(path), path };
 };
 
+/** What a render of one frame comes to. */
+const RESULT: RenderResult = {
+  output: '/out/a.mov',
+  range: { from: 0, to: 1 },
+  frames: 1,
+  seconds: 1,
+  stages: {},
+  peakRssBytes: 1,
+  keys: [],
+  cuts: [],
+  scores: [],
+  stability: [],
+  advice: null,
+  notes: [],
+};
+
 describe('the store', () => {
   it('counts versions by source and output', async () => {
     const { store } = await newStore();
@@ -53,21 +70,7 @@ describe('the store', () => {
     store.setState(job.id, { state: 'cancelled' });
     expect(store.unfinished({ kind: 'render', request })?.id).toBe(job.id);
     store.requeue(job.id);
-    const result = {
-      output: '/out/a.mov',
-      range: { from: 0, to: 1 },
-      frames: 1,
-      seconds: 1,
-      stages: {},
-      peakRssBytes: 1,
-      keys: [],
-      cuts: [],
-      scores: [],
-      stability: [],
-      advice: null,
-      notes: [],
-    };
-    store.setState(job.id, { state: 'done', result });
+    store.setState(job.id, { state: 'done', result: RESULT });
     expect(store.unfinished({ kind: 'render', request })).toBeNull();
   });
 
@@ -337,21 +340,7 @@ describe('the store', () => {
     store.hold(open, 'look/let go');
     store.release(open, 'look/let go');
     store.setState(halted, { state: 'cancelled' });
-    const result = {
-      output: '/out/a.mov',
-      range: { from: 0, to: 1 },
-      frames: 1,
-      seconds: 1,
-      stages: {},
-      peakRssBytes: 1,
-      keys: [],
-      cuts: [],
-      scores: [],
-      stability: [],
-      advice: null,
-      notes: [],
-    };
-    store.setState(done, { state: 'done', result });
+    store.setState(done, { state: 'done', result: RESULT });
     expect(store.held()).toEqual({ open: new Set(['look/both']), unfinished: new Set(['look/halted']) });
   });
 
