@@ -4,7 +4,6 @@ import type { Page } from 'playwright-core';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import type { RenderJobView } from '../../bridge-server/protocol/job.ts';
-import { Connection } from '../../plugin/bridge/connection.ts';
 import { isRender } from '../../plugin/versions.ts';
 import { makeTinyModel } from '../diffusion/model.ts';
 import type { SimPremiere, SimSequence } from '../hosts/premiere.ts';
@@ -54,8 +53,7 @@ describe.skipIf(executablePath === null)('painting', () => {
 
   /** The job that the last press on Paint made, once it is in one of these states. */
   async function newest(...states: RenderJobView['state']['state'][]): Promise<RenderJobView> {
-    const tokens = { read: () => Promise.resolve(stand.bridge.token), keep: () => Promise.resolve() };
-    const connection = new Connection({ ports: [stand.bridge.port], tokens });
+    const connection = await stand.connect();
     try {
       const job = (): RenderJobView => {
         const [last] = connection.jobs.filter(isRender);

@@ -3,10 +3,12 @@ import { join } from 'node:path';
 import { chromium, type Browser, type BrowserContextOptions, type Page } from 'playwright-core';
 import { expect } from 'vitest';
 import { openMovie, type MovieOptions } from '../../bridge-server/media/encode.ts';
+import { Connection } from '../../plugin/bridge/connection.ts';
 import { makeScene, type SceneOptions } from '../media/scene.ts';
 import { newInstall, pentimento, removeInstall, serve, type Install, type Served } from '../server/bridge.ts';
 import { builtPanel, root } from './built.ts';
 import { chromiumPath } from './chromium.ts';
+import { until } from './until.ts';
 
 /** Where there is no browser, what needs one is left out. */
 export const executablePath = chromiumPath();
@@ -57,6 +59,14 @@ export class PanelStand {
     for (let n = 0; n < frames; n++) await movie.write(n, scene.frame(n));
     await movie.finish();
     return path;
+  }
+
+  /** The bridge as a panel has it, without a page: what is asked for beside what is pressed. The caller closes it. */
+  async connect(): Promise<Connection> {
+    const tokens = { read: () => Promise.resolve(this.bridge.token), keep: () => Promise.resolve() };
+    const connection = new Connection({ ports: [this.bridge.port], tokens });
+    await until(connection, () => connection.state.kind === 'connected');
+    return connection;
   }
 
   async newPage(options: BrowserContextOptions = {}): Promise<Opened> {

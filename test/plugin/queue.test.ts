@@ -6,7 +6,7 @@ import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import type { RenderJobView } from '../../bridge-server/protocol/job.ts';
 import type { RenderRequest } from '../../bridge-server/protocol/request.ts';
-import { Connection } from '../../plugin/bridge/connection.ts';
+import type { Connection } from '../../plugin/bridge/connection.ts';
 import { isRender } from '../../plugin/versions.ts';
 import { makeTinyModel } from '../diffusion/model.ts';
 import { root } from './built.ts';
@@ -23,9 +23,7 @@ describe.skipIf(executablePath === null)('the work of the bridge', () => {
     stand = await PanelStand.open();
     short = await stand.makeMovie('short.mov', 12);
     long = await stand.makeMovie('long.mov', 120, { width: 640, height: 360 });
-    const tokens = { read: () => Promise.resolve(stand.bridge.token), keep: () => Promise.resolve() };
-    connection = new Connection({ ports: [stand.bridge.port], tokens });
-    await until(connection, () => connection.state.kind === 'connected');
+    connection = await stand.connect();
   });
   afterAll(async () => {
     connection.close();

@@ -5,7 +5,6 @@ import type { Page } from 'playwright-core';
 import sharp from 'sharp';
 import type { RenderJobView } from '../../bridge-server/protocol/job.ts';
 import type { RenderRequest } from '../../bridge-server/protocol/request.ts';
-import { Connection } from '../../plugin/bridge/connection.ts';
 import { isRender } from '../../plugin/versions.ts';
 import { makeTinyModel } from '../diffusion/model.ts';
 import { pentimento } from '../server/bridge.ts';
@@ -20,10 +19,8 @@ import { until } from './until.ts';
 const pictures = join(root, 'docs', 'panel');
 const stand = await PanelStand.open();
 const { home, allowed, outside } = stand.install;
-const tokens = { read: () => Promise.resolve(stand.bridge.token), keep: () => Promise.resolve() };
-const connection = new Connection({ ports: [stand.bridge.port], tokens });
+const connection = await stand.connect();
 try {
-  await until(connection, () => connection.state.kind === 'connected');
   await takePictures();
 } finally {
   connection.close();

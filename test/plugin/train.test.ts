@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import type { TrainJobView } from '../../bridge-server/protocol/job.ts';
-import { Connection } from '../../plugin/bridge/connection.ts';
+import type { Connection } from '../../plugin/bridge/connection.ts';
 import { makeTinyModel } from '../diffusion/model.ts';
 import { pentimento } from '../server/bridge.ts';
 import { openEditor } from './editor.ts';
@@ -19,9 +19,7 @@ describe.skipIf(executablePath === null)('training', () => {
     stand = await PanelStand.open();
     await stand.makeMovie('A003_C012.mov', 24);
     await stand.makeMovie('A003_C013.mov', 12, { seed: 3 });
-    const tokens = { read: () => Promise.resolve(stand.bridge.token), keep: () => Promise.resolve() };
-    connection = new Connection({ ports: [stand.bridge.port], tokens });
-    await until(connection, () => connection.state.kind === 'connected');
+    connection = await stand.connect();
   });
   afterAll(async () => {
     connection.close();
