@@ -292,6 +292,10 @@ const WORDS = {
     sentence: `${path} was not downloaded by Pentimento, so it is not deleted; it is found because it lies in ${folder}.`,
     remedy: 'Delete or move the file yourself, or remove that folder from the store if you registered it.',
   }),
+  'model-needed': ({ path, job, work }: { path: string; job: string; work: string }) => ({
+    sentence: `Job ${job}, which ${work}, still needs ${path}.`,
+    remedy: 'Let that job end or cancel it, then remove the model.',
+  }),
   'model-there': ({ path }: { path: string }) => ({
     sentence: `There is already another model at ${path}.`,
     remedy: 'Remove that one first with `pentimento models remove`.',

@@ -24,6 +24,7 @@ const UNUSABLE: ReadonlySet<string> = new Set([
   'annotator-missing',
   'annotator-ambiguous',
   'model-not-ours',
+  'model-needed',
   'measure-size',
   'measure-length',
   'measure-outside',

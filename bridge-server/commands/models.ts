@@ -1,6 +1,8 @@
 import { join } from 'node:path';
 import { EXIT } from '../exit.ts';
 import { folders } from '../folders.ts';
+import type { JobRecord } from '../jobs/job.ts';
+import { refuseNeeded } from '../jobs/needed-models.ts';
 import { STORE_FILE, Store } from '../jobs/store.ts';
 import { CATALOGUE } from '../models/catalogue.ts';
 import type { DownloadProgress } from '../models/download.ts';
@@ -76,7 +78,7 @@ const VERDICTS: Readonly<Record<Verdict['state'], string>> = {
 
 export async function removeModel(name: string, { json }: { json: boolean }): Promise<void> {
   await withStore(async (store) => {
-    const removed = await store.remove(name);
+    const removed = await store.remove(name, (path) => refuseNeeded(path, pendingJobs()));
     const words = removed.deleted ? 'Deleted' : 'Forgotten, but not deleted:';
     process.stdout.write(json ? `${JSON.stringify(removed)}\n` : `${words} ${removed.path}\n`);
   });
@@ -91,12 +93,16 @@ async function withStore(work: (store: ModelStore) => Promise<void>): Promise<vo
   }
 }
 
-function isOffline(): boolean {
-  const store = new Store(join(folders().data, STORE_FILE));
+const isOffline = (): boolean => ofJobs((jobs) => jobs.setting('offline') === 'on');
+
+const pendingJobs = (): readonly JobRecord[] => ofJobs((jobs) => jobs.pending());
+
+function ofJobs<T>(ask: (jobs: Store) => T): T {
+  const jobs = new Store(join(folders().data, STORE_FILE));
   try {
-    return store.setting('offline') === 'on';
+    return ask(jobs);
   } finally {
-    store.close();
+    jobs.close();
   }
 }
 

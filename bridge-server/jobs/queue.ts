@@ -111,6 +111,11 @@ export class Jobs {
     return this.#store.list(limit, before).map(this.#current);
   }
 
+  /** Of all processes those that may still go on: see Store. */
+  pending(): readonly JobRecord[] {
+    return this.#store.pending();
+  }
+
   /** Throws Failure 'job-unknown'. */
   get(id: string): JobRecord {
     const job = this.#store.get(id);

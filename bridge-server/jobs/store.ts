@@ -256,6 +256,15 @@ export class Store {
     return readable(rows);
   }
 
+  /** Those that may still go on: queued, running, paused or interrupted; the oldest first. */
+  pending(): JobRecord[] {
+    return readable(
+      this.#all(
+        `SELECT *, ${PLACE} FROM jobs WHERE state->>'state' IN ('queued', 'running', 'paused', 'interrupted') ORDER BY id`,
+      ),
+    );
+  }
+
   /** Where a job's repainted keys lie; null: not known yet. */
   keyPlace(id: string): KeyPlace | null {
     const text = this.#one('SELECT key_place FROM jobs WHERE id = ?', Number(id))?.['key_place'];

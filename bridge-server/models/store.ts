@@ -272,12 +272,19 @@ export class ModelStore {
     return this.#registry.summed().filter((path) => path === model || path.startsWith(model + sep));
   }
 
-  /** Deletes what was downloaded or trained here, forgets a registered file or folder. Failures: those of find, model-not-ours. */
-  async remove(name: string): Promise<{ readonly path: string; readonly deleted: boolean }> {
+  /**
+   * Deletes what was downloaded or trained here, forgets a registered file or folder; unless `refuse` rejects for its real path.
+   * Failures: those of find and of `refuse`, model-not-ours.
+   */
+  async remove(
+    name: string,
+    refuse: (path: string) => Promise<void>,
+  ): Promise<{ readonly path: string; readonly deleted: boolean }> {
     const registered = this.folders().find((folder) => folder === resolve(name));
     const { path, origin, folder } =
       registered !== undefined ? { path: registered, origin: 'file', folder: null } : await this.find(name);
     if (origin === 'folder') throw new Failure('model-not-ours', { path, folder: folder ?? this.folder });
+    await refuse(await realpath(path).catch(() => path));
     const deleted = origin === 'download' || origin === 'trained';
     if (deleted) await this.#deleteOwn(path);
     this.#registry.forget(path);

@@ -75,7 +75,7 @@ export class Desk {
     this.#configFolder = configFolder;
     this.#closed = closed;
     this.#models = models;
-    this.#shelf = new Shelf(models, () => jobs.isOffline());
+    this.#shelf = new Shelf(models, jobs);
     this.#gallery = new Gallery(jobs, this.#clips);
     this.#keyPlans = new KeyPlans(jobs, this.#clips, this.#side);
     this.#trainings = new TrainingViews(this.#clips, this.#side);

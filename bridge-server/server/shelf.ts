@@ -5,6 +5,8 @@ import { isAbsolute } from 'node:path';
 import { kindOfNet } from '../control/kinds.ts';
 import { usualSampling } from '../diffusion/usual-sampling.ts';
 import { Failure } from '../errors.ts';
+import { refuseNeeded } from '../jobs/needed-models.ts';
+import type { Jobs } from '../jobs/queue.ts';
 import { CATALOGUE } from '../models/catalogue.ts';
 import { HUB } from '../models/hub.ts';
 import { internet } from '../models/request.ts';
@@ -24,15 +26,15 @@ const MOST = 16;
 export class Shelf {
   readonly events = new EventEmitter<{ adding: [AddingView] }>();
   readonly #models: ModelStore;
-  readonly #isOffline: () => boolean;
+  readonly #jobs: Pick<Jobs, 'isOffline' | 'pending'>;
   readonly #turns = new Turns(1);
   /** What is not finished, by its id. */
   readonly #adding = new Map<string, AddingView>();
   readonly #ending = new AbortController();
 
-  constructor(models: ModelStore, isOffline: () => boolean) {
+  constructor(models: ModelStore, jobs: Pick<Jobs, 'isOffline' | 'pending'>) {
     this.#models = models;
-    this.#isOffline = isOffline;
+    this.#jobs = jobs;
     this.events.setMaxListeners(0);
   }
 
@@ -73,12 +75,12 @@ export class Shelf {
 
   /**
    * Deletes a model that the install downloaded or trained, forgets one that the user keeps elsewhere. Only one of the list, by its
-   * path: a name would mean another model once more of them are there. Failures: model-unknown, model-not-ours.
+   * path: a name would mean another model once more of them are there. Failures: model-unknown, model-not-ours, model-needed.
    */
   async remove(path: string): Promise<{ path: string; deleted: boolean }> {
     const model = (await this.#models.list()).find((one) => one.path === path);
     if (!model) throw new Failure('model-unknown', { name: path });
-    return await this.#models.remove(model.path);
+    return await this.#models.remove(model.path, (real) => refuseNeeded(real, this.#jobs.pending()));
   }
 
   /** What is not complete goes on when it is asked for again. */
@@ -90,7 +92,7 @@ export class Shelf {
     return {
       network: internet,
       hub: HUB,
-      offline: this.#isOffline(),
+      offline: this.#jobs.isOffline(),
       sha256: null,
       signal: this.#ending.signal,
       report: ({ doneBytes, totalBytes }) => {

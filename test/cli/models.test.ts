@@ -1,7 +1,9 @@
 import { copyFile, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { STORE_FILE, Store } from '../../bridge-server/jobs/store.ts';
 import type { StoredModel, Verdict } from '../../bridge-server/models/store.ts';
+import { someTraining } from '../jobs/train-request.ts';
 import { newInstall, run, type Install } from './install.ts';
 
 const CHECKPOINT = join(import.meta.dirname, '..', 'goldens', 'tiny-sd15', 'single-file', 'tiny-sd15-fp16.safetensors');
@@ -58,6 +60,20 @@ describe('models', () => {
     await writeFile(file, bytes.subarray(0, 5000));
     expect(await verify()).toMatchObject({ code: 1, states: ['truncated'] });
     expect((await run(install, 'models', 'verify')).stdout).toMatch(/^CUT SHORT: get it again +.*portrait/);
+  });
+
+  it('stay as long as a job may go on that needs them', async () => {
+    const install = await installWithModel();
+    const model = join(install.desk, 'models', 'mine', 'portrait.safetensors');
+    await run(install, 'models', 'add', model);
+    const jobs = new Store(join(install.home, 'data', STORE_FILE));
+    jobs.insert({ kind: 'train', request: someTraining({ model }) }, null);
+    jobs.close();
+    const { code, stderr } = await run(install, 'models', 'remove', 'portrait');
+    expect([code, stderr]).toEqual([2, expect.stringContaining('Job 1, which learns “blorp”, still needs')]);
+    expect(await listed(install)).toHaveLength(1);
+    await run(install, 'cancel', '1');
+    expect(await run(install, 'models', 'remove', 'portrait')).toMatchObject({ code: 0 });
   });
 
   it('that are none are refused by name, in words', async () => {

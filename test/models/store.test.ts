@@ -47,6 +47,8 @@ const adding = (more: Partial<Adding> = {}): Adding => ({
 const add = (source: string, more: Partial<Adding> = {}): Promise<string> => store.add(source, adding(more));
 const verify = async (): Promise<string[]> =>
   (await store.verify([], new AbortController().signal, () => undefined)).map(({ state }) => state);
+/** No job needs what is removed. */
+const free = (): Promise<void> => Promise.resolve();
 const refusal = (code: string): unknown => expect.objectContaining({ name: 'Failure', code });
 const place = async (name: string, bytes: Uint8Array | string = LORA): Promise<string> => {
   await mkdir(join(base, name, '..'), { recursive: true });
@@ -93,8 +95,8 @@ describe('files and folders of the user', () => {
         [join('models', 'Stable-diffusion', 'old.ckpt'), 'folder', 'weights-pickle'],
       ],
     );
-    await expect(store.remove('a')).rejects.toEqual(refusal('model-not-ours'));
-    expect(await store.remove(folder)).toEqual({ path: folder, deleted: false });
+    await expect(store.remove('a', free)).rejects.toEqual(refusal('model-not-ours'));
+    expect(await store.remove(folder, free)).toEqual({ path: folder, deleted: false });
     expect(await store.list()).toEqual([]);
     expect(await readdir(folder, { recursive: true })).toEqual(before);
   });
@@ -144,7 +146,7 @@ describe('verifying', () => {
     expect(await verify()).toEqual(['unchanged']);
     await change(path);
     expect(await verify()).toEqual([state]);
-    expect(await store.remove(path)).toMatchObject({ deleted: false });
+    expect(await store.remove(path, free)).toMatchObject({ deleted: false });
   });
 
   it('tells a file that was never sound', async () => {
@@ -176,7 +178,7 @@ describe('LoRAs that were trained here', () => {
       trigger: null,
     });
     expect(await verify()).toEqual(['unchanged', 'unchanged']);
-    expect(await store.remove('face')).toEqual({ path: first, deleted: true });
+    expect(await store.remove('face', free)).toEqual({ path: first, deleted: true });
     expect(await readdir(join(store.folder, 'trained'))).toEqual(['face_v002.safetensors']);
   });
 
@@ -211,7 +213,7 @@ describe('downloads', () => {
     await expect(add('https://models.example/other/My_LoRA.safetensors')).rejects.toEqual(refusal('model-there'));
     expect(await store.list()).toMatchObject([{ origin: 'download', identity: { kind: 'lora' } }]);
     expect(await verify()).toEqual(['unchanged']);
-    expect(await store.remove('My_LoRA')).toEqual({ path, deleted: true });
+    expect(await store.remove('My_LoRA', free)).toEqual({ path, deleted: true });
     expect(await readdir(store.folder)).toEqual([]);
   });
 
@@ -239,7 +241,7 @@ describe('downloads', () => {
     offer({ 'README.md': Buffer.from('x'), 'model.safetensors': LORA });
     const path = await add('some/thing');
     expect(path).toBe(join(store.folder, 'some', 'thing', 'model.safetensors'));
-    await store.remove(path);
+    await store.remove(path, free);
     offer({ 'model.safetensors': LORA }, { 'model.safetensors': Buffer.from(LORA).fill(7, LORA.length - 4) });
     await expect(add('some/thing')).rejects.toEqual(refusal('model-hash'));
     expect(await store.list()).toEqual([]);
@@ -270,7 +272,7 @@ describe('downloads', () => {
     expect(await verify()).toEqual(['unchanged']);
     await rm(join(path, 'vae/diffusion_pytorch_model.safetensors'));
     expect(await verify()).toEqual(['missing']);
-    expect(await store.remove('some/thing/diffusers')).toEqual({ path, deleted: true });
+    expect(await store.remove('some/thing/diffusers', free)).toEqual({ path, deleted: true });
   });
 
   it('are refused from a repository of pickles, and from what is none', async () => {

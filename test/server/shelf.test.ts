@@ -1,9 +1,13 @@
+import { randomUUID } from 'node:crypto';
 import { cp, mkdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { modelsSchema, type InstalledModel } from '../../bridge-server/protocol/http.ts';
 import type { AddingView } from '../../bridge-server/protocol/messages.ts';
+import { sceneFolder } from '../cli/footage.ts';
 import { tinyFolder } from '../diffusion/model.ts';
+import { someDiffusion, someRequest } from '../jobs/request.ts';
+import { someClip } from '../jobs/train-request.ts';
 import { newInstall, removeInstall, serve, type Install, type Served } from './bridge.ts';
 import { Client } from './client.ts';
 
@@ -25,8 +29,8 @@ afterAll(async () => {
   await removeInstall(install);
 });
 
-function ask(body?: object): Promise<Response> {
-  return fetch(`http://127.0.0.1:${bridge.port}/v1/models`, {
+function ask(body?: object, path = '/v1/models'): Promise<Response> {
+  return fetch(`http://127.0.0.1:${bridge.port}${path}`, {
     method: body ? 'POST' : 'GET',
     headers: { authorization: `Bearer ${bridge.token}`, ...(body && { 'content-type': 'application/json' }) },
     ...(body && { body: JSON.stringify(body) }),
@@ -66,6 +70,34 @@ test('models of all kinds are added by where they are, and told apart', async ()
   expect(all.find(({ kind }) => kind === 'lora')).toMatchObject({ name: 'style.safetensors', steps: null });
   expect(all.find(({ kind }) => kind === 'controlnet')).toMatchObject({ control: 'canny', guidance: null });
   for (const { path, bytes } of all) expect([path.startsWith(allowed), bytes > 1000]).toEqual([true, true]);
+});
+
+test('a model is not removed from under a job that may go on', async () => {
+  const { allowed } = install;
+  await sceneFolder(join(allowed, 'shot'), 3);
+  const all = await models();
+  const lora = all.find(({ kind }) => kind === 'lora')!.path;
+  const look = someDiffusion({
+    model: all.find(({ kind }) => kind === 'checkpoint')!.path,
+    loras: [{ file: lora, scale: 1, textScale: 1 }],
+    area: 64 * 64,
+  });
+  const request = someRequest({
+    ...{ source: someClip(join(allowed, 'shot')), look },
+    output: { kind: 'images', folder: join(allowed, 'out') },
+  });
+  const { id } = await client.job({ type: 'submit', key: randomUUID(), request });
+  await client.job({ type: 'pause', job: id });
+  await client.until(id, 'paused');
+  const remove = async (): Promise<unknown> => (await ask({ path: lora }, '/v1/models/remove')).json();
+  expect(await remove()).toMatchObject({
+    code: 'model-needed',
+    message: expect.stringContaining(`Job ${id}`) as string,
+  });
+  expect((await models()).map(({ path }) => path)).toContain(lora);
+  await client.job({ type: 'cancel', job: id });
+  await client.until(id, 'cancelled');
+  expect(await remove()).toEqual({ path: lora, deleted: false });
 });
 
 test('what cannot be added says why', async () => {
