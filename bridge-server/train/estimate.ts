@@ -1,19 +1,17 @@
-import { nativeArea } from '../diffusion/passes.ts';
 import { openRuntime } from '../diffusion/profile.ts';
 import { CELL } from '../diffusion/networks/autoencoder.ts';
 import { CHUNK_LENGTH } from '../diffusion/text/tokenizer.ts';
 import type { TrainEstimate, TrainRequest } from '../protocol/train-request.ts';
-import { openModel, requirePart } from '../weights/model.ts';
+import { requirePart } from '../weights/model.ts';
 import { bucketOf } from './bucket.ts';
 import { recordTraining } from './graph.ts';
 import { trainedLora } from './lora.ts';
-import { keepFor, neededBytesFor, refuseLarge, refuseUntrainable } from './preflight.ts';
+import { keepFor, neededBytesFor, openTrainable } from './preflight.ts';
 import { measureSpeed, secondsOf } from './speed.ts';
 
 /**
  * What a training takes on this machine, about: the step is recorded and its work counted, the machine's speed is measured now, for
- * about a second. Of steps only: clips that are looked at and pictures that are painted come on top. Failures: train-model,
- * train-memory, those of openModel.
+ * about a second. Of steps only: clips that are looked at and pictures that are painted come on top. Failures: those of openTrainable.
  *
  * @param freeBytes memory that it may use
  */
@@ -22,12 +20,10 @@ export async function estimateOf(
   freeBytes: number,
   signal: AbortSignal,
 ): Promise<TrainEstimate> {
-  const model = await openModel(request.model);
-  refuseUntrainable(model);
+  const { model, area } = await openTrainable(request, freeBytes);
   const { settings, prior } = request;
   const unet = requirePart(model, 'unet');
-  const size = bucketOf({ width: 1, height: 1 }, request.area ?? nativeArea(model));
-  refuseLarge(model, size, request, freeBytes);
+  const size = bucketOf({ width: 1, height: 1 }, area);
   const runtime = openRuntime('small');
   try {
     const speed = await measureSpeed(runtime, signal);

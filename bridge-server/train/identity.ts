@@ -20,13 +20,17 @@ export async function identityOf(request: TrainRequest, shown: readonly Clip[], 
     .digest('hex');
 }
 
-/** Of the class, and of masks of the subject. */
-function imageFolders({ clips, prior }: TrainRequest): string[] {
-  const masks = clips.flatMap(({ subject }) =>
+/** Of images of the class, and of masks of the subject. */
+const imageFolders = (request: TrainRequest): string[] => [
+  ...(request.prior ? [request.prior.folder] : []),
+  ...maskFolders(request),
+];
+
+/** Of masks of the subject, clip by clip. */
+export const maskFolders = ({ clips }: Pick<TrainRequest, 'clips'>): string[] =>
+  clips.flatMap(({ subject }) =>
     subject.kind === 'mask' && subject.mask.kind === 'images' ? [subject.mask.folder] : [],
   );
-  return [...(prior ? [prior.folder] : []), ...masks];
-}
 
 /** The images in a folder in the order of their numbers. */
 export const sortedImages = async (folder: string): Promise<string[]> =>

@@ -1,11 +1,15 @@
 import type { Size } from '../diffusion/picture/size.ts';
+import { nativeArea } from '../diffusion/passes.ts';
 import { CELL } from '../diffusion/networks/autoencoder.ts';
 import { Failure } from '../errors.ts';
 import { freeBytes } from '../jobs/eviction.ts';
+import { numberedImages } from '../media/image.ts';
 import { FAMILY_NAMES } from '../weights/family.ts';
-import { type Model, requirePart } from '../weights/model.ts';
 import type { TrainRequest } from '../protocol/train-request.ts';
+import { type Model, openModel, requirePart } from '../weights/model.ts';
 import type { Keep } from './graph.ts';
+import { maskFolders } from './identity.ts';
+import { priorOf } from './lessons.ts';
 import { elementsOf } from './lora.ts';
 
 /**
@@ -26,6 +30,29 @@ const [STATE_BYTES, LORA_BYTES] = [2 * 3 * 4, 4];
 export const keepFor = (model: Model): Keep => (isXl(model) ? 'blocks' : 'products');
 
 const isXl = ({ identity: { family } }: Model): boolean => family === 'sdxl';
+
+/**
+ * Refuses, before anything is computed, a training that could not be done: opens its model, and looks for the images it names. Resolves
+ * with the model and the pixels of a picture that is trained on. Failures: those of openModel, refuseUntrainable, refuseLarge and
+ * priorOf, media-missing, masks-none.
+ *
+ * @param freeBytes memory that it may use
+ */
+export async function openTrainable(
+  request: TrainRequest,
+  freeBytes: number,
+): Promise<{ readonly model: Model; readonly area: number }> {
+  const model = await openModel(request.model);
+  refuseUntrainable(model);
+  const area = request.area ?? nativeArea(model);
+  const side = Math.sqrt(area);
+  refuseLarge(model, { width: side, height: side }, request, freeBytes);
+  await priorOf(request.prior);
+  for (const folder of maskFolders(request)) {
+    if ((await numberedImages(folder)).size === 0) throw new Failure('masks-none', { folder });
+  }
+  return { model, area };
+}
 
 /** Refuses a model that cannot be trained. Failures: train-model, weights-part. */
 export function refuseUntrainable(model: Model): void {

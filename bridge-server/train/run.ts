@@ -1,6 +1,5 @@
 import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { nativeArea } from '../diffusion/passes.ts';
 import type { Size } from '../diffusion/picture/size.ts';
 import { openRuntime } from '../diffusion/profile.ts';
 import type { Engine } from '../kernels/engine.ts';
@@ -10,7 +9,7 @@ import { encodePng } from '../media/image.ts';
 import { partBeside } from '../media/part.ts';
 import { sha256File } from '../models/sha256.ts';
 import type { TrainRequest } from '../protocol/train-request.ts';
-import { type Model, openModel, requirePart } from '../weights/model.ts';
+import { type Model, requirePart } from '../weights/model.ts';
 import { lossCurve } from './curve.ts';
 import { exampleList } from './example-list.ts';
 import { exampleSheet } from './example-sheet.ts';
@@ -18,7 +17,7 @@ import { identityOf } from './identity.ts';
 import { KeptState } from './kept-state.ts';
 import { type Encoded, lessonsOf, objectiveOf, priorOf } from './lessons.ts';
 import { writeLora } from './lora-file.ts';
-import { keepFor, refuseFull, refuseLarge, refuseUntrainable } from './preflight.ts';
+import { keepFor, openTrainable, refuseFull } from './preflight.ts';
 import { Report, sampleName } from './report.ts';
 import { sampleOf } from './sample.ts';
 import { type ChosenExample, type ChosenFrames, framesOf } from './shot.ts';
@@ -73,18 +72,14 @@ export const STATE_FILE = 'state.safetensors';
 /**
  * Trains a LoRA from clips. In `folder` are the contact sheet, the curve of the losses, and the state: the same request goes on from
  * there, after a cancel or a kill, to the same weights.
- * Failures: train-model, train-memory, disk-small, train-other, those of openClip, openModel and framesOf.
+ * Failures: disk-small, train-other, those of openTrainable, openClip and framesOf.
  */
 export async function* trainFromClips(
   request: TrainRequest,
   { engine, folder, isOwn, name, deliver, freeBytes, signal }: TrainMeans,
 ): AsyncGenerator<TrainEvent> {
-  const model = await openModel(request.model);
-  refuseUntrainable(model);
+  const { model, area } = await openTrainable(request, freeBytes);
   const { objective } = objectiveOf(model);
-  const area = request.area ?? nativeArea(model);
-  const side = Math.sqrt(area);
-  refuseLarge(model, { width: side, height: side }, request, freeBytes);
   await writing(folder, () => mkdir(folder, { recursive: true }));
   await refuseFull(folder, model, request);
 
