@@ -1,4 +1,4 @@
-import { bandFrom, bandTo, barrier } from './team';
+import { bandFrom, bandTo, barrier, firstDealt, nextDealt } from './team';
 import { pixel, total } from './pixel';
 import { placeBy, sampleBytes } from './sample';
 import { smooth } from './smooth';
@@ -32,9 +32,8 @@ const ALIKE: f32 = 1;
  */
 export function mapBorrow(frame: usize, key: usize, width: i32, height: i32, map: usize, out: usize): void {
   const cellsY = (height + 1) >> 1;
-  const bottom = bandTo(cellsY);
   const line = <usize>width << 3;
-  for (let cy = bandFrom(cellsY); cy < bottom; cy++) {
+  for (let cy = firstDealt(); cy < cellsY; cy = nextDealt(cy)) {
     const y = 2 * cy;
     for (let x = 0; x < width; x += 2) {
       const at = map + ((<usize>y * <usize>width + <usize>x) << 3);
@@ -50,52 +49,51 @@ export function mapBorrow(frame: usize, key: usize, width: i32, height: i32, map
       if (doubtful || bend(at, width, height, x, y, ASIDE) > UNEVEN) {
         const vector = v128.load64_zero(at);
         const here = f32x4(<f32>x, <f32>y, 0, 0);
-        const ownPlace = i32x4.trunc_sat_f32x4_s(f32x4.nearest(f32x4.add(here, vector)));
-        const ownX = i32x4.extract_lane(ownPlace, 0);
-        const ownY = i32x4.extract_lane(ownPlace, 1);
-        const own = windowError(frame, key, width, height, x, y, ownX, ownY, i32.MAX_VALUE);
+        const ownPlace = placeOf(f32x4.add(here, vector));
+        const own = windowError(frame, key, width, height, x, y, ownPlace, i32.MAX_VALUE);
         const clearly = own - (own >> 2);
         let least = own < i32.MAX_VALUE - WINDOW_SLACK ? own + WINDOW_SLACK : own;
         let borneOut = false;
         // The place tried last: most neighbours lend the same one.
-        let lastX = ownX;
-        let lastY = ownY;
+        let lastPlace = ownPlace;
         for (let ring = NEAREST; ring <= FARTHEST; ring <<= 1) {
           const reach = max(2, ring >> 2);
-          for (let side = 0; side < 8; side++) {
-            const qx = x + (side < 3 ? -ring : side < 5 ? 0 : ring);
-            const qy = y + (side == 0 || side == 3 || side == 5 ? -ring : side == 1 || side == 6 ? 0 : ring);
-            if (qx < reach || qy < reach || qx + reach >= width || qy + reach >= height) continue;
-            const q = map + ((<usize>qy * <usize>width + <usize>qx) << 3);
-            const aside = <usize>reach << 3;
-            const below = <usize>reach * line;
-            const even = !v128.any_true(f32x4.gt(f32x4.max(bendAlong(q, aside), bendAlong(q, below)), f32x4.splat(EVEN)));
-            if (!even && !doubtful) continue;
-            const carried = carriedOn(q, aside, below, x - qx, y - qy, reach);
-            const unlike = f32x4.ge(f32x4.abs(f32x4.sub(carried, vector)), f32x4.splat(ALIKE));
-            if (even && !v128.any_true(unlike)) borneOut = true;
-            const place = i32x4.trunc_sat_f32x4_s(f32x4.nearest(f32x4.add(here, carried)));
-            const kx = i32x4.extract_lane(place, 0);
-            const ky = i32x4.extract_lane(place, 1);
-            if ((kx == ownX && ky == ownY) || (kx == lastX && ky == lastY)) continue;
-            lastX = kx;
-            lastY = ky;
-            const limit = even ? least : min(least, clearly);
-            const error = windowError(frame, key, width, height, x, y, kx, ky, limit);
-            if (error < limit) {
-              least = error;
-              lender = q;
-              lenderX = qx;
-              lenderY = qy;
-              lenderReach = reach;
+          const aside = <usize>reach << 3;
+          const below = <usize>reach * line;
+          for (let dx = -ring; dx <= ring; dx += ring) {
+            const qx = x + dx;
+            if (qx < reach || qx + reach >= width) continue;
+            for (let dy = -ring; dy <= ring; dy += ring) {
+              const qy = y + dy;
+              if (qy < reach || qy + reach >= height || (dx | dy) == 0) continue;
+              const q = map + ((<usize>qy * <usize>width + <usize>qx) << 3);
+              const before = v128.load64_lane(q - below, v128.load64_zero(q - aside), 1);
+              const after = v128.load64_lane(q + below, v128.load64_zero(q + aside), 1);
+              const uneven = v128.any_true(f32x4.gt(bends(v128.load64_splat(q), before, after), f32x4.splat(EVEN)));
+              if (uneven && !doubtful) continue;
+              const carried = carriedOn(v128.load64_zero(q), before, after, -dx, -dy, reach);
+              const unlike = f32x4.ge(f32x4.abs(f32x4.sub(carried, vector)), f32x4.splat(ALIKE));
+              if (!uneven && i64x2.extract_lane(unlike, 0) == 0) borneOut = true;
+              const place = placeOf(f32x4.add(here, carried));
+              if (place == ownPlace || place == lastPlace) continue;
+              lastPlace = place;
+              const limit = uneven ? min(least, clearly) : least;
+              const error = windowError(frame, key, width, height, x, y, place, limit);
+              if (error < limit) {
+                least = error;
+                lender = q;
+                lenderX = qx;
+                lenderY = qy;
+                lenderReach = reach;
+              }
             }
           }
         }
         if (borneOut && least >= clearly) lender = 0;
       }
       const right = min(width, x + 2);
-      const below = min(height, y + 2);
-      for (let j = y; j < below; j++) {
+      const end = min(height, y + 2);
+      for (let j = y; j < end; j++) {
         for (let i = x; i < right; i++) {
           const p = (<usize>j * <usize>width + <usize>i) << 3;
           if (lender == 0) {
@@ -103,13 +101,23 @@ export function mapBorrow(frame: usize, key: usize, width: i32, height: i32, map
           } else {
             const aside = <usize>lenderReach << 3;
             const below = <usize>lenderReach * line;
-            v128.store64_lane(out + p, carriedOn(lender, aside, below, i - lenderX, j - lenderY, lenderReach), 0);
+            const before = v128.load64_lane(lender - below, v128.load64_zero(lender - aside), 1);
+            const after = v128.load64_lane(lender + below, v128.load64_zero(lender + aside), 1);
+            const carried = carriedOn(v128.load64_zero(lender), before, after, i - lenderX, j - lenderY, lenderReach);
+            v128.store64_lane(out + p, carried, 0);
           }
         }
       }
     }
   }
   barrier();
+}
+
+/** The nearest pixel, as two i32. */
+// @ts-ignore: decorator
+@inline
+function placeOf(position: v128): i64 {
+  return i64x2.extract_lane(i32x4.trunc_sat_f32x4_s(f32x4.nearest(position)), 0);
 }
 
 /**
@@ -126,9 +134,7 @@ export function mapBetter(
   plane: usize,
   between: usize,
 ): void {
-  const top = bandFrom(height);
-  const bottom = bandTo(height);
-  for (let y = top; y < bottom; y++) {
+  for (let y = firstDealt(); y < height; y = nextDealt(y)) {
     for (let x = 0; x < width; x++) {
       const p = <usize>y * <usize>width + <usize>x;
       let gain: f32 = 0;
@@ -143,8 +149,8 @@ export function mapBetter(
   barrier();
   smooth(plane, between, width, height);
   smooth(plane, between, width, height);
-  const to = <usize>bottom * <usize>width;
-  for (let p = <usize>top * <usize>width; p < to; p++) {
+  const to = <usize>bandTo(height) * <usize>width;
+  for (let p = <usize>bandFrom(height) * <usize>width; p < to; p++) {
     if (load<f32>(plane + (p << 2)) > 0) store<u64>(map + (p << 3), load<u64>(other + (p << 3)));
   }
 }
@@ -161,76 +167,90 @@ function errorAt(here: v128, key: usize, width: i32, height: i32, x: i32, y: i32
  * How far the vector at `at`, of pixel (x, y), is from the mean of those `reach` pixels on either side of it, along the axis where it is
  * further, in pixels; nothing along an axis where the picture ends before.
  */
+// @ts-ignore: decorator
+@inline
 function bend(at: usize, width: i32, height: i32, x: i32, y: i32, reach: i32): f32 {
-  let most = f32x4.splat(0);
-  if (x >= reach && x + reach < width) most = bendAlong(at, <usize>reach << 3);
-  if (y >= reach && y + reach < height) most = f32x4.max(most, bendAlong(at, (<usize>reach * <usize>width) << 3));
-  return max(f32x4.extract_lane(most, 0), f32x4.extract_lane(most, 1));
+  const own = v128.load64_splat(at);
+  const aside: usize = x >= reach && x + reach < width ? <usize>reach << 3 : 0;
+  const below: usize = y >= reach && y + reach < height ? (<usize>reach * <usize>width) << 3 : 0;
+  const before = v128.load64_lane(at - below, v128.load64_zero(at - aside), 1);
+  const after = v128.load64_lane(at + below, v128.load64_zero(at + aside), 1);
+  const most = bends(own, before, after);
+  return max(
+    max(f32x4.extract_lane(most, 0), f32x4.extract_lane(most, 1)),
+    max(f32x4.extract_lane(most, 2), f32x4.extract_lane(most, 3)),
+  );
 }
 
-/** Both components of that, along one axis; `aside`: bytes. */
+/** How far a vector (`own`, twice) is from the mean of those to its left and right, and from that of those above and below it. */
 // @ts-ignore: decorator
 @inline
-function bendAlong(at: usize, aside: usize): v128 {
-  const both = f32x4.add(v128.load64_zero(at - aside), v128.load64_zero(at + aside));
-  return f32x4.abs(f32x4.sub(v128.load64_zero(at), f32x4.mul(both, f32x4.splat(0.5))));
+function bends(own: v128, before: v128, after: v128): v128 {
+  return f32x4.abs(f32x4.sub(own, f32x4.mul(f32x4.add(before, after), f32x4.splat(0.5))));
 }
 
-/** The vector at `at`, extrapolated by (x, y) pixels, by how it changes over `reach` pixels either way: `aside` and `below`, in bytes. */
+/** A vector, extrapolated by (x, y) pixels, by those `reach` pixels `before` it (to the left, above) and `after` it; in the first two lanes. */
 // @ts-ignore: decorator
 @inline
-function carriedOn(at: usize, aside: usize, below: usize, x: i32, y: i32, reach: i32): v128 {
-  const over = f32x4.splat(<f32>0.5 / <f32>reach);
-  const alongX = f32x4.mul(f32x4.sub(v128.load64_zero(at + aside), v128.load64_zero(at - aside)), over);
-  const alongY = f32x4.mul(f32x4.sub(v128.load64_zero(at + below), v128.load64_zero(at - below)), over);
-  const moved = f32x4.add(v128.load64_zero(at), f32x4.mul(f32x4.splat(<f32>x), alongX));
-  const carried = f32x4.add(moved, f32x4.mul(f32x4.splat(<f32>y), alongY));
+function carriedOn(own: v128, before: v128, after: v128, x: i32, y: i32, reach: i32): v128 {
+  const slopes = f32x4.mul(f32x4.sub(after, before), f32x4.splat(<f32>0.5 / <f32>reach));
+  const along = f32x4.mul(f32x4.convert_i32x4_s(i32x4(x, x, y, y)), slopes);
+  const carried = f32x4.add(f32x4.add(own, along), i64x2.shuffle(along, along, 1, 0));
   return f32x4.max(f32x4.splat(-32000), f32x4.min(f32x4.splat(32000), carried));
 }
 
 /**
- * Sum of squared differences of the windows of 6x6 about the cells at (x, y) and, in the key, at (kx, ky); rows are left out once `limit` is
- * reached.
+ * Sum of squared differences of the windows of 6x6 about the cells at (x, y) and, in the key, at `place`; rows are left out once `limit`
+ * is reached.
  */
-function windowError(
-  frame: usize,
-  key: usize,
-  width: i32,
-  height: i32,
-  x: i32,
-  y: i32,
-  kx: i32,
-  ky: i32,
-  limit: i32,
-): i32 {
+function windowError(frame: usize, key: usize, width: i32, height: i32, x: i32, y: i32, place: i64, limit: i32): i32 {
+  const kx = <i32>place;
+  const ky = <i32>(place >> 32);
   if (kx < -1 || ky < -1 || kx > width || ky > height) return i32.MAX_VALUE;
-  const inside = x >= 2 && kx >= 2 && x + 4 <= width && kx + 4 <= width;
+  const across = min(x, kx) >= 2 && max(x, kx) + 4 <= width;
   let sum = 0;
+  if (across && min(y, ky) >= 2 && max(y, ky) + 4 <= height) {
+    const line = <usize>width << 2;
+    let a = frame + ((<usize>(y - 2) * <usize>width + <usize>(x - 2)) << 2);
+    let b = key + ((<usize>(ky - 2) * <usize>width + <usize>(kx - 2)) << 2);
+    for (let j = 0; j < 6; j += 2, a += 2 * line, b += 2 * line) {
+      sum += totalOf(i32x4.add(squaresOf(a, b), squaresOf(a + line, b + line)));
+      if (sum >= limit) return sum;
+    }
+    return sum;
+  }
   for (let j = -2; j < 4; j++) {
     const row = frame + ((<usize>max(0, min(height - 1, y + j)) * <usize>width) << 2);
     const keyRow = key + ((<usize>max(0, min(height - 1, ky + j)) * <usize>width) << 2);
     let squares = i32x4.splat(0);
-    if (inside) {
-      const a = row + (<usize>(x - 2) << 2);
-      const b = keyRow + (<usize>(kx - 2) << 2);
-      const here = v128.load(a);
-      const there = v128.load(b);
-      const one = i16x8.sub(i16x8.extend_low_i8x16_u(here), i16x8.extend_low_i8x16_u(there));
-      const two = i16x8.sub(i16x8.extend_high_i8x16_u(here), i16x8.extend_high_i8x16_u(there));
-      const three = i16x8.sub(v128.load8x8_u(a, 16), v128.load8x8_u(b, 16));
-      squares = i32x4.add(i32x4.dot_i16x8_s(one, one), i32x4.dot_i16x8_s(two, two));
-      squares = i32x4.add(squares, i32x4.dot_i16x8_s(three, three));
-    } else {
-      for (let i = -2; i < 4; i++) {
-        const a = i16x8.extend_low_i8x16_u(v128.load32_zero(row + (<usize>max(0, min(width - 1, x + i)) << 2)));
-        const b = i16x8.extend_low_i8x16_u(v128.load32_zero(keyRow + (<usize>max(0, min(width - 1, kx + i)) << 2)));
-        const off = i16x8.sub(a, b);
-        squares = i32x4.add(squares, i32x4.dot_i16x8_s(off, off));
-      }
+    for (let i = -2; i < 4; i++) {
+      const a = i16x8.extend_low_i8x16_u(v128.load32_zero(row + (<usize>max(0, min(width - 1, x + i)) << 2)));
+      const b = i16x8.extend_low_i8x16_u(v128.load32_zero(keyRow + (<usize>max(0, min(width - 1, kx + i)) << 2)));
+      const off = i16x8.sub(a, b);
+      squares = i32x4.add(squares, i32x4.dot_i16x8_s(off, off));
     }
-    const pairs = i32x4.add(squares, i8x16.shuffle(squares, squares, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7));
-    sum += i32x4.extract_lane(pairs, 0) + i32x4.extract_lane(pairs, 1);
+    sum += totalOf(squares);
     if (sum >= limit) return sum;
   }
   return sum;
+}
+
+/** Of the differences of six pixels in a row. */
+// @ts-ignore: decorator
+@inline
+function squaresOf(a: usize, b: usize): v128 {
+  const here = v128.load(a);
+  const there = v128.load(b);
+  const one = i16x8.sub(i16x8.extend_low_i8x16_u(here), i16x8.extend_low_i8x16_u(there));
+  const two = i16x8.sub(i16x8.extend_high_i8x16_u(here), i16x8.extend_high_i8x16_u(there));
+  const three = i16x8.sub(v128.load8x8_u(a, 16), v128.load8x8_u(b, 16));
+  const squares = i32x4.add(i32x4.dot_i16x8_s(one, one), i32x4.dot_i16x8_s(two, two));
+  return i32x4.add(squares, i32x4.dot_i16x8_s(three, three));
+}
+
+// @ts-ignore: decorator
+@inline
+function totalOf(counts: v128): i32 {
+  const pairs = i32x4.add(counts, i8x16.shuffle(counts, counts, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7));
+  return i32x4.extract_lane(pairs, 0) + i32x4.extract_lane(pairs, 1);
 }

@@ -25,6 +25,19 @@ export function bandTo(rows: i32): i32 {
   return <i32>((<i64>rows * (worker + 1)) / workers);
 }
 
+/** Rows of a strip. */
+const STRIP: i32 = 8;
+
+/** The first row of this worker where rows are dealt out in strips: for work that is much in some places and little in others. */
+export function firstDealt(): i32 {
+  return worker * STRIP;
+}
+
+/** The one after `y`. */
+export function nextDealt(y: i32): i32 {
+  return (y + 1) % STRIP == 0 ? y + 1 + (workers - 1) * STRIP : y + 1;
+}
+
 /** Waits until the whole team is here; what any worker wrote before is visible to all after. Spins shortly, then sleeps. */
 export function barrier(): void {
   if (workers == 1) return;
