@@ -42,9 +42,32 @@ export function placeBy(vector: usize, x: i32, y: i32, width: i32, height: i32):
   return i32x4.max_s(i32x4.splat(0), i32x4.min_s(place, i32x4((width - 1) << 6, (height - 1) << 6, 0, 0)));
 }
 
+/** Where the taps for a place are: along its row (the two that `rowOf…` takes), and down its column. */
 // @ts-ignore: decorator
 @inline
-function rowOfBytes(bytes: v128, first: v128, last: v128): v128 {
+export function tapsAcross(place: v128): usize {
+  return taps + <usize>(i32x4.extract_lane(place, 0) & 63) * PHASE_BYTES;
+}
+
+// @ts-ignore: decorator
+@inline
+export function tapsDown(place: v128): usize {
+  return taps + <usize>(i32x4.extract_lane(place, 1) & 63) * PHASE_BYTES;
+}
+
+/** Four rows of a column, taken together by the taps down it. */
+// @ts-ignore: decorator
+@inline
+export function together(one: v128, two: v128, three: v128, four: v128, down: usize): v128 {
+  const upper = f32x4.add(f32x4.mul(one, v128.load32_splat(down, 32)), f32x4.mul(two, v128.load32_splat(down, 36)));
+  const lower = f32x4.add(f32x4.mul(three, v128.load32_splat(down, 40)), f32x4.mul(four, v128.load32_splat(down, 44)));
+  return f32x4.add(upper, lower);
+}
+
+/** Four pixels beside each other by the taps across. */
+// @ts-ignore: decorator
+@inline
+export function rowOfBytes(bytes: v128, first: v128, last: v128): v128 {
   const paired = i8x16.shuffle(bytes, bytes, 0, 4, 1, 5, 2, 6, 3, 7, 8, 12, 9, 13, 10, 14, 11, 15);
   const left = i32x4.dot_i16x8_s(i16x8.extend_low_i8x16_u(paired), first);
   return f32x4.convert_i32x4_s(i32x4.add(left, i32x4.dot_i16x8_s(i16x8.extend_high_i8x16_u(paired), last)));
@@ -58,22 +81,17 @@ export function sampleBytes(picture: usize, width: i32, height: i32, place: v128
   const py = i32x4.extract_lane(place, 1);
   const ix = px >> 6;
   const iy = py >> 6;
-  const across = taps + <usize>(px & 63) * PHASE_BYTES;
-  const down = taps + <usize>(py & 63) * PHASE_BYTES;
+  const across = tapsAcross(place);
+  const down = tapsDown(place);
   const first = v128.load(across);
   const last = v128.load(across, 16);
   const line = <usize>width << 2;
   if (ix > 0 && iy > 0 && ix + 2 < width && iy + 2 < height) {
     const row = picture + ((<usize>(iy - 1) * <usize>width + <usize>(ix - 1)) << 2);
-    const upper = f32x4.add(
-      f32x4.mul(rowOfBytes(v128.load(row), first, last), v128.load32_splat(down, 32)),
-      f32x4.mul(rowOfBytes(v128.load(row + line), first, last), v128.load32_splat(down, 36)),
-    );
-    const lower = f32x4.add(
-      f32x4.mul(rowOfBytes(v128.load(row + 2 * line), first, last), v128.load32_splat(down, 40)),
-      f32x4.mul(rowOfBytes(v128.load(row + 3 * line), first, last), v128.load32_splat(down, 44)),
-    );
-    return f32x4.add(upper, lower);
+    const one = rowOfBytes(v128.load(row), first, last);
+    const two = rowOfBytes(v128.load(row + line), first, last);
+    const three = rowOfBytes(v128.load(row + 2 * line), first, last);
+    return together(one, two, three, rowOfBytes(v128.load(row + 3 * line), first, last), down);
   }
   return edgeBytes(picture, width, height, ix, iy, across, down);
 }
@@ -110,24 +128,20 @@ export function sampleWords(picture: usize, width: i32, height: i32, place: v128
   const py = i32x4.extract_lane(place, 1);
   const ix = px >> 6;
   const iy = py >> 6;
-  const across = taps + <usize>(px & 63) * PHASE_BYTES;
-  const down = taps + <usize>(py & 63) * PHASE_BYTES;
+  const across = tapsAcross(place);
+  const down = tapsDown(place);
   const first = v128.load(across);
   const last = v128.load(across, 16);
   const line = <usize>width << 3;
   if (ix > 0 && iy > 0 && ix + 2 < width && iy + 2 < height) {
     const row = picture + ((<usize>(iy - 1) * <usize>width + <usize>(ix - 1)) << 3);
-    const upper = f32x4.add(
-      f32x4.mul(rowOfWords(v128.load(row), v128.load(row, 16), first, last), v128.load32_splat(down, 32)),
-      f32x4.mul(rowOfWords(v128.load(row + line), v128.load(row + line, 16), first, last), v128.load32_splat(down, 36)),
-    );
     const third = row + 2 * line;
     const fourth = row + 3 * line;
-    const lower = f32x4.add(
-      f32x4.mul(rowOfWords(v128.load(third), v128.load(third, 16), first, last), v128.load32_splat(down, 40)),
-      f32x4.mul(rowOfWords(v128.load(fourth), v128.load(fourth, 16), first, last), v128.load32_splat(down, 44)),
-    );
-    return f32x4.add(f32x4.add(upper, lower), f32x4.splat(32768));
+    const one = rowOfWords(v128.load(row), v128.load(row, 16), first, last);
+    const two = rowOfWords(v128.load(row + line), v128.load(row + line, 16), first, last);
+    const three = rowOfWords(v128.load(third), v128.load(third, 16), first, last);
+    const four = rowOfWords(v128.load(fourth), v128.load(fourth, 16), first, last);
+    return f32x4.add(together(one, two, three, four, down), f32x4.splat(32768));
   }
   return edgeWords(picture, width, height, ix, iy, across, down);
 }
