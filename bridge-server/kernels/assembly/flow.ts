@@ -24,7 +24,7 @@ export function flowBytes(width: i32, height: i32, finest: i32, step: i32): usiz
     2 * planeBytes(w, h) +
     2 * planeBytes(sizeAt(finest + 1, width), sizeAt(finest + 1, height)) +
     <usize>workers * enlargeBytes(w) +
-    max(search, refineBytes(w, h, workers))
+    max(search, refineBytes(w, h))
   );
 }
 

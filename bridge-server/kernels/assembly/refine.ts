@@ -2,7 +2,7 @@
 // (Brox et al. 2004, Zimmer et al. 2011), a robust smoothness of the flow; fixed-point iterations around it, each linear
 // system relaxed by red-black SOR. Red and black pixels are kept apart so that four neighbours of a colour fill a vector; a
 // sweep of one colour reads only the other, so the order of rows cannot matter.
-import { bandFrom, bandTo, barrier, worker } from './team';
+import { bandFrom, bandTo, barrier, worker, workers } from './team';
 
 const BRIGHTNESS: f32 = 5;
 const GRADIENT: f32 = 10;
@@ -22,6 +22,8 @@ const DOWN: usize = 6;
 const U: usize = 7;
 const V: usize = 8;
 const PLANES: usize = 9;
+/** Eight pixels of each of them, before they are divided into colours. */
+const PAIR_BYTES: usize = PLANES * 32;
 
 /** Floats in a row of a plane of the level's flow: room for what vectors and patches write past the end. A multiple of 8. */
 export function planeStride(width: i32): i32 {
@@ -44,12 +46,12 @@ function colourBytes(width: i32, height: i32): usize {
   return (<usize>(planeStride(width) / 2) * <usize>(height + 2) + 8) << 2;
 }
 
-export function refineBytes(width: i32, height: i32, workers: i32): usize {
+export function refineBytes(width: i32, height: i32): usize {
   return (
     3 * planeBytes(width, height) +
     2 * pictureBytes(width, height) +
     2 * PLANES * colourBytes(width, height) +
-    ((<usize>planeStride(width) * PLANES * <usize>workers) << 2)
+    <usize>workers * PAIR_BYTES
   );
 }
 
@@ -68,7 +70,7 @@ let pictureRow: usize = 0;
 let red: usize = 0;
 let black: usize = 0;
 let colourPlane: usize = 0;
-let rowBuffers: usize = 0;
+let pair: usize = 0;
 
 /** Refines the planes u and v in place. `a` and `b` are the level's pixels with their border. */
 export function refine(
@@ -98,7 +100,7 @@ export function refine(
   const colours = change + pictureBytes(width, height) - 2 * pictureRow - 16;
   red = colours + 16 + floats / 2;
   black = red + PLANES * colourPlane;
-  rowBuffers = colours + 2 * PLANES * colourPlane + <usize>worker * PLANES * floats;
+  pair = colours + 2 * PLANES * colourPlane + <usize>worker * PAIR_BYTES;
 
   const top = bandFrom(height);
   const bottom = bandTo(height);
@@ -116,12 +118,7 @@ export function refine(
     barrier();
     for (let y = top; y < bottom; y++) assembleRow(y);
     barrier();
-    for (let j = 0; j < inner; j++) {
-      for (let y = top; y < bottom; y++) relaxRow(y, red, black, y & 1);
-      barrier();
-      for (let y = top; y < bottom; y++) relaxRow(y, black, red, (y + 1) & 1);
-      barrier();
-    }
+    relax(2 * inner, top, bottom);
     for (let y = top; y < bottom; y++) mergeRow(y);
     barrier();
   }
@@ -141,24 +138,53 @@ function clearEdge(y: i32): void {
 function warpRow(a: usize, b: usize, stride: i32, y: i32): void {
   const meanRow = mean + <usize>y * pictureRow;
   const changeRow = change + <usize>y * pictureRow;
-  for (let x = 0; x < width; x++) {
+  const aRow = a + <usize>(y * stride);
+  const zero = f32x4.splat(0);
+  const one = f32x4.splat(1);
+  const lastX = f32x4.splat(<f32>(width - 1));
+  const lastY = f32x4.splat(<f32>(height - 1));
+  let position = f32x4(0, 1, 2, 3);
+  // Four at a time; what is written past the end is the border's.
+  for (let x = 0; x < width; x += 4) {
     const at = <usize>y * floats + ((<usize>x) << 2);
-    const px = max<f32>(0, min<f32>(<f32>(width - 1), <f32>x + load<f32>(u + at)));
-    const py = max<f32>(0, min<f32>(<f32>(height - 1), <f32>y + load<f32>(v + at)));
-    const ix = <i32>px;
-    const iy = <i32>py;
-    const fx = px - <f32>ix;
-    const fy = py - <f32>iy;
-    const from = b + <usize>(iy * stride + ix);
-    const upper = <f32>load<u8>(from) * (1 - fx) + <f32>load<u8>(from, 1) * fx;
-    const lower = <f32>load<u8>(from + stride) * (1 - fx) + <f32>load<u8>(from + stride, 1) * fx;
-    const warped = upper * (1 - fy) + lower * fy;
-    const here = <f32>load<u8>(a + <usize>(y * stride + x));
-    store<f32>(meanRow + ((<usize>x) << 2), 0.5 * (here + warped));
-    store<f32>(changeRow + ((<usize>x) << 2), warped - here);
+    const px = f32x4.max(zero, f32x4.min(lastX, f32x4.add(position, v128.load(u + at))));
+    const py = f32x4.max(zero, f32x4.min(lastY, f32x4.add(f32x4.splat(<f32>y), v128.load(v + at))));
+    position = f32x4.add(position, f32x4.splat(4));
+    const ix = i32x4.trunc_sat_f32x4_s(px);
+    const iy = i32x4.trunc_sat_f32x4_s(py);
+    const fx = f32x4.sub(px, f32x4.convert_i32x4_s(ix));
+    const fy = f32x4.sub(py, f32x4.convert_i32x4_s(iy));
+    const from = i32x4.add(i32x4.mul(iy, i32x4.splat(stride)), ix);
+    const upper = across(pairsAt(b, from), one, fx);
+    const lower = across(pairsAt(b + stride, from), one, fx);
+    const warped = f32x4.add(f32x4.mul(upper, f32x4.sub(one, fy)), f32x4.mul(lower, fy));
+    const bytes = i16x8.extend_low_i8x16_u(v128.load32_zero(aRow + x));
+    const here = f32x4.convert_i32x4_s(i32x4.extend_low_i16x8_u(bytes));
+    v128.store(meanRow + ((<usize>x) << 2), f32x4.mul(f32x4.splat(0.5), f32x4.add(here, warped)));
+    v128.store(changeRow + ((<usize>x) << 2), f32x4.sub(warped, here));
   }
   borderRow(meanRow, y);
   borderRow(changeRow, y);
+}
+
+/** Of each of four places the byte there and the one after it. */
+// @ts-ignore: decorator
+@inline
+function pairsAt(picture: usize, places: v128): v128 {
+  let pairs = i32x4.splat(0);
+  pairs = v128.load16_lane(picture + i32x4.extract_lane(places, 0), pairs, 0);
+  pairs = v128.load16_lane(picture + i32x4.extract_lane(places, 1), pairs, 2);
+  pairs = v128.load16_lane(picture + i32x4.extract_lane(places, 2), pairs, 4);
+  return v128.load16_lane(picture + i32x4.extract_lane(places, 3), pairs, 6);
+}
+
+/** Between the two. */
+// @ts-ignore: decorator
+@inline
+function across(pairs: v128, one: v128, fx: v128): v128 {
+  const left = f32x4.convert_i32x4_s(v128.and(pairs, i32x4.splat(255)));
+  const right = f32x4.convert_i32x4_s(i32x4.shr_u(pairs, 8));
+  return f32x4.add(f32x4.mul(left, f32x4.sub(one, fx)), f32x4.mul(right, fx));
 }
 
 function borderRow(row: usize, y: i32): void {
@@ -205,7 +231,7 @@ function assembleRow(y: i32): void {
   const below: usize = y < height - 1 ? floats : 0;
   const hasAbove = f32x4.splat(y > 0 ? 1 : 0);
   const hasBelow = f32x4.splat(y < height - 1 ? 1 : 0);
-  const half = f32x4.splat(0.5);
+  const oneHalf = f32x4.splat(0.5);
   const quarter = f32x4.splat(0.25);
   const zeta = f32x4.splat(ZETA2);
   const epsilon = f32x4.splat(EPSILON2);
@@ -215,14 +241,16 @@ function assembleRow(y: i32): void {
   const lastY = f32x4.splat(<f32>(height - 1));
   let position = f32x4(0, 1, 2, 3);
   const line = pictureRow;
+  const even = y & 1 ? black : red;
+  const odd = y & 1 ? red : black;
   for (let x: usize = 0; x < floats; x += 16) {
     const at = row + x;
     const m = mean + <usize>y * pictureRow + x;
     const c = change + <usize>y * pictureRow + x;
     const centre = v128.load(m);
     const twice = f32x4.add(centre, centre);
-    const ix = f32x4.mul(half, f32x4.sub(v128.load(m + 4), v128.load(m - 4)));
-    const iy = f32x4.mul(half, f32x4.sub(v128.load(m + line), v128.load(m - line)));
+    const ix = f32x4.mul(oneHalf, f32x4.sub(v128.load(m + 4), v128.load(m - 4)));
+    const iy = f32x4.mul(oneHalf, f32x4.sub(v128.load(m + line), v128.load(m - line)));
     const iz = v128.load(c);
     const ixx = f32x4.mul(quarter, f32x4.sub(f32x4.add(v128.load(m + 8), v128.load(m - 8)), twice));
     const iyy = f32x4.mul(quarter, f32x4.sub(f32x4.add(v128.load(m + 2 * line), v128.load(m - 2 * line)), twice));
@@ -233,8 +261,8 @@ function assembleRow(y: i32): void {
         f32x4.sub(v128.load(m - line + 4), v128.load(m - line - 4)),
       ),
     );
-    const ixz = f32x4.mul(half, f32x4.sub(v128.load(c + 4), v128.load(c - 4)));
-    const iyz = f32x4.mul(half, f32x4.sub(v128.load(c + line), v128.load(c - line)));
+    const ixz = f32x4.mul(oneHalf, f32x4.sub(v128.load(c + 4), v128.load(c - 4)));
+    const iyz = f32x4.mul(oneHalf, f32x4.sub(v128.load(c + line), v128.load(c - line)));
 
     const u0 = v128.load(startU + at);
     const v0 = v128.load(startV + at);
@@ -301,32 +329,59 @@ function assembleRow(y: i32): void {
     const sum = f32x4.add(f32x4.add(left, right), f32x4.add(up, down));
     const tiny = f32x4.splat(1e-6);
 
-    const buffer = rowBuffers + x;
-    v128.store(buffer + A12 * floats, a12);
-    v128.store(buffer + B1 * floats, f32x4.sub(f32x4.add(f32x4.mul(a11, u0), f32x4.mul(a12, v0)), c1));
-    v128.store(buffer + B2 * floats, f32x4.sub(f32x4.add(f32x4.mul(a12, u0), f32x4.mul(a22, v0)), c2));
-    v128.store(buffer + INVERSE1 * floats, f32x4.div(one, f32x4.add(f32x4.add(a11, sum), tiny)));
-    v128.store(buffer + INVERSE2 * floats, f32x4.div(one, f32x4.add(f32x4.add(a22, sum), tiny)));
-    v128.store(buffer + RIGHT * floats, right);
-    v128.store(buffer + DOWN * floats, down);
-    v128.store(buffer + U * floats, hereU);
-    v128.store(buffer + V * floats, hereV);
+    const half = pair + (x & 16);
+    v128.store(half + 32 * A12, a12);
+    v128.store(half + 32 * B1, f32x4.sub(f32x4.add(f32x4.mul(a11, u0), f32x4.mul(a12, v0)), c1));
+    v128.store(half + 32 * B2, f32x4.sub(f32x4.add(f32x4.mul(a12, u0), f32x4.mul(a22, v0)), c2));
+    v128.store(half + 32 * INVERSE1, f32x4.div(one, f32x4.add(f32x4.add(a11, sum), tiny)));
+    v128.store(half + 32 * INVERSE2, f32x4.div(one, f32x4.add(f32x4.add(a22, sum), tiny)));
+    v128.store(half + 32 * RIGHT, right);
+    v128.store(half + 32 * DOWN, down);
+    v128.store(half + 32 * U, hereU);
+    v128.store(half + 32 * V, hereV);
     position = f32x4.add(position, f32x4.splat(4));
-  }
-
-  const colourRow = <usize>y * (floats / 2);
-  const even = (y & 1 ? black : red) + colourRow;
-  const odd = (y & 1 ? red : black) + colourRow;
-  for (let plane: usize = 0; plane < PLANES; plane++) {
-    const from = rowBuffers + plane * floats;
-    const offset = plane * colourPlane;
-    for (let x: usize = 0; x < floats; x += 32) {
-      const first = v128.load(from + x);
-      const second = v128.load(from + x, 16);
-      v128.store(even + offset + x / 2, v128.shuffle<f32>(first, second, 0, 2, 4, 6));
-      v128.store(odd + offset + x / 2, v128.shuffle<f32>(first, second, 1, 3, 5, 7));
+    if ((x & 16) == 0) continue;
+    let to = (<usize>y * floats + x - 16) / 2;
+    for (let from = pair; from < pair + PAIR_BYTES; from += 32, to += colourPlane) {
+      const first = v128.load(from);
+      const second = v128.load(from, 16);
+      v128.store(even + to, v128.shuffle<f32>(first, second, 0, 2, 4, 6));
+      v128.store(odd + to, v128.shuffle<f32>(first, second, 1, 3, 5, 7));
     }
   }
+}
+
+/**
+ * All sweeps, of red and black in turn. They go down the band together, each a row behind the one before it, so that what they work on
+ * is read from memory once. At the edge of a band each sweep ends a row earlier than the one before, since it needs its rows; what is
+ * left between two bands is done at the end.
+ */
+function relax(sweeps: i32, top: i32, bottom: i32): void {
+  if (height / workers < 2 * sweeps) {
+    for (let sweep = 0; sweep < sweeps; sweep++) {
+      for (let y = top; y < bottom; y++) sweepRow(y, sweep);
+      barrier();
+    }
+    return;
+  }
+  const above = top > 0 ? 1 : 0;
+  const below = bottom < height ? 1 : 0;
+  for (let first = top; first < bottom + sweeps; first++) {
+    for (let sweep = 0; sweep < sweeps; sweep++) {
+      const y = first - sweep;
+      if (y >= top + above * sweep && y < bottom - below * sweep) sweepRow(y, sweep);
+    }
+  }
+  barrier();
+  for (let sweep = 0; sweep < above * sweeps; sweep++) {
+    for (let y = top - sweep; y < top + sweep; y++) sweepRow(y, sweep);
+  }
+  barrier();
+}
+
+function sweepRow(y: i32, sweep: i32): void {
+  if ((sweep & 1) == 0) relaxRow(y, red, black, y & 1);
+  else relaxRow(y, black, red, (y + 1) & 1);
 }
 
 /** One SOR step of a colour's pixels of a row; `shift` is 1 when they are the row's odd ones. */
