@@ -1,5 +1,6 @@
 import type { Frame } from '../media/frame.ts';
 import type { Source } from './pictures.ts';
+import type { Span } from './spans.ts';
 
 type Colour = readonly [number, number, number];
 
@@ -20,24 +21,19 @@ const MOST_GAIN = 4;
 const LEAST_CONTRAST = 1;
 
 /**
- * The light of the frames of a source. Only frames whose means differ are compared point by point: a pan past a bright window is no change of
- * light, a fade is.
+ * The light of a span's frames and of its keys. Only frames whose means differ are compared point by point: a pan past a bright window is no
+ * change of light, a fade is. Holds three numbers a frame, and no frame.
  */
 export class Lights {
-  static readonly #known = new WeakMap<Source, Lights>();
-  /** The source, with the frame and the key that were last asked for at hand. */
-  readonly source: Source;
-  readonly #means = new Map<number, Colour>();
+  readonly #source: Source;
+  readonly #first: number;
+  /** Red, green and blue of each frame; NaN where they are not known yet. */
+  readonly #means: Float64Array;
 
-  private constructor(source: Source) {
-    this.source = rememberingTwo(source);
-  }
-
-  /** The same for every span of a source: a key that ends one is not read again for the next. */
-  static of(source: Source): Lights {
-    let lights = Lights.#known.get(source);
-    if (!lights) Lights.#known.set(source, (lights = new Lights(source)));
-    return lights;
+  constructor(source: Source, { before, after, from, to }: Span) {
+    this.#source = source;
+    this.#first = before ?? from;
+    this.#means = new Float64Array(3 * ((after ?? to - 1) + 1 - this.#first)).fill(NaN);
   }
 
   /**
@@ -47,30 +43,18 @@ export class Lights {
   async between(n: number, key: number, map: () => Promise<Float32Array>, signal: AbortSignal): Promise<Light | null> {
     const [a, b] = [await this.#mean(n, signal), await this.#mean(key, signal)];
     if (a.every((value, c) => Math.abs(value - b[c]!) < SAME * 257)) return null;
-    return lightBetween(await this.source.get(n, signal), await this.source.get(key, signal), await map());
+    return lightBetween(await this.#source.get(n, signal), await this.#source.get(key, signal), await map());
   }
 
-  async #mean(n: number, signal: AbortSignal): Promise<Colour> {
-    let mean = this.#means.get(n);
-    if (!mean) {
-      const frame = await this.source.get(n, signal);
-      mean = meanOf(pointsIn(frame).map((p) => colourAt(frame, p)));
-      this.#means.set(n, mean);
+  async #mean(n: number, signal: AbortSignal): Promise<Float64Array> {
+    const at = 3 * (n - this.#first);
+    const mean = this.#means.subarray(at, at + 3);
+    if (Number.isNaN(mean[0]!)) {
+      const frame = await this.#source.get(n, signal);
+      mean.set(meanOf(pointsIn(frame).map((p) => colourAt(frame, p))));
     }
     return mean;
   }
-}
-
-function rememberingTwo(source: Source): Source {
-  const last: { n: number; frame: Frame }[] = [];
-  const get = async (n: number, signal: AbortSignal): Promise<Frame> => {
-    const known = last.findIndex((one) => one.n === n);
-    const one = known >= 0 ? last.splice(known, 1)[0]! : { n, frame: await source.get(n, signal) };
-    last.unshift(one);
-    last.length = Math.min(last.length, 2);
-    return one.frame;
-  };
-  return { ...source, get };
 }
 
 /** The source with one light over all its frames. */

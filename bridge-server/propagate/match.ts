@@ -32,7 +32,7 @@ export async function matchSpan(
 ): Promise<void> {
   const walks = walksOf(span);
   const total = walks.reduce((sum, { frames }) => sum + frames.length, 0) + span.to - span.from;
-  const lights = Lights.of(source);
+  const lights = new Lights(source, span);
   let done = 0;
   for (const walk of walks) {
     await follow(device, walk, source, lights, folder, () => report(++done, total), signal);
@@ -112,7 +112,7 @@ async function follow(
         await device.run('mapAlong', step.pointer, lastMap.pointer, width, height, map.pointer);
         const asMapped = async (): Promise<Float32Array> => new Float32Array(await device.read(map, 8 * pixels));
         const light = await lights.between(n, key, asMapped, signal);
-        if (light) await load(inLight(lights.source, light), n, guide, null);
+        if (light) await load(inLight(source, light), n, guide, null);
         const both = [guide.pointer, keyGuide.pointer, width, height, map.pointer] as const;
         signal.throwIfAborted();
         await device.run('mapBorrow', ...both, step.pointer);

@@ -16,7 +16,12 @@ const shot = (light: (n: number) => number, dx = 3) =>
 const asked = (frame: (n: number) => Frame, n: number, key: number, dx: number) => {
   const map = Float32Array.from({ length: 2 * size.width * size.height }, (_, i) => (i % 2 === 0 ? dx : 1) * (key - n));
   const source = { ...size, get: (m: number) => Promise.resolve(frame(m)) };
-  return Lights.of(source).between(n, key, () => Promise.resolve(map), never);
+  return new Lights(source, { before: key, after: null, from: key + 1, to: n + 1 }).between(
+    n,
+    key,
+    () => Promise.resolve(map),
+    never,
+  );
 };
 
 test('light is told from what both frames show', async () => {
@@ -43,7 +48,14 @@ test('neither a pan to something brighter nor what passes in front is a change o
   const still = { ...bright, frame: (n: number) => bright.frame(n) };
   const map = new Float32Array(2 * size.width * size.height);
   const source = { ...size, get: (m: number) => Promise.resolve(still.frame(m)) };
-  expect(await Lights.of(source).between(5, 0, () => Promise.resolve(map), never)).toBeNull();
+  expect(
+    await new Lights(source, { before: 0, after: null, from: 1, to: 6 }).between(
+      5,
+      0,
+      () => Promise.resolve(map),
+      never,
+    ),
+  ).toBeNull();
 
   const ramp = (x: number): number => Math.min(1, Math.max(0, 0.2 + x / 150));
   const pan = layered({
