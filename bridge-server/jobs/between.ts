@@ -90,7 +90,8 @@ export async function paintBetween(
 
 /** Reads a frame from the stretch that has it; null for a key. */
 export function readerOf(stretches: readonly Stretch[]): (n: number) => Promise<Frame> | null {
-  const folders = new Map<number, StageFolder>();
-  for (const { span, results } of stretches) for (const n of framesIn(span)) folders.set(n, results);
-  return (n) => folders.get(n)?.read(resultName(n)).then(readFrame) ?? null;
+  return (n) => {
+    const stretch = stretches.find(({ span }) => n >= span.from && n < span.to);
+    return stretch?.results.read(resultName(n)).then(readFrame) ?? null;
+  };
 }
