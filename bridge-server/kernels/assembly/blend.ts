@@ -60,10 +60,12 @@ export function mix(
     const offA = f32x4.sub(a, here);
     const offB = f32x4.sub(b, here);
     const apart = f32x4.sub(a, b);
-    store<f32>(share + (p << 2), colour3(f32x4.mul(offA, offA)) * <f32>(1.0 / 3.0));
-    store<f32>(errorB + (p << 2), colour3(f32x4.mul(offB, offB)) * <f32>(1.0 / 3.0));
-    store<f32>(cross + (p << 2), colour3(f32x4.mul(offB, apart)) * <f32>(-1.0 / 3.0));
-    store<f32>(square + (p << 2), colour3(f32x4.mul(apart, apart)) * <f32>(1.0 / 3.0));
+    const squares = colours4(f32x4.mul(offA, offA), f32x4.mul(offB, offB), f32x4.mul(offB, apart), f32x4.mul(apart, apart));
+    const means = f32x4.mul(squares, f32x4(1.0 / 3.0, 1.0 / 3.0, -1.0 / 3.0, 1.0 / 3.0));
+    v128.store32_lane(share + (p << 2), means, 0);
+    v128.store32_lane(errorB + (p << 2), means, 1);
+    v128.store32_lane(cross + (p << 2), means, 2);
+    v128.store32_lane(square + (p << 2), means, 3);
     if (++x == width) {
       x = 0;
       y++;
@@ -76,23 +78,59 @@ export function mix(
   smooth(errorB, between, width, height);
   smooth(cross, between, width, height);
   smooth(square, between, width, height);
-  for (let p = from; p < to; p++) {
-    const a = load<f32>(share + (p << 2)) + FLOOR;
-    const b = load<f32>(errorB + (p << 2)) + FLOOR;
-    const forA = nearness * b * sqrt(b);
-    const forB = (<f32>1 - nearness) * a * sqrt(a);
-    const byError = forA / (forA + forB);
-    const hold = HOLD + HOLD_BY_ERROR * (min<f32>(a, b) - FLOOR);
-    const best = (load<f32>(cross + (p << 2)) + hold * byError) / (load<f32>(square + (p << 2)) + hold);
-    const weight = max<f32>(0, min<f32>(1, best));
-    store<f32>(share + (p << 2), weight);
-    const mixed = f32x4.add(
-      f32x4.mul(words(residual + (p << 3)), f32x4.splat(weight / SAMPLE)),
-      f32x4.mul(words(samples + (p << 3)), f32x4.splat((1 - weight) / SAMPLE)),
-    );
-    storeWords(residual + (p << 3), f32x4.mul(f32x4.sub(pixel(frame + (p << 2)), mixed), f32x4.splat(RESIDUAL)));
+  for (let p = from; p < to; ) {
+    // Four pixels at once, but for the last of the band.
+    const at = p << 2;
+    const four = p + 4 <= to;
+    let weights = four
+      ? sharesOf(v128.load(share + at), v128.load(errorB + at), v128.load(cross + at), v128.load(square + at), nearness)
+      : sharesOf(
+          v128.load32_zero(share + at),
+          v128.load32_zero(errorB + at),
+          v128.load32_zero(cross + at),
+          v128.load32_zero(square + at),
+          nearness,
+        );
+    if (four) v128.store(share + at, weights);
+    else v128.store32_lane(share + at, weights, 0);
+    for (const end = p + (four ? 4 : 1); p < end; p++) {
+      const weight = f32x4.extract_lane(weights, 0);
+      weights = i32x4.shuffle(weights, weights, 1, 2, 3, 0);
+      const mixed = f32x4.add(
+        f32x4.mul(words(residual + (p << 3)), f32x4.splat(weight / SAMPLE)),
+        f32x4.mul(words(samples + (p << 3)), f32x4.splat((1 - weight) / SAMPLE)),
+      );
+      storeWords(residual + (p << 3), f32x4.mul(f32x4.sub(pixel(frame + (p << 2)), mixed), f32x4.splat(RESIDUAL)));
+    }
   }
   barrier();
+}
+
+/** Of four values each the sum over the colours. */
+// @ts-ignore: decorator
+@inline
+function colours4(a: v128, b: v128, c: v128, d: v128): v128 {
+  const redsGreens = i32x4.shuffle(a, b, 0, 4, 1, 5);
+  const moreRedsGreens = i32x4.shuffle(c, d, 0, 4, 1, 5);
+  const reds = i64x2.shuffle(redsGreens, moreRedsGreens, 0, 2);
+  const greens = i64x2.shuffle(redsGreens, moreRedsGreens, 1, 3);
+  const blues = i64x2.shuffle(i32x4.shuffle(a, b, 2, 6, 3, 7), i32x4.shuffle(c, d, 2, 6, 3, 7), 0, 2);
+  return f32x4.add(f32x4.add(reds, greens), blues);
+}
+
+/** The shares of key A at four pixels, from both errors, and the cross product and the square that say which mix is best. */
+// @ts-ignore: decorator
+@inline
+function sharesOf(errorA: v128, errorB: v128, cross: v128, square: v128, nearness: f32): v128 {
+  const a = f32x4.add(errorA, f32x4.splat(FLOOR));
+  const b = f32x4.add(errorB, f32x4.splat(FLOOR));
+  const forA = f32x4.mul(f32x4.mul(f32x4.splat(nearness), b), f32x4.sqrt(b));
+  const forB = f32x4.mul(f32x4.mul(f32x4.splat(<f32>1 - nearness), a), f32x4.sqrt(a));
+  const byError = f32x4.div(forA, f32x4.add(forA, forB));
+  const better = f32x4.sub(f32x4.min(a, b), f32x4.splat(FLOOR));
+  const hold = f32x4.add(f32x4.splat(HOLD), f32x4.mul(f32x4.splat(HOLD_BY_ERROR), better));
+  const best = f32x4.div(f32x4.add(cross, f32x4.mul(hold, byError)), f32x4.add(square, hold));
+  return f32x4.max(f32x4.splat(0), f32x4.min(f32x4.splat(1), best));
 }
 
 /** The residual, frame less key moved along its map, where there is one key only. */
