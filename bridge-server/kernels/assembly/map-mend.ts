@@ -60,6 +60,7 @@ export function mapBorrow(frame: usize, key: usize, width: i32, height: i32, map
           const reach = max(2, ring >> 2);
           const aside = <usize>reach << 3;
           const below = <usize>reach * line;
+          const over: f32 = 0.5 / <f32>reach;
           for (let dx = -ring; dx <= ring; dx += ring) {
             const qx = x + dx;
             if (qx < reach || qx + reach >= width) continue;
@@ -71,7 +72,7 @@ export function mapBorrow(frame: usize, key: usize, width: i32, height: i32, map
               const after = v128.load64_lane(q + below, v128.load64_zero(q + aside), 1);
               const uneven = v128.any_true(f32x4.gt(bends(v128.load64_splat(q), before, after), f32x4.splat(EVEN)));
               if (uneven && !doubtful) continue;
-              const carried = carriedOn(v128.load64_zero(q), before, after, -dx, -dy, reach);
+              const carried = carriedOn(v128.load64_zero(q), before, after, -dx, -dy, over);
               const unlike = f32x4.ge(f32x4.abs(f32x4.sub(carried, vector)), f32x4.splat(ALIKE));
               if (!uneven && i64x2.extract_lane(unlike, 0) == 0) borneOut = true;
               const place = placeOf(f32x4.add(here, carried));
@@ -103,7 +104,8 @@ export function mapBorrow(frame: usize, key: usize, width: i32, height: i32, map
             const below = <usize>lenderReach * line;
             const before = v128.load64_lane(lender - below, v128.load64_zero(lender - aside), 1);
             const after = v128.load64_lane(lender + below, v128.load64_zero(lender + aside), 1);
-            const carried = carriedOn(v128.load64_zero(lender), before, after, i - lenderX, j - lenderY, lenderReach);
+            const over: f32 = 0.5 / <f32>lenderReach;
+            const carried = carriedOn(v128.load64_zero(lender), before, after, i - lenderX, j - lenderY, over);
             v128.store64_lane(out + p, carried, 0);
           }
         }
@@ -189,12 +191,16 @@ function bends(own: v128, before: v128, after: v128): v128 {
   return f32x4.abs(f32x4.sub(own, f32x4.mul(f32x4.add(before, after), f32x4.splat(0.5))));
 }
 
-/** A vector, extrapolated by (x, y) pixels, by those `reach` pixels `before` it (to the left, above) and `after` it; in the first two lanes. */
+/**
+ * A vector, extrapolated by (x, y) pixels, by those `before` it (to the left, above) and `after` it, of which the distance is 1 / `over`; in the
+ * first two lanes.
+ */
 // @ts-ignore: decorator
 @inline
-function carriedOn(own: v128, before: v128, after: v128, x: i32, y: i32, reach: i32): v128 {
-  const slopes = f32x4.mul(f32x4.sub(after, before), f32x4.splat(<f32>0.5 / <f32>reach));
-  const along = f32x4.mul(f32x4.convert_i32x4_s(i32x4(x, x, y, y)), slopes);
+function carriedOn(own: v128, before: v128, after: v128, x: i32, y: i32, over: f32): v128 {
+  const slopes = f32x4.mul(f32x4.sub(after, before), f32x4.splat(over));
+  const by = i64x2.shuffle(f32x4.splat(<f32>x), f32x4.splat(<f32>y), 0, 3);
+  const along = f32x4.mul(by, slopes);
   const carried = f32x4.add(f32x4.add(own, along), i64x2.shuffle(along, along, 1, 0));
   return f32x4.max(f32x4.splat(-32000), f32x4.min(f32x4.splat(32000), carried));
 }
