@@ -72,7 +72,11 @@ export async function paintBetween(
   const matching = stages.cached('match', 'frames', frames);
   const painting = stages.cached('propagate', 'frames', frames);
   const { width, height } = clip;
-  const footage = { width, height, get: (n: number, abort: AbortSignal) => source.get(n, abort) };
+  const footage = {
+    ...{ width, height },
+    get: (n: number, abort: AbortSignal) => source.get(n, abort),
+    raw: (n: number, abort: AbortSignal) => source.raw(n, abort),
+  };
   for (const { span, match, matches, results, missing } of stretches) {
     const count = span.to - span.from;
     await matching.run(count, async (report) => {

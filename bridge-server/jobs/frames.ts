@@ -1,9 +1,5 @@
-import { constants, zstdCompress, zstdDecompress } from 'node:zlib';
-import { promisify } from 'node:util';
 import type { Frame } from '../media/frame.ts';
-
-const compress = promisify(zstdCompress);
-const decompress = promisify(zstdDecompress);
+import { pack, unpack } from '../zstd.ts';
 
 const HEADER_BYTES = 16;
 
@@ -15,18 +11,16 @@ const HEADER_BYTES = 16;
 export async function writeFrame(frame: Frame): Promise<Uint8Array> {
   const { channels, data } = frame;
   return isEightBit(data)
-    ? packed(frame, 1, differences8(data, channels))
-    : packed(frame, 2, differences16(data, channels));
+    ? entry(frame, 1, await pack(differences8(data, channels)))
+    : entry(frame, 2, await pack(differences16(data, channels)));
 }
 
-/** The same, from the differences of a frame of 16 bits that were taken where it was made (kernels/assembly/differences.ts). */
-export const writeDifferences = (shape: Shape, differences: Uint8Array): Promise<Uint8Array> =>
-  packed(shape, 2, differences);
+/** The same, from the differences of a frame of 16 bits, taken and packed where it was made (kernels/assembly/differences.ts). */
+export const packedFrame = (shape: Shape, differences: Uint8Array): Uint8Array => entry(shape, 2, differences);
 
 type Shape = Pick<Frame, 'width' | 'height' | 'channels'>;
 
-async function packed({ width, height, channels }: Shape, sampleBytes: 1 | 2, planes: Uint8Array): Promise<Uint8Array> {
-  const body = await compress(planes, { params: { [constants.ZSTD_c_compressionLevel]: 1 } });
+function entry({ width, height, channels }: Shape, sampleBytes: 1 | 2, body: Uint8Array): Uint8Array {
   const bytes = new Uint8Array(HEADER_BYTES + body.length);
   const header = new DataView(bytes.buffer);
   [width, height, channels, sampleBytes].forEach((value, index) => header.setUint32(4 * index, value, true));
@@ -48,7 +42,7 @@ export async function readFrame(bytes: Uint8Array): Promise<Frame> {
     throw new RangeError('not a stored frame');
   }
   const samples = width * height * channels;
-  const planes = await decompress(bytes.subarray(HEADER_BYTES), { maxOutputLength: samples * sampleBytes || 1 });
+  const planes = await unpack(bytes.subarray(HEADER_BYTES), samples * sampleBytes);
   if (planes.length !== samples * sampleBytes) throw new RangeError('not a stored frame');
   const data = sampleBytes === 1 ? sums8(planes, channels) : sums16(planes, channels);
   return { width, height, channels, data };

@@ -1,3 +1,4 @@
+import type { RawFrame } from '../media/frame.ts';
 import type { Block } from './heap.ts';
 import type { Shelf } from './shelf.ts';
 
@@ -17,8 +18,12 @@ export type Device = {
   run(kernel: string, ...args: number[]): Promise<number>;
   /** Copies `data` to the beginning of the block. `data` may be used again once this resolves. */
   write(block: Block, data: ArrayBufferView): Promise<void>;
+  /** Writes the picture in working form, three or four u16 a pixel, to the beginning of the block. Resolves to how many. */
+  writeFrame(block: Block, frame: RawFrame): Promise<3 | 4>;
   /** A copy of the first `bytes` bytes of the block, in a buffer of its own. */
   read(block: Block, bytes: number): Promise<ArrayBuffer>;
+  /** The same, packed (zstd.ts). */
+  readPacked(block: Block, bytes: number): Promise<Uint8Array>;
 };
 
 /** Memory for as long as `work` takes: one block for each of the sizes (bytes). What `work` asked of the device last may still be to come. */

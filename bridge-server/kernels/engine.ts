@@ -4,8 +4,10 @@ import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { INITIAL_PAGES, MAXIMUM_PAGES, kernelsPath } from './build.ts';
 import type { Device } from './device.ts';
+import type { RawFrame } from '../media/frame.ts';
 import { Heap, type Block } from './heap.ts';
 import { Shelf } from './shelf.ts';
+import { pack } from '../zstd.ts';
 
 export type { Block } from './heap.ts';
 
@@ -85,8 +87,18 @@ export class Engine implements Device {
     return this.#inTurn(() => this.u8(block).set(bytes));
   }
 
+  async writeFrame(block: Block, frame: RawFrame): Promise<3 | 4> {
+    const { channels, data } = frame.frame();
+    await this.write(block, data);
+    return channels;
+  }
+
   read(block: Block, bytes: number): Promise<ArrayBuffer> {
     return this.#inTurn(() => new Uint8Array(this.u8(block, bytes)).buffer);
+  }
+
+  async readPacked(block: Block, bytes: number): Promise<Uint8Array> {
+    return pack(new Uint8Array(await this.read(block, bytes)));
   }
 
   #inTurn<T>(act: () => T | Promise<T>): Promise<T> {

@@ -78,7 +78,7 @@ async function openMovieFile(source: RenderRequest['source'], signal: AbortSigna
     let next = sourceOf(from);
     let n = from;
     for await (const raw of readMovie(movie, { from: next, to: sourceOf(to - 1) + 1 }, abort)) {
-      const straight = { bytes: raw.bytes, frame: () => straightened(raw.frame(), source.alpha) };
+      const straight = { ...raw, frame: () => straightened(raw.frame(), source.alpha) };
       for (; n < to && sourceOf(n) === next; n++) yield straight;
       next++;
     }

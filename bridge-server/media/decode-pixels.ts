@@ -1,12 +1,21 @@
 import type { ChromaSiting, Colour } from './colour.ts';
 import { chromaCodes, lumaCodes, toRgb } from './colour.ts';
-import type { Frame } from './frame.ts';
+import type { Frame, YuvLayout } from './frame.ts';
 import type { Component, PixelFormat } from './pixel-format.ts';
 import { planesOf } from './pixel-format.ts';
 
 type Samples = Uint8Array | Uint16Array;
 /** One component as a plane of its own; `stride` counts samples. */
 type Plane = { readonly samples: Samples; readonly stride: number; readonly start: number };
+
+export type PixelDecoder = {
+  /** Of a picture. */
+  readonly bytes: number;
+  /** `rows`: those of these numbers alone. */
+  readonly decode: (raw: Uint8Array, rows?: readonly number[]) => Frame;
+  /** Null where it is not luma and chroma alone, or in words of another order. */
+  readonly yuv: YuvLayout | null;
+};
 
 /**
  * Makes the function that turns raw pictures of one layout into working frames. Chroma is brought to luma's resolution by
@@ -18,7 +27,7 @@ export function pixelDecoder(
   height: number,
   colour: Colour,
   siting: ChromaSiting,
-): { readonly bytes: number; readonly decode: (raw: Uint8Array) => Frame } {
+): PixelDecoder {
   const { planes, bytes } = planesOf(format, width, height);
   const channels = format.alpha ? 4 : 3;
   const chromaColumns = Math.ceil(width / format.chromaWidth);
@@ -29,8 +38,9 @@ export function pixelDecoder(
     return extract(raw, component, offset, stride, chroma ? chromaColumns : width, chroma ? chromaRows : height);
   };
 
-  const decode = (raw: Uint8Array): Frame => {
-    const data = new Uint16Array(width * height * channels);
+  const every = Array.from({ length: height }, (_, row) => row);
+  const decode = (raw: Uint8Array, rows: readonly number[] = every): Frame => {
+    const data = new Uint16Array(width * rows.length * channels);
     const [first, second, third] = format.components;
     const alpha = format.alpha ? format.components.at(-1)! : null;
     if (format.model === 'yuv') {
@@ -39,24 +49,49 @@ export function pixelDecoder(
       const cb = new ChromaRows(planeOf(raw, second!, true), width, height, format, siting);
       const cr = new ChromaRows(planeOf(raw, third!, true), width, height, format, siting);
       const luma = new Int32Array(width);
-      for (let row = 0; row < height; row++) {
+      for (const [at, row] of rows.entries()) {
         readRow(y, row, luma);
-        yuvRow(luma, cb.row(row), cr.row(row), codes, data, row * width * channels, channels);
+        yuvRow(luma, cb.row(row), cr.row(row), codes, data, at * width * channels, channels);
       }
     } else {
       const range = format.model === 'rgb' ? 'full' : colour.range;
       const targets = format.model === 'grey' ? [0, 0, 0] : [0, 1, 2];
       for (const [channel, source] of targets.entries()) {
         const component = format.components[source]!;
-        spread(planeOf(raw, component, false), width, height, widening(component.bits, range), data, channel, channels);
+        spread(planeOf(raw, component, false), width, rows, widening(component.bits, range), data, channel, channels);
       }
     }
     if (alpha) {
-      spread(planeOf(raw, alpha, false), width, height, widening(alpha.bits, 'full'), data, 3, channels);
+      spread(planeOf(raw, alpha, false), width, rows, widening(alpha.bits, 'full'), data, 3, channels);
     }
-    return { width, height, channels, data };
+    return { width, height: rows.length, channels, data };
   };
-  return { bytes, decode };
+  return { bytes, decode, yuv: yuvLayout(format, width, height, colour, siting) };
+}
+
+function yuvLayout(
+  format: PixelFormat,
+  width: number,
+  height: number,
+  colour: Colour,
+  siting: ChromaSiting,
+): YuvLayout | null {
+  const { model, components, chromaWidth, chromaHeight, alpha } = format;
+  if (model !== 'yuv' || alpha) return null;
+  const { planes } = planesOf(format, width, height);
+  const [y, cb, cr] = components as [Component, Component, Component];
+  const { word, shift, bits, bigEndian } = y;
+  const alike = (other: Component): boolean => other.shift === shift && other.bits === bits && other.step === cb.step;
+  if (word === 4 || (word === 2 && bigEndian) || !alike(cb) || !alike(cr)) return null;
+  const { rows, middle } = yuvCodes(format.bits, colour);
+  return {
+    ...{ width, height, word, shift, bits, middle, shared: [chromaWidth, chromaHeight] },
+    offsets: [y, cb, cr].map(({ plane, offset }) => planes[plane]!.offset + offset) as [number, number, number],
+    strides: [planes[y.plane]!.stride, planes[cb.plane]!.stride],
+    steps: [y.step, cb.step],
+    inset: [8 * insetOf(chromaWidth, siting.horizontal), 8 * insetOf(chromaHeight, siting.vertical)],
+    colours: rows.map(({ y, cb, cr, zero }) => [y, cb, cr, zero] as const),
+  };
 }
 
 /** A view where the samples already lie in a row, else a copy. */
@@ -181,11 +216,13 @@ function widenRow(row: Int32Array, size: number, siting: ChromaSiting['horizonta
  * share a chroma sample, which sits on the first of them, in the middle, or on the last.
  */
 function neighbours(luma: number, size: number, siting: 'left' | 'top' | 'centre' | 'bottom') {
-  const inset = siting === 'centre' ? (size - 1) / 2 : siting === 'bottom' ? size - 1 : 0;
-  const place = (luma - inset) / size;
+  const place = (luma - insetOf(size, siting)) / size;
   const before = Math.floor(place);
   return { before, weight: (place - before) * 8 };
 }
+
+const insetOf = (size: number, siting: 'left' | 'top' | 'centre' | 'bottom'): number =>
+  siting === 'centre' ? (size - 1) / 2 : siting === 'bottom' ? size - 1 : 0;
 
 const clamp = (index: number, length: number): number => Math.max(0, Math.min(length - 1, index));
 
@@ -244,15 +281,15 @@ function widening(bits: number, range: Colour['range']): Uint16Array {
 function spread(
   { samples, stride, start }: Plane,
   width: number,
-  height: number,
+  rows: readonly number[],
   table: Uint16Array,
   out: Uint16Array,
   channel: number,
   channels: number,
 ): void {
-  for (let row = 0; row < height; row++) {
+  for (const [index, row] of rows.entries()) {
     const from = start + row * stride;
-    for (let x = 0, at = row * width * channels + channel; x < width; x++, at += channels) {
+    for (let x = 0, at = index * width * channels + channel; x < width; x++, at += channels) {
       out[at] = table[samples[from + x]!]!;
     }
   }

@@ -1,6 +1,6 @@
 import { PassThrough } from 'node:stream';
 import { Failure } from '../errors.ts';
-import { pixelDecoder } from './decode-pixels.ts';
+import { pixelDecoder, type PixelDecoder } from './decode-pixels.ts';
 import { ToolError, ffmpeg, fileUrl, tool } from './ffmpeg.ts';
 import type { FrameRange, RawFrame } from './frame.ts';
 import { isUpright, oriented } from './orientation.ts';
@@ -90,13 +90,18 @@ async function* decode(
       if ((await places.next()) !== (timeline.seeking ? timeline.pts[n] : n)) return;
       n++;
       const frame = () => decoder.decode(raw);
-      yield { bytes: raw.length, frame: isUpright(orientation) ? frame : () => oriented(frame(), orientation) };
+      yield isUpright(orientation)
+        ? { bytes: raw.length, frame, ...yuvOf(decoder, raw) }
+        : { bytes: raw.length, frame: () => oriented(frame(), orientation) };
     }
     await ended;
   } finally {
     running.kill();
   }
 }
+
+const yuvOf = ({ yuv, decode }: PixelDecoder, data: Uint8Array): Pick<RawFrame, 'yuv'> =>
+  yuv === null ? {} : { yuv: { data, layout: yuv, rows: (numbers) => decode(data, numbers) } };
 
 /** Made of our own words and integers only. */
 function filters({ interlacing, timeline, info }: Movie, { from, to }: FrameRange): string {

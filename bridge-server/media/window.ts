@@ -43,7 +43,19 @@ export class FrameWindow {
 
   /** Throws RangeError outside the clip, Failure when it cannot be decoded. */
   get(n: number, signal: AbortSignal): Promise<Frame> {
-    const result = this.#turn.then(() => this.#made(n, signal)).finally(() => this.#closed && this.#letGo());
+    return this.#inTurn(async () => this.#made(n, await this.#get(n, signal)));
+  }
+
+  /** The same, to be made later. */
+  raw(n: number, signal: AbortSignal): Promise<RawFrame> {
+    return this.#inTurn(async () => {
+      const raw = await this.#get(n, signal);
+      return { ...raw, frame: () => this.#made(n, raw) };
+    });
+  }
+
+  #inTurn<T>(act: () => Promise<T>): Promise<T> {
+    const result = this.#turn.then(act).finally(() => this.#closed && this.#letGo());
     this.#turn = result.catch(() => undefined);
     return result;
   }
@@ -61,8 +73,7 @@ export class FrameWindow {
     this.#last = null;
   }
 
-  async #made(n: number, signal: AbortSignal): Promise<Frame> {
-    const raw = await this.#get(n, signal);
+  #made(n: number, raw: RawFrame): Frame {
     if (this.#last?.n !== n) {
       this.#last = null;
       this.#last = { n, frame: raw.frame() };

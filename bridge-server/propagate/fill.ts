@@ -1,12 +1,8 @@
-import { constants, zstdCompress, zstdDecompress } from 'node:zlib';
-import { promisify } from 'node:util';
 import type { StageFolder } from '../jobs/stage-folder.ts';
 import type { Device } from '../kernels/device.ts';
 import type { Block } from '../kernels/heap.ts';
+import { pack, unpack } from '../zstd.ts';
 import type { Mixture } from './mixture.ts';
-
-const compress = promisify(zstdCompress);
-const decompress = promisify(zstdDecompress);
 
 /** Mean squared residual (8-bit levels, blurred) from which on the maps have failed and patches are searched. */
 const FAILED = 150;
@@ -235,7 +231,7 @@ async function packFill(
   pixels.forEach((p, i) => (body[i] = p - (i === 0 ? 0 : pixels[i - 1]!)));
   body.set(places, pixels.length);
   body.set(errors, 2 * pixels.length);
-  const packed = await compress(new Uint8Array(body.buffer), { params: { [constants.ZSTD_c_compressionLevel]: 1 } });
+  const packed = await pack(new Uint8Array(body.buffer));
   const bytes = new Uint8Array(HEADER_BYTES + packed.length);
   const header = new DataView(bytes.buffer);
   header.setFloat32(0, unsure.residual, true);
@@ -260,7 +256,7 @@ export async function loadFill(
   const bytes = await folder.read(fillName(n));
   const count = new DataView(bytes.buffer, bytes.byteOffset).getUint32(12, true);
   if (count === 0) return 0;
-  const body = await decompress(bytes.subarray(HEADER_BYTES), { maxOutputLength: 12 * count });
+  const body = await unpack(bytes.subarray(HEADER_BYTES), 12 * count);
   const values = new Int32Array(new Uint8Array(body).buffer);
   const places = new Int32Array(field.bytes >> 2).fill(-1);
   const distances = new Float32Array(errors.bytes >> 2);

@@ -50,7 +50,8 @@ export class Lights {
     const at = 3 * (n - this.#first);
     const mean = this.#means.subarray(at, at + 3);
     if (Number.isNaN(mean[0]!)) {
-      const frame = await this.#source.get(n, signal);
+      const raw = await this.#source.raw?.(n, signal);
+      const frame = raw?.yuv?.rows(pointsAlong(this.#source.height)) ?? (await this.#source.get(n, signal));
       mean.set(meanOf(pointsIn(frame).map((p) => colourAt(frame, p))));
     }
     return mean;
@@ -69,7 +70,7 @@ export function inLight(source: Source, { gain, offset }: Light): Source {
     }
     return { ...frame, data };
   };
-  return { ...source, get };
+  return { ...source, get, raw: undefined };
 }
 
 /** Null where light does not explain what the two frames differ by, point for point. */
@@ -109,14 +110,15 @@ function missOf({ here, there }: Pair, { gain, offset }: Light): number {
   return miss;
 }
 
-/** Pixels spread evenly over the picture. */
+/** Pixels spread evenly over the picture; of the rows of `pointsAlong` alone, the same. */
 function pointsIn({ width, height }: Frame): number[] {
-  const along = (size: number): number[] => {
-    const count = Math.min(POINTS, size);
-    return Array.from({ length: count }, (_, i) => Math.floor(((i + 0.5) * size) / count));
-  };
-  const xs = along(width);
-  return along(height).flatMap((y) => xs.map((x) => y * width + x));
+  const xs = pointsAlong(width);
+  return pointsAlong(height).flatMap((y) => xs.map((x) => y * width + x));
+}
+
+function pointsAlong(size: number): number[] {
+  const count = Math.min(POINTS, size);
+  return Array.from({ length: count }, (_, i) => Math.floor(((i + 0.5) * size) / count));
 }
 
 /** Over black where it is transparent. */

@@ -1,11 +1,7 @@
-import { constants, zstdCompress, zstdDecompress } from 'node:zlib';
-import { promisify } from 'node:util';
 import type { Device } from '../kernels/device.ts';
 import type { Block } from '../kernels/heap.ts';
 import type { StageFolder } from '../jobs/stage-folder.ts';
-
-const compress = promisify(zstdCompress);
-const decompress = promisify(zstdDecompress);
+import { unpack } from '../zstd.ts';
 
 /** Fractions of a pixel that a map is stored in, at best; fewer where a vector is so long that it would not fit 16 bits. */
 const FINEST_SCALE = 64;
@@ -35,12 +31,11 @@ export async function storeMap(
   while (longest * scale > LARGEST) scale /= 2;
   await device.run('mapPack', map.pointer, width, height, scale, scratch.pointer);
   await device.shelf.put(folder, name, scratch.pointer, width * height * 4, scale);
-  const planes = device.read(scratch, width * height * 4);
-  return { written: planes.then((bytes) => writeMap(new Uint8Array(bytes), scale, folder, name)) };
+  const packed = device.readPacked(scratch, width * height * 4);
+  return { written: packed.then((planes) => writeMap(planes, scale, folder, name)) };
 }
 
-async function writeMap(planes: Uint8Array, scale: number, folder: StageFolder, name: string): Promise<void> {
-  const packed = await compress(planes, { params: { [constants.ZSTD_c_compressionLevel]: 1 } });
+async function writeMap(packed: Uint8Array, scale: number, folder: StageFolder, name: string): Promise<void> {
   const bytes = new Uint8Array(HEADER_BYTES + packed.length);
   new DataView(bytes.buffer).setFloat32(0, scale, true);
   bytes.set(packed, HEADER_BYTES);
@@ -63,7 +58,7 @@ export async function loadMap(
   }
   const bytes = await folder.read(name);
   const scale = new DataView(bytes.buffer, bytes.byteOffset).getFloat32(0, true);
-  const planes = await decompress(bytes.subarray(HEADER_BYTES), { maxOutputLength: width * height * 4 });
+  const planes = await unpack(bytes.subarray(HEADER_BYTES), width * height * 4);
   await device.write(scratch, planes);
   await device.run('mapUnpack', scratch.pointer, width, height, scale, map.pointer);
 }

@@ -1,12 +1,14 @@
 import type { Device } from '../kernels/device.ts';
 import type { Block } from '../kernels/heap.ts';
-import type { Frame } from '../media/frame.ts';
+import type { Frame, RawFrame } from '../media/frame.ts';
 
 /** What is propagated along: the source's frames by number, all of one size. `get` may be called in any order. */
 export type Source = {
   readonly width: number;
   readonly height: number;
   get(n: number, signal: AbortSignal): Promise<Frame>;
+  /** The same, to be made by whoever needs it. */
+  readonly raw?: ((n: number, signal: AbortSignal) => Promise<RawFrame>) | undefined;
   /**
    * A mask that moves with the picture, as a guide: its inside is found in the inside. Green counts, times alpha. A mask that holds
    * still while the picture moves would mislead: leave it out here.
@@ -45,9 +47,9 @@ export async function loadGuide(
     if (luma !== 0) await device.run('copyWords', shelvedLuma!.block.pointer, luma, (width * height + 3) >> 2);
     return;
   }
-  const { channels, data } = await source.get(n, signal);
+  const raw = await rawOf(source, n, signal);
   const mask = await source.mask?.(n, signal);
-  await device.write(staging, data);
+  const channels = await device.writeFrame(staging, raw);
   const pixels = width * height;
   const sums = scratch.pointer;
   // What is written from outside begins with a word.
@@ -62,6 +64,12 @@ export async function loadGuide(
   // Where flow is estimated a frame comes first, and is sure to be wanted again.
   await shelf.put(source, `guide ${n}`, out, 4 * pixels);
   await shelf.put(source, `luma ${n}`, luma, pixels);
+}
+
+async function rawOf(source: Source, n: number, signal: AbortSignal): Promise<RawFrame> {
+  if (source.raw) return source.raw(n, signal);
+  const frame = await source.get(n, signal);
+  return { bytes: frame.data.byteLength, frame: () => frame };
 }
 
 function planeOf({ width, height, channels, data }: Frame): Uint8Array {

@@ -1,5 +1,5 @@
 import { Failure } from '../errors.ts';
-import { resultName, writeDifferences } from '../jobs/frames.ts';
+import { packedFrame, resultName } from '../jobs/frames.ts';
 import type { StageFolder } from '../jobs/stage-folder.ts';
 import type { Device } from '../kernels/device.ts';
 import type { Block } from '../kernels/heap.ts';
@@ -148,9 +148,7 @@ class Painter {
     const moved = async (side: number, by: typeof ASTRAY | typeof ELSEWHERE): Promise<Float64Array[]> => {
       const sums: Float64Array[] = [];
       for (const vector of by) {
-        // A vector is as long as a f64, which is quick to fill with.
-        const [both] = new Float64Array(Float32Array.from(vector).buffer);
-        await device.write(sides[side]!.map, new Float64Array(source.width * source.height).fill(both!));
+        await this.#moveBy(vector, sides[side]!.map);
         sums.push(await compared(side, side));
       }
       return sums;
@@ -172,6 +170,16 @@ class Painter {
       await learn(sides.length === 2 ? close : await moved(0, ASTRAY), { pointer, bytes: RELATION_BYTES });
     } finally {
       device.free(rows);
+    }
+  }
+
+  /** A map that is the same everywhere: each copy doubles what is there of it. */
+  async #moveBy(vector: readonly [number, number], map: Block): Promise<void> {
+    const { device, source } = this.#mixture;
+    const words = 2 * source.width * source.height;
+    await device.write(map, Float32Array.from(vector));
+    for (let there = 2; there < words; there *= 2) {
+      await device.run('copyWords', map.pointer, map.pointer + 4 * there, Math.min(there, words - there));
     }
   }
 
@@ -238,8 +246,8 @@ class Painter {
     );
     const samples = width * height * channels;
     await device.run('frameDifferences', staging.pointer, samples, channels, spare[0].pointer);
-    const differences = device.read(spare[0], 2 * samples);
+    const differences = device.readPacked(spare[0], 2 * samples);
     const shape = { width, height, channels };
-    return { packed: differences.then((bytes) => writeDifferences(shape, new Uint8Array(bytes))) };
+    return { packed: differences.then((bytes) => packedFrame(shape, bytes)) };
   }
 }

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { readFrame, writeDifferences, writeFrame } from '../../bridge-server/jobs/frames.ts';
+import { packedFrame, readFrame, writeFrame } from '../../bridge-server/jobs/frames.ts';
 import { Engine } from '../../bridge-server/kernels/engine.ts';
 import { randomFrom } from '../media/random.ts';
 import type { Frame } from '../../bridge-server/media/frame.ts';
@@ -35,8 +35,8 @@ describe('stored frames', () => {
         const { data, channels } = frame;
         await engine.write(pixels, data);
         await engine.run('frameDifferences', pixels.pointer, data.length, channels, out.pointer);
-        const differences = new Uint8Array(await engine.read(out, data.byteLength));
-        expect(await readFrame(await writeDifferences(frame, differences))).toEqual(frame);
+        const differences = await engine.readPacked(out, data.byteLength);
+        expect(await readFrame(packedFrame(frame, differences))).toEqual(frame);
       }),
     );
     await engine.close();

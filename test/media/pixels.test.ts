@@ -216,6 +216,18 @@ describe('every other layout', () => {
     expect([...bgr.decode(new Uint8Array(Uint16Array.from([31]).buffer)).data]).toEqual([65535, 0, 0]);
   });
 
+  it('makes rows of a picture as it makes all of it', () => {
+    const formats = ['yuv420p', 'yuv410p', 'yuv422p10le', 'yuva444p', 'nv12', 'p010le', 'rgb24', 'gray'];
+    for (const name of formats) {
+      const { bytes, decode } = pixelDecoder(pixelFormat(name)!, 11, 7, colour('bt709', 'limited'), LEFT);
+      const raw = noise(5, bytes, 8);
+      const { data, channels } = decode(raw);
+      const row = (y: number): Uint16Array => data.subarray(y * 11 * channels, (y + 1) * 11 * channels);
+      const rows = decode(raw, [5, 0, 6]);
+      expect(rows).toEqual({ width: 11, height: 3, channels, data: Uint16Array.of(...row(5), ...row(0), ...row(6)) });
+    }
+  });
+
   it('knows grey with alpha, and refuses what it does not know', () => {
     const { data, channels } = pixelDecoder(pixelFormat('ya8')!, 1, 1, colour('bt709', 'full'), LEFT).decode(
       Uint8Array.from([51, 102]),

@@ -39,7 +39,9 @@ function counted(): { readonly device: Device; readonly most: () => number } {
     free: (...blocks) => engine.free(...blocks),
     run: (kernel, ...args) => engine.run(kernel, ...args),
     write: (block, data) => engine.write(block, data),
+    writeFrame: (block, frame) => engine.writeFrame(block, frame),
     read: (block, bytes) => engine.read(block, bytes),
+    readPacked: (block, bytes) => engine.readPacked(block, bytes),
   };
   return { device, most: () => most };
 }

@@ -9,6 +9,9 @@ const ARGUMENTS_BYTES = 128;
 /** Passes that are handed to the card together: few hand-overs, and none that a display's watchdog would take for a hang. */
 const TOGETHER = 256;
 
+/** Buffers to read from that are kept: as many as are read from at once. */
+const LANDINGS = 6;
+
 /** Why an adapter is not used. */
 export class NoCard extends Error {
   override readonly name = 'NoCard';
@@ -23,6 +26,8 @@ export class GraphicsCard {
   readonly #pipelines = new Map<string, GPUComputePipeline>();
   readonly #arguments: GPUBuffer;
   readonly #argumentWords = new Uint32Array((TOGETHER * ARGUMENTS_APART) / 4);
+  /** Buffers that nobody reads from at the moment, the one that was used last at the end. */
+  readonly #landings: GPUBuffer[] = [];
   #memory: GPUBuffer;
   #bindings: GPUBindGroup;
   #encoder: GPUCommandEncoder | null = null;
@@ -95,18 +100,26 @@ export class GraphicsCard {
     this.#device.queue.writeBuffer(this.#memory, pointer + whole, rest);
   }
 
-  /** What lies there once all that was asked before has run. Later passes do not wait for it. */
-  async read(pointer: number, bytes: number): Promise<Uint8Array> {
+  /** Gives `use` what lies there once all that was asked before has run, for as long as it takes. Later passes do not wait for it. */
+  async read(pointer: number, bytes: number, use: (there: Uint8Array) => Promise<void>): Promise<void> {
     this.flush();
     const size = (bytes + 3) & ~3;
-    const buffer = this.#device.createBuffer({ size, usage: GPUBufferUsage.COPY_DST | GPUBufferUsage.MAP_READ });
+    const landing = this.#landing(size);
     const encoder = this.#device.createCommandEncoder();
-    encoder.copyBufferToBuffer(this.#memory, pointer, buffer, 0, size);
+    encoder.copyBufferToBuffer(this.#memory, pointer, landing, 0, size);
     this.#device.queue.submit([encoder.finish()]);
-    await buffer.mapAsync(GPUMapMode.READ);
-    const data = new Uint8Array(buffer.getMappedRange()).slice(0, bytes);
-    buffer.destroy();
-    return data;
+    await landing.mapAsync(GPUMapMode.READ, 0, size);
+    await use(new Uint8Array(landing.getMappedRange(0, size), 0, bytes));
+    landing.unmap();
+    this.#landings.push(landing);
+    if (this.#landings.length > LANDINGS) this.#landings.shift()!.destroy();
+  }
+
+  /** A buffer of at least this size that the processor can read. Making one takes longer than filling it. */
+  #landing(size: number): GPUBuffer {
+    const index = this.#landings.findIndex((known) => known.size >= size && known.size <= 2 * size + 4096);
+    if (index >= 0) return this.#landings.splice(index, 1)[0]!;
+    return this.#device.createBuffer({ size, usage: GPUBufferUsage.COPY_DST | GPUBufferUsage.MAP_READ });
   }
 
   /** Hands over what was recorded. */

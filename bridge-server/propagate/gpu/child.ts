@@ -2,6 +2,7 @@ import { writeSync } from 'node:fs';
 import { globals } from 'webgpu';
 import { Bulk } from '../../bulk.ts';
 import type { Answer } from '../../side-process.ts';
+import { pack } from '../../zstd.ts';
 import { GraphicsCard } from './card.ts';
 import type { Ask } from './messages.ts';
 
@@ -14,7 +15,7 @@ const bulk = Bulk.toParent();
 let card: GraphicsCard | null = null;
 let queue = Promise.resolve();
 /** What is read goes out in the order in which it was asked for. */
-let reading: Promise<unknown> = Promise.resolve();
+let reading: Promise<void> = Promise.resolve();
 
 process.on('message', (ask: Ask) => {
   queue = queue.then(() => obey(ask)).catch((error: unknown) => end(String(error)));
@@ -43,12 +44,15 @@ async function obey(ask: Ask): Promise<void> {
     case 'write':
       return card!.write(ask.pointer, await bulk.take(ask.bytes));
     case 'read': {
-      // Not waited for: what is asked next is handed to the card meanwhile.
-      const data = card!.read(ask.pointer, ask.bytes);
-      reading = Promise.all([data, reading])
-        .then(([bytes]) => bulk.send(bytes))
-        .then(() => answer({ id: ask.id, ok: true, value: null }))
-        .catch((error: unknown) => end(String(error)));
+      // Not waited for: what is asked next is handed to the card meanwhile, and other reads are packed.
+      const before = reading;
+      const sent = card!.read(ask.pointer, ask.bytes, async (there) => {
+        const data = ask.packed ? await pack(there) : there;
+        await before;
+        answer({ id: ask.id, ok: true, value: data.length });
+        await bulk.send(data);
+      });
+      reading = sent.catch((error: unknown) => end(String(error)));
     }
   }
 }

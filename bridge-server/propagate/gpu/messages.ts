@@ -12,7 +12,15 @@ export type Ask =
   | { readonly act: 'grow'; readonly bytes: number }
   | { readonly act: 'run'; readonly kernel: string; readonly args: readonly number[] }
   | { readonly act: 'write'; readonly pointer: number; readonly bytes: number }
-  | { readonly id: number; readonly act: 'read'; readonly pointer: number; readonly bytes: number };
+  | {
+      /** The answer is how many bytes come. */
+      readonly id: number;
+      readonly act: 'read';
+      readonly pointer: number;
+      readonly bytes: number;
+      /** What comes is packed (zstd.ts). */
+      readonly packed: boolean;
+    };
 
 /** The adapter that was opened. */
 export type Card = {

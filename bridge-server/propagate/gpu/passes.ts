@@ -12,6 +12,7 @@ export type Pass = {
 /** The files of `wgsl/` that have entry points. */
 export const MODULES = [
   'words',
+  'yuv',
   'guide',
   'pyramid',
   'search',
@@ -348,6 +349,10 @@ function vote(
  * answer of its own is in ANSWERS.
  */
 const PASSES = {
+  /** The one without a twin: there frames are made by media/decode-pixels.ts. */
+  yuvFrame: (...args: readonly number[]) => [
+    along('yuv', 'yuvFrame', (args[1]! * args[2]!) / 2, 256, [...args.slice(0, 19), ...args.slice(19).map(float)]),
+  ],
   copyWords: (from: number, to: number, count: number) => [along('words', 'copyWords', count, 256, [from, to, count])],
   fillWords: (at: number, count: number, value: number) => [
     along('words', 'fillWords', count, 256, [at, count, value]),

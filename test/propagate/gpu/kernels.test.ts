@@ -1,7 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Device } from '../../../bridge-server/kernels/device.ts';
 import { Engine } from '../../../bridge-server/kernels/engine.ts';
+import { pixelDecoder } from '../../../bridge-server/media/decode-pixels.ts';
+import { pixelFormat } from '../../../bridge-server/media/pixel-format.ts';
 import type { Gpu } from '../../../bridge-server/propagate/gpu/gpu.ts';
+import { unpack } from '../../../bridge-server/zstd.ts';
 import { texture } from '../../shot/texture.ts';
 import { never } from '../run.ts';
 import { openSoftware, reason } from './card.ts';
@@ -145,6 +148,49 @@ describe.skipIf(reason !== null)(`the graphics card's kernels${reason ? ` (skipp
       ...(mask === undefined ? [] : [['maskLuma', mask, ...SIZE, luma!] as const]),
     ],
     made: { guide: u8, luma: u8 },
+  });
+
+  test.each([
+    ['yuv420p', 'left', 'centre', 'bt709', 'limited'],
+    ['yuv410p', 'centre', 'bottom', 'bt601', 'full'],
+    ['yuv422p10le', 'left', 'top', 'bt2020', 'limited'],
+    ['yuv444p16le', 'left', 'centre', 'ycgco', 'full'],
+    ['nv21', 'centre', 'top', 'smpte240m', 'limited'],
+    ['p010le', 'left', 'bottom', 'bt709', 'limited'],
+    ['uyvy422', 'left', 'centre', 'rgb', 'full'],
+  ] as const)(
+    'frames are made of %s as the processor makes them',
+    async (name, horizontal, vertical, matrix, range) => {
+      const colour = { matrix, range, primaries: 'unknown', transfer: 'unknown' };
+      const { bytes, decode, yuv } = pixelDecoder(pixelFormat(name)!, ...SIZE, colour, { horizontal, vertical });
+      const { word, shift, bits } = yuv!;
+      const data = Uint8Array.from(noise(bytes, 3, 127), (value) => value + 128);
+      if (word === 2) for (let i = 1; i < bytes; i += 2) data[i]! &= (2 ** (shift + bits) - 1) >> 8;
+      const picture = { data, layout: yuv!, rows: (numbers: readonly number[]) => decode(data, numbers) };
+      const block = card.alloc(8 * PIXELS);
+      // What it is made of is all that it may be made of here.
+      const frame = (): never => expect.unreachable('made on the processor');
+      expect(await card.writeFrame(block, { bytes, frame, yuv: picture })).toBe(3);
+      const made = new Uint16Array(await card.read(block, 6 * PIXELS));
+      card.free(block);
+      // Single precision falls on the other side of a whole number now and then.
+      const off = decode(data).data.map((value, i) => Math.abs(value - made[i]!));
+      expect(Math.max(...off)).toBeLessThanOrEqual(1);
+      expect(off.filter((value) => value === 1).length / off.length).toBeLessThan(0.03);
+    },
+  );
+
+  test('what is read packed is what is read', async () => {
+    const block = card.alloc(4 * PIXELS);
+    await card.write(block, guideA!);
+    // At once, of several sizes: each gets its own.
+    const sizes = [4 * PIXELS, 5, 0, PIXELS, 4 * PIXELS, 17];
+    const read = await Promise.all(sizes.flatMap((size) => [card.readPacked(block, size), card.read(block, size)]));
+    for (const [i, size] of sizes.entries()) {
+      expect(await unpack(read[2 * i] as Uint8Array, size)).toEqual(Buffer.from(guideA!.subarray(0, size)));
+      expect(new Uint8Array(read[2 * i + 1] as ArrayBuffer)).toEqual(guideA!.subarray(0, size));
+    }
+    card.free(block);
   });
 
   const LEVELS = 3;
