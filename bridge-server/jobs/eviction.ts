@@ -10,18 +10,25 @@ const USUAL_BUDGET = 20e9;
 /** Where folders wait to be deleted: renamed into it at once, so that nobody sees one half gone. */
 const TRASH = 'trash';
 
-type Kept = { readonly name: string; readonly bytes: number; readonly usedAt: number };
+/** Where trainings of this install keep what they need, in its data: a system that empties caches by itself leaves them alone. */
+export const TRAININGS = 'trainings';
+
+export type InstallFolders = { readonly data: string; readonly cache: string };
+
+/** A folder of the cache or of a training, `root/name`; `name` is the one that jobs hold it by. */
+type Kept = { readonly root: string; readonly name: string; readonly bytes: number; readonly usedAt: number };
 
 /**
- * Brings the cache within its budget, and frees `atLeast` bytes in any case. The longest unused goes first; what only an unfinished
- * job would need goes after everything else; what an open job of any process needs stays. Returns the bytes that were freed.
+ * Brings what the cache and trainings take within the budget, and frees `atLeast` bytes in any case. The longest unused goes first; what
+ * only an unfinished job would need goes after everything else; what an open job of any process needs stays. Returns the bytes that
+ * were freed.
  */
-export async function evict(root: string, store: Store, atLeast = 0): Promise<number> {
-  await emptyTrash(root);
-  const kept = await survey(root);
+export async function evict(folders: InstallFolders, store: Store, atLeast = 0): Promise<number> {
+  await emptyTrash(folders);
+  const kept = await survey(folders);
   if (kept.length === 0) return 0;
   const total = kept.reduce((sum, { bytes }) => sum + bytes, 0);
-  const wanted = Math.max(atLeast, total - (await budget(root, store, total)));
+  const wanted = Math.max(atLeast, total - (await budget(folders.cache, store, total)));
   if (wanted <= 0) return 0;
 
   const { unfinished } = store.held();
@@ -29,18 +36,18 @@ export async function evict(root: string, store: Store, atLeast = 0): Promise<nu
     (a, b) => Number(unfinished.has(a.name)) - Number(unfinished.has(b.name)) || a.usedAt - b.usedAt,
   );
   let freed = 0;
-  for (const { name, bytes } of oldestFirst) {
+  for (const { root, name, bytes } of oldestFirst) {
     if (freed >= wanted) break;
     if (moveToTrash(root, name, store)) freed += bytes;
   }
-  await emptyTrash(root);
+  await emptyTrash(folders);
   return freed;
 }
 
 /** Bytes that could be freed now: what no open job holds. */
-export async function evictable(root: string, store: Store): Promise<number> {
+export async function evictable(folders: InstallFolders, store: Store): Promise<number> {
   const { open } = store.held();
-  return (await survey(root)).reduce((sum, { name, bytes }) => sum + (open.has(name) ? 0 : bytes), 0);
+  return (await survey(folders)).reduce((sum, { name, bytes }) => sum + (open.has(name) ? 0 : bytes), 0);
 }
 
 async function budget(root: string, store: Store, used: number): Promise<number> {
@@ -69,17 +76,22 @@ function moveToTrash(root: string, name: string, store: Store): boolean {
   });
 }
 
-const emptyTrash = (root: string): Promise<void> => rm(join(root, TRASH), { recursive: true, force: true });
+async function emptyTrash({ cache, data }: InstallFolders): Promise<void> {
+  for (const root of [cache, data]) await rm(join(root, TRASH), { recursive: true, force: true });
+}
 
-async function survey(root: string): Promise<Kept[]> {
+async function survey({ cache, data }: InstallFolders): Promise<Kept[]> {
+  const stages = (await foldersIn(cache)).filter((stage) => stage !== TRASH);
+  const kept = await Promise.all([...stages.map((stage) => keptIn(cache, stage)), keptIn(data, TRAININGS)]);
+  return kept.flat();
+}
+
+async function keptIn(root: string, stage: string): Promise<Kept[]> {
   const kept: Kept[] = [];
-  for (const stage of await foldersIn(root)) {
-    if (stage === TRASH) continue;
-    for (const key of await foldersIn(join(root, stage))) {
-      const path = join(root, stage, key);
-      const usedAt = await stat(path).catch(() => null);
-      if (usedAt) kept.push({ name: `${stage}/${key}`, bytes: await sizeOf(path), usedAt: usedAt.mtimeMs });
-    }
+  for (const key of await foldersIn(join(root, stage))) {
+    const path = join(root, stage, key);
+    const usedAt = await stat(path).catch(() => null);
+    if (usedAt) kept.push({ root, name: `${stage}/${key}`, bytes: await sizeOf(path), usedAt: usedAt.mtimeMs });
   }
   return kept;
 }

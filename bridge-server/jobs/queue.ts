@@ -7,7 +7,7 @@ import type { Frame } from '../media/frame.ts';
 import type { Progress } from '../progress.ts';
 import { Cache } from './cache.ts';
 import { checkTask } from './check.ts';
-import { evict, evictable, freeBytes } from './eviction.ts';
+import { evict, evictable, freeBytes, type InstallFolders } from './eviction.ts';
 import {
   isSettled,
   type JobEvent,
@@ -51,8 +51,6 @@ type Running = {
   readonly ended: Promise<void>;
 };
 
-type InstallFolders = { readonly data: string; readonly cache: string };
-
 /**
  * The jobs of an install as one process sees them: it runs its own, one after the other, and sees those of all processes. What it
  * is asked about a job of another process, it passes on.
@@ -61,8 +59,7 @@ export class Jobs {
   /** `job` is emitted for jobs of any process; what a job was between two looks may be left out; `preview` for those of this one. */
   readonly events = new EventEmitter<{ job: [JobEvent]; preview: [PreviewEvent] }>();
   readonly #store: Store;
-  readonly #data: string;
-  readonly #cacheRoot: string;
+  readonly #folders: InstallFolders;
   readonly #workers: number | undefined;
   /** States that the store could not take yet, for example because its disk is full. */
   readonly #unsaved = new Map<string, JobState>();
@@ -80,8 +77,7 @@ export class Jobs {
 
   private constructor(store: Store, folders: InstallFolders, workers: number | undefined) {
     this.#store = store;
-    this.#data = folders.data;
-    this.#cacheRoot = folders.cache;
+    this.#folders = folders;
     this.#workers = workers;
     this.events.setMaxListeners(0);
     this.#store.beat();
@@ -134,7 +130,7 @@ export class Jobs {
   training(id: string): { readonly job: TrainJob; readonly folder: string } {
     const job = this.get(id);
     if (job.kind !== 'train') throw new Failure('job-kind', { id, kind: 'training' });
-    return { job, folder: workFolder(job, this.#data) };
+    return { job, folder: workFolder(job, this.#folders.data) };
   }
 
   /** Stops a job wherever it runs, or one that was interrupted for good; a settled one stays as it is. What it made so far is kept. */
@@ -207,21 +203,21 @@ export class Jobs {
   /** A key as the job repainted it, or as the artist did; null while there is none. */
   async keyPicture(id: string, frame: number, signal: AbortSignal): Promise<Frame | null> {
     const { request } = this.render(id);
-    return await keyPicture(request, frame, this.#store.keyPlace(id), this.#cacheRoot, signal);
+    return await keyPicture(request, frame, this.#store.keyPlace(id), this.#folders.cache, signal);
   }
 
   /** A frame of a job that is not done as far as it is made, without its mask; null while there is none. */
   async madeFrame(id: string, frame: number): Promise<Frame | null> {
     const { request } = this.render(id);
-    return await madeFrame(request, frame, this.#store.keyPlace(id), this.#store.framePlaces(id), this.#cacheRoot);
+    return await madeFrame(request, frame, this.#store.keyPlace(id), this.#store.framePlaces(id), this.#folders.cache);
   }
 
   /** The cache as it is used for no job: nothing is kept from eviction. */
   cacheAside(): Cache {
-    return new Cache(this.#cacheRoot, {
+    return new Cache(this.#folders.cache, {
       ...{ hold: () => undefined, release: () => undefined },
-      makeRoom: (atLeast) => evict(this.#cacheRoot, this.#store, atLeast),
-      evictable: () => evictable(this.#cacheRoot, this.#store),
+      makeRoom: (atLeast) => evict(this.#folders, this.#store, atLeast),
+      evictable: () => evictable(this.#folders, this.#store),
     });
   }
 
@@ -284,11 +280,11 @@ export class Jobs {
   }
 
   async #run(job: JobRecord, signal: AbortSignal): Promise<void> {
-    const cache = new Cache(this.#cacheRoot, {
+    const cache = new Cache(this.#folders.cache, {
       hold: (folder) => this.#store.hold(job.id, folder),
       release: (folder) => this.#store.release(job.id, folder),
-      makeRoom: (atLeast) => evict(this.#cacheRoot, this.#store, atLeast),
-      evictable: () => evictable(this.#cacheRoot, this.#store),
+      makeRoom: (atLeast) => evict(this.#folders, this.#store, atLeast),
+      evictable: () => evictable(this.#folders, this.#store),
     });
     const tidying: (() => Promise<void>)[] = [];
     let state: JobState;
@@ -298,7 +294,7 @@ export class Jobs {
       state = await perform(job, {
         engine,
         cache,
-        data: this.#data,
+        data: this.#folders.data,
         signal,
         show: (progress) => this.#take(progress),
         runtime: (profile, files) => this.#runtime.for(profile, files),
@@ -331,8 +327,8 @@ export class Jobs {
 
   /** Within the budget, and with room on the disk for the list of jobs to take the next one. */
   async #leaveRoom(): Promise<void> {
-    const lacking = SPARE_BYTES - (await freeBytes(this.#data));
-    await evict(this.#cacheRoot, this.#store, Math.max(0, lacking));
+    const lacking = SPARE_BYTES - (await freeBytes(this.#folders.data));
+    await evict(this.#folders, this.#store, Math.max(0, lacking));
   }
 
   #letGo(): number {

@@ -1,12 +1,13 @@
 import { rm } from 'node:fs/promises';
 import { basename, dirname, extname, join } from 'node:path';
-import { nativeArea } from '../diffusion/passes.ts';
 import type { Engine } from '../kernels/engine.ts';
 import { ModelStore } from '../models/store.ts';
 import type { TrainRequest } from '../protocol/train-request.ts';
-import { refuseLarge, refuseUntrainable } from '../train/preflight.ts';
+import { maskFolders } from '../train/identity.ts';
+import { openTrainable } from '../train/preflight.ts';
 import { STATE_FILE, type TrainEvent, trainFromClips } from '../train/run.ts';
-import { openModel } from '../weights/model.ts';
+import type { Cache } from './cache.ts';
+import { TRAININGS } from './eviction.ts';
 import type { TrainJob, TrainProgress, TrainResult } from './job.ts';
 import { refuseOutputAmong } from './output.ts';
 import { filled } from './version.ts';
@@ -14,6 +15,7 @@ import { filled } from './version.ts';
 /** What a training is done with. */
 export type Trainer = {
   readonly engine: Engine;
+  readonly cache: Cache;
   /** The install's own folder, where trained models are kept. */
   readonly data: string;
   /** Ends the networks that stay loaded from job to job. Returns the bytes of memory that this gives back. */
@@ -27,7 +29,7 @@ export type Trainer = {
 /** Trains what a job asks for, or goes on where it was left. Failures: those of trainFromClips, and of putting the LoRA where it belongs. */
 export async function train(
   job: TrainJob,
-  { engine, data, letGo, show, afterwards, signal }: Trainer,
+  { engine, cache, data, letGo, show, afterwards, signal }: Trainer,
 ): Promise<TrainResult> {
   const started = performance.now();
   const { request } = job;
@@ -37,6 +39,7 @@ export async function train(
   const { name, deliver } = destinationOf(job, data, folder);
   let chosen: Extract<TrainEvent, { stage: 'chosen' }> | null = null;
   const isOwn = request.output.kind === 'store';
+  if (isOwn) cache.keeper.hold(nameAmongTrainings(job.id));
   const means = { engine, folder, isOwn, name, deliver, freeBytes, signal };
   for await (const event of trainFromClips(request, means)) {
     switch (event.stage) {
@@ -68,33 +71,33 @@ export async function train(
 }
 
 /**
- * Refuses, before a job is made of it, a training that could not be done. Failures: those of openModel, refuseUntrainable and
- * refuseOutputAmong; train-memory.
+ * Refuses, before a job is made of it, a training that could not be done. Failures: those of openTrainable and refuseOutputAmong.
  *
  * @param heldBytes memory that is taken now, and would be given back for it
  */
 export async function checkTraining(request: TrainRequest, heldBytes: number): Promise<void> {
   await refuseOutput(request, 1);
-  const model = await openModel(request.model);
-  refuseUntrainable(model);
-  const side = Math.sqrt(request.area ?? nativeArea(model));
-  refuseLarge(model, { width: side, height: side }, request, process.availableMemory() + heldBytes);
+  await openTrainable(request, process.availableMemory() + heldBytes);
 }
 
 /** What would be overwritten is refused; in the store nothing ever is. */
 async function refuseOutput({ output, clips, model, prior }: TrainRequest, version: number): Promise<void> {
   if (output.kind === 'store') return;
-  const masks = clips.flatMap(({ subject }) =>
-    subject.kind === 'mask' && subject.mask.kind === 'images' ? [subject.mask.folder] : [],
-  );
-  const inputs = [...clips.map(({ source }) => source.path), ...masks, model, ...(prior ? [prior.folder] : [])];
+  const sources = clips.map(({ source }) => source.path);
+  const inputs = [...sources, ...maskFolders({ clips }), model, ...(prior ? [prior.folder] : [])];
   await refuseOutputAmong(inputs, filled(output.path, version), 'movie');
 }
 
-/** Where a training keeps what it needs to go on, and what shows how it goes: beside the LoRA, or among the install's own data. */
+/**
+ * Where a training keeps what it needs to go on, and what shows how it goes: beside the LoRA, where it stays, or among the install's own
+ * data, where it is kept as the cache is.
+ */
 export function workFolder({ id, request: { output }, version }: TrainJob, data: string): string {
-  return output.kind === 'file' ? workFolderBeside(filled(output.path, version)) : join(data, 'trainings', id);
+  return output.kind === 'file' ? workFolderBeside(filled(output.path, version)) : join(data, nameAmongTrainings(id));
 }
+
+/** What it is held by. */
+const nameAmongTrainings = (id: string): string => `${TRAININGS}/${id}`;
 
 export const workFolderBeside = (lora: string): string => join(dirname(lora), `${nameOf(lora)}.training`);
 

@@ -90,6 +90,8 @@ const reaches = (client: Client, id: string, step: number) =>
 
 test('a training is paused, survives a kill, and makes the LoRA of an unbroken run; a render waits behind it', async () => {
   let client = await watcher();
+  // Nothing is kept but what an open job needs, a paused one among them.
+  await pentimento(install, 'settings', 'cache-budget', '0');
   const whole = await client.job(asked(training({ kind: 'file', path: join(install.allowed, 'whole.safetensors') })));
   expect(whole).toMatchObject({ kind: 'train', version: 1 });
   const broken = await client.job(
@@ -111,6 +113,7 @@ test('a training is paused, survives a kill, and makes the LoRA of an unbroken r
   expect(at).toMatchObject({ stage: 'train', unit: 'steps', total: STEPS, loss: expect.any(Number) as number });
   // What comes next has its turn meanwhile.
   await client.until(behind.id, 'done');
+  await pentimento(install, 'settings', 'cache-budget');
 
   expect((await report(broken.id)).losses).toHaveLength(at!.done);
   const resumed = reaches(client, broken.id, 1);
@@ -152,7 +155,14 @@ test('a training is paused, survives a kill, and makes the LoRA of an unbroken r
     loras: [{ file: output, scale: 1, textScale: 1 }],
   });
   const painted = await client.job({ type: 'submit', key: randomUUID(), request: { ...render, look } });
+  // What shows how it went is kept as long as there is room.
+  const shown = join(install.home, 'data', 'trainings', broken.id);
+  expect(await readdir(shown)).toContain('report.json');
+  await pentimento(install, 'settings', 'cache-budget', '0');
   await client.until(painted.id, 'done');
+  await expect.poll(() => readdir(shown).catch(() => null)).toBeNull();
+  expect((await report(broken.id)).losses).toEqual([]);
+  await pentimento(install, 'settings', 'cache-budget');
 
   const { stdout } = await pentimento(install, 'jobs');
   expect(stdout).toMatch(/done +shot -> the model My face {2}LoRA of blorp/);
@@ -230,6 +240,31 @@ test('what a training takes is estimated before there is one', async () => {
   expect(await large.json()).toMatchObject({ code: 'train-memory' });
   const outside = { ...request, model: install.outside };
   expect((await ask('/v1/train/estimate', { request: outside })).status).toBe(403);
+});
+
+test('images that are not there are refused before there is a training, and so is their estimate', async () => {
+  const empty = join(install.allowed, 'empty');
+  await mkdir(empty);
+  const masked = (folder: string): Partial<TrainRequest> => ({
+    clips: [
+      {
+        source: someClip(join(install.allowed, 'shot')),
+        subject: { kind: 'mask', mask: { kind: 'images', folder, channel: 'grey', grow: 0, feather: 0 } },
+      },
+    ],
+  });
+  const client = await watcher();
+  for (const [changes, code] of [
+    [masked(join(install.allowed, 'no masks')), 'media-missing'],
+    [masked(empty), 'masks-none'],
+    [{ prior: { folder: join(install.allowed, 'nobody'), caption: '' } }, 'media-missing'],
+    [{ prior: { folder: empty, caption: '' } }, 'images-none'],
+  ] as const) {
+    const request = training({ kind: 'store', name: 'x' }, changes);
+    expect(await (await ask('/v1/train/estimate', { request })).json()).toMatchObject({ code });
+    await expect(client.job(asked(request))).rejects.toThrow(code);
+  }
+  await client.close();
 });
 
 test('what cannot be trained is refused before it is a job', async () => {
