@@ -10,6 +10,8 @@ import { withText } from './png-text.ts';
 // libvips would keep decoded files: stale when a file is painted over, and memory that nobody counts.
 sharp.cache(false);
 
+/** Told by content. libvips reads others as well, some of which name further files. */
+const FORMATS: ReadonlySet<string> = new Set(['png', 'jpeg', 'tiff', 'webp']);
 const EXTENSION = /\.(png|jpe?g|tiff?|webp)$/i;
 
 /**
@@ -46,7 +48,10 @@ export function imageSize(
 
 async function reading<T>(path: string, work: (image: Sharp) => Promise<T>): Promise<T> {
   try {
-    return await work(sharp(path, { limitInputPixels: false, ignoreIcc: true, autoOrient: true }));
+    const image = sharp(path, { limitInputPixels: false, ignoreIcc: true, autoOrient: true });
+    const { format } = await image.metadata();
+    if (!FORMATS.has(format)) throw new Error(`${format} is not read`);
+    return await work(image);
   } catch (error) {
     if (!existsSync(path)) throw new Failure('media-missing', { path }, error);
     throw new Failure('image-unreadable', { path }, error);

@@ -74,6 +74,9 @@ const width = z.int().min(16).max(2048);
 /** POST /v1/frame, answered by a JPEG: a frame of a source that no job has yet. */
 export const frameQuestionSchema = z.strictObject({ source: sourceSchema, frame, width });
 
+/** POST /v1/picture, answered by a JPEG: an image of the user's, such as one that is a key. */
+export const pictureQuestionSchema = z.strictObject({ path: z.string().min(1).max(4096), width });
+
 /** POST /v1/source: what a source is. */
 export const sourceQuestionSchema = z.strictObject({ source: sourceSchema });
 

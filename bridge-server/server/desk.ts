@@ -208,6 +208,11 @@ export class Desk {
     return this.#gallery.ofSource(await this.#source(source), frame, width, signal);
   }
 
+  /** An image of the user's. Failures: path-outside-roots, and those of reading it. */
+  async picture(path: string, width: number, signal: AbortSignal): Promise<Uint8Array> {
+    return this.#gallery.ofImage(await confineInput(path, await this.#bounds()), width, signal);
+  }
+
   async controlMap(asked: ControlQuestion, signal: AbortSignal): Promise<Uint8Array> {
     const map = await confineMap(asked.map, await this.#bounds());
     return this.#controls.ofFrame({ ...asked, source: await this.#source(asked.source), map }, signal);

@@ -50,11 +50,15 @@ export class Gallery {
     if (frame < range.from || frame >= range.to) throw new Failure('frame-outside', { frame, ...range });
     const { output, source } = job.request;
     if (output.kind === 'images') {
-      const image = join(path, `${String(frame).padStart(6, '0')}.png`);
-      return this.#shown(`${image} ${await markOf(image)} ${width}`, width, signal, () => readImage(image));
+      return this.ofImage(join(path, `${String(frame).padStart(6, '0')}.png`), width, signal);
     }
     const movie = { path, from: 0, to: null, rate: null, alpha: source.alpha };
     return this.ofSource(movie, frame - range.from, width, signal);
+  }
+
+  /** An image as it is now, at most `width` pixels wide. Failures: media-missing, image-unreadable. */
+  async ofImage(path: string, width: number, signal: AbortSignal): Promise<Uint8Array> {
+    return this.#shown(`${path} ${await markOf(path)} ${width}`, width, signal, () => readImage(path));
   }
 
   /** What is made is not kept: it may be better the next time. */

@@ -7,6 +7,7 @@ import {
   frameQuestionSchema,
   type Health,
   keysQuestionSchema,
+  pictureQuestionSchema,
   removeModelSchema,
   sourceQuestionSchema,
 } from '../protocol/http.ts';
@@ -162,6 +163,16 @@ export const ROUTES: readonly Route[] = [
     body: { source: NOWHERE, frame: 0, width: 320 },
     answer: async ({ office: { desk }, body, signal }) =>
       jpeg(await desk.frame(parsed(frameQuestionSchema, body), signal)),
+  },
+  {
+    method: 'POST',
+    path: /^\/v1\/picture$/,
+    example: '/v1/picture',
+    body: { path: '/nowhere', width: 320 },
+    answer: async ({ office: { desk }, body, signal }) => {
+      const { path, width } = parsed(pictureQuestionSchema, body);
+      return jpeg(await desk.picture(path, width, signal));
+    },
   },
   {
     method: 'POST',

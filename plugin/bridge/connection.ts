@@ -195,6 +195,12 @@ export class Connection {
     return (await this.#post('/v1/train/estimate', { request })) as TrainEstimate;
   }
 
+  /** An image of the user's, as an address for one. Throws Refused or Disconnected. */
+  async imagePicture(path: string, width: number): Promise<string> {
+    const response = await this.#answerTo('/v1/picture', { path, width });
+    return pictureAddress(await response.arrayBuffer());
+  }
+
   /** What is known of a training so far; null when there is nothing, or nobody to ask. */
   async training(job: string): Promise<TrainingView | null> {
     return (await this.#get(`/v1/jobs/${job}/training`)) as TrainingView | null;

@@ -19,6 +19,7 @@ import { words } from '../words.ts';
 import { FrameView, type Here } from './here.tsx';
 import { FileField } from './path-field.tsx';
 import { Picture } from './picture.tsx';
+import { useAnswer } from './state.ts';
 import { nameOf } from './text.ts';
 import { TroubleView } from './trouble.tsx';
 import { Choice, Disclosure, Pressable, ProgressBar, QuietButton } from './widgets.tsx';
@@ -150,7 +151,7 @@ function Strip(props: StripProps) {
       {key ? (
         <KeyActions
           key={key.frame}
-          {...{ host, here, keys, chosenKey: key, become }}
+          {...{ host, connection, here, keys, chosenKey: key, become }}
           why={tellKey(key, rule)}
           repaintable={choices.style === 'prompt'}
           onMove={() => void there((frame) => become(movedKey(keys, key.frame, frame), frame))}
@@ -197,7 +198,7 @@ function Waiting({ rule }: { readonly rule: Rule }) {
 
 const TILE_WIDTH = 144;
 
-/** A key as it is painted, where some job has painted it as it is wanted now; else what it is painted from. */
+/** A key as it is painted, where some job has painted it as it is wanted now; else what it is painted from. The user's image is itself. */
 function KeyTile(props: {
   readonly connection: Connection;
   readonly shot: Shot;
@@ -211,8 +212,10 @@ function KeyTile(props: {
   const { frame, picture } = chosenKey;
   const source = sourceOf(shot);
   const ask = async (): Promise<string | null> =>
-    (painted && (await connection.keyPicture(painted, frame, TILE_WIDTH))) ??
-    (await connection.sourcePicture(source, frame, TILE_WIDTH));
+    picture.kind === 'image'
+      ? await connection.imagePicture(picture.path, TILE_WIDTH)
+      : ((painted && (await connection.keyPicture(painted, frame, TILE_WIDTH))) ??
+        (await connection.sourcePicture(source, frame, TILE_WIDTH)));
   const tag = words.keys.tags[picture.kind];
   return (
     <Pressable
@@ -221,7 +224,7 @@ function KeyTile(props: {
       pressed={chosen}
       onPress={onPress}
     >
-      <Picture ask={ask} on={[connection, source.path, frame, painted]} />
+      <Picture ask={ask} on={[connection, source.path, frame, painted, JSON.stringify(picture)]} />
       <div className="caption">{tag === '' ? frame : `${frame} ${tag}`}</div>
     </Pressable>
   );
@@ -250,6 +253,7 @@ function isPaintedIn({ request: { keys }, state }: RenderJobView, { frame, pictu
 
 function KeyActions(props: {
   readonly host: Host;
+  readonly connection: Connection;
   readonly here: Here;
   readonly keys: ChosenKeys;
   readonly chosenKey: ChosenKey;
@@ -259,15 +263,20 @@ function KeyActions(props: {
   readonly become: (next: ChosenKeys, frame: number | null) => void;
   readonly onMove: () => void;
 }) {
-  const { host, here, keys, chosenKey, why, repaintable, become, onMove } = props;
+  const { host, connection, here, keys, chosenKey, why, repaintable, become, onMove } = props;
   const { frame, picture } = chosenKey;
   const [typing, setTyping] = useState(false);
   const [path, setPath] = useState(picture.kind === 'image' ? picture.path : '');
+  const image = picture.kind === 'image' ? picture.path : null;
+  const trouble = useAnswer<Trouble>(async () => {
+    if (image === null) return null;
+    return await connection.imagePicture(image, TILE_WIDTH).then(() => null, troubleOf);
+  }, [connection, image]);
   const paint = (next: ChosenKey['picture']): void => {
     become(withPicture(keys, frame, next), frame);
     setTyping(false);
   };
-  const image = async (): Promise<void> => {
+  const chooseImage = async (): Promise<void> => {
     if (!host.choose) return setTyping(!typing);
     const chosen = await host.choose.file(IMAGES);
     if (chosen) paint({ kind: 'image', path: chosen });
@@ -276,6 +285,7 @@ function KeyActions(props: {
     <div className="card inner">
       <div className="strong">{words.keys.frame(frame)}</div>
       <div className="dim">{why}</div>
+      {trouble ? <TroubleView {...trouble} /> : null}
       <div className="row wrap actions">
         <QuietButton disabled={here.slider !== null && hasKey(keys, here.slider.frame)} onPress={onMove}>
           {here.slider ? words.keys.moveHere(here.slider.frame) : words.keys.movePlayhead}
@@ -285,7 +295,7 @@ function KeyActions(props: {
             {words.keys.repaint}
           </QuietButton>
         ) : null}
-        <QuietButton onPress={() => void image()}>{words.keys.image}</QuietButton>
+        <QuietButton onPress={() => void chooseImage()}>{words.keys.image}</QuietButton>
         {picture.kind === 'painted' ? null : (
           <QuietButton onPress={() => paint({ kind: 'painted' })}>{words.keys.asOthers}</QuietButton>
         )}

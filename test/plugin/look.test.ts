@@ -270,6 +270,27 @@ describe.skipIf(executablePath === null)('painting', () => {
     await write(page, 'My image for this frame', mine);
     await press(page, 'Use it');
     await page.getByText('My image: mine.png').waitFor();
+    // It is shown itself, and where it cannot be, why.
+    const shown = page.locator('.key', { hasText: '22 mine' }).locator('img');
+    await expect.poll(async () => colourOf(await shown.getAttribute('src'))).toEqual([192, 64, 32]);
+    const elsewhere = join(stand.install.outside, 'mine.png');
+    await copyFile(mine, elsewhere);
+    for (const [path, words] of [
+      [`${mine}.png`, `There is no file or folder at ${mine}.png.`],
+      [elsewhere, elsewhere],
+    ] as const) {
+      await press(page, 'My image…');
+      await write(page, 'My image for this frame', path);
+      await press(page, 'Use it');
+      await page.locator('.warning', { hasText: words }).waitFor();
+      expect(await shown.count()).toBe(0);
+    }
+    await picture(page, 'key-refused');
+    await press(page, 'My image…');
+    await write(page, 'My image for this frame', mine);
+    await press(page, 'Use it');
+    await shown.waitFor();
+    expect(await page.locator('.warning').count()).toBe(0);
     await vi.waitFor(async () => expect(await keys(page)).toEqual(['20', '22 mine']));
     await picture(page, 'keys');
     await expectTidy(page);
@@ -321,3 +342,10 @@ describe.skipIf(executablePath === null)('painting', () => {
     await page.locator('.job, .wait', { hasText: 'A003_C012.mov' }).first().waitFor();
   });
 });
+
+/** The mean colour of a picture that stands in its address, to a few levels as JPEG keeps it; null: there is none yet. */
+async function colourOf(address: string | null): Promise<number[] | null> {
+  if (!address) return null;
+  const { channels } = await sharp(Buffer.from(address.slice(address.indexOf(',') + 1), 'base64')).stats();
+  return channels.map(({ mean }) => Math.round(mean / 8) * 8);
+}

@@ -100,6 +100,37 @@ test('pictures are as small as they are asked for, and never larger than the cli
   }
 });
 
+test('an image of the user is shown as it is now', async () => {
+  const path = join(install.allowed, 'mine.png');
+  const write = (background: string): Promise<unknown> =>
+    sharp({ create: { width: 120, height: 80, channels: 3, background } })
+      .png()
+      .toFile(path);
+  const shown = async (width: number): Promise<[number, number]> => {
+    const image = sharp(await (await ask('/v1/picture', { path, width })).bytes());
+    return [(await image.metadata()).width, Math.round((await image.stats()).channels[0]!.mean)];
+  };
+  await write('#c80000');
+  expect([await shown(60), await shown(60), await shown(2000)]).toEqual([
+    [60, 200],
+    [60, 200],
+    [120, 200],
+  ]);
+  await write('#640000');
+  expect(await shown(60)).toEqual([60, 100]);
+  for (const [name, code] of [
+    ['none.png', 'media-missing'],
+    ['numbers.mp4', 'image-unreadable'],
+    ['.', 'image-unreadable'],
+  ] as const) {
+    expect(await refusal(await ask('/v1/picture', { path: join(install.allowed, name), width: 60 }))).toBe(code);
+  }
+  // What would draw, and may name other files, is no picture of ours.
+  await writeFile(join(install.allowed, 'drawn.png'), '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>');
+  const drawn = await ask('/v1/picture', { path: join(install.allowed, 'drawn.png'), width: 60 });
+  expect(await refusal(drawn)).toBe('image-unreadable');
+});
+
 test('who asks and leaves is not waited for, and the next is served', async () => {
   const stop = new AbortController();
   const left = Array.from({ length: 40 }, (_, i) =>
@@ -234,6 +265,7 @@ test('nothing outside the allowed folders is shown or told of', async () => {
     join(install.home, 'config', 'token'),
     '/etc/passwd',
   ]) {
+    expect(await refusal(await ask('/v1/picture', { path, width: 100 })), path).toBe('path-outside-roots');
     const asked = { source: source('', { path }) };
     for (const [route, more] of [
       ['source', {}],
