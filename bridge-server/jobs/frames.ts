@@ -11,21 +11,22 @@ const HEADER_BYTES = 16;
 export async function writeFrame(frame: Frame): Promise<Uint8Array> {
   const { channels, data } = frame;
   return isEightBit(data)
-    ? entry(frame, 1, await pack(differences8(data, channels)))
-    : entry(frame, 2, await pack(differences16(data, channels)));
+    ? Buffer.concat([headerOf(frame, 1), await pack(differences8(data, channels))])
+    : Buffer.concat([headerOf(frame, 2), await pack(differences16(data, channels))]);
 }
 
-/** The same, from the differences of a frame of 16 bits, taken and packed where it was made (kernels/assembly/differences.ts). */
-export const packedFrame = (shape: Shape, differences: Uint8Array): Uint8Array => entry(shape, 2, differences);
+/** The same in pieces, from the differences of a frame of 16 bits, taken and packed where it was made (kernels/assembly/differences.ts). */
+export const packedFrame = (shape: Shape, differences: Uint8Array): readonly Uint8Array[] => [
+  headerOf(shape, 2),
+  differences,
+];
 
 type Shape = Pick<Frame, 'width' | 'height' | 'channels'>;
 
-function entry({ width, height, channels }: Shape, sampleBytes: 1 | 2, body: Uint8Array): Uint8Array {
-  const bytes = new Uint8Array(HEADER_BYTES + body.length);
-  const header = new DataView(bytes.buffer);
+function headerOf({ width, height, channels }: Shape, sampleBytes: 1 | 2): Uint8Array {
+  const header = new DataView(new ArrayBuffer(HEADER_BYTES));
   [width, height, channels, sampleBytes].forEach((value, index) => header.setUint32(4 * index, value, true));
-  bytes.set(body, HEADER_BYTES);
-  return bytes;
+  return new Uint8Array(header.buffer);
 }
 
 /** The inverse of `writeFrame`, bit for bit. Throws RangeError when the bytes are no such frame. */

@@ -15,8 +15,8 @@ export type StageFolder = {
    * written: nobody need catch it, the job runner makes again what is missing.
    */
   read(name: string): Promise<Uint8Array>;
-  /** Written beside, then renamed into place. */
-  write(name: string, bytes: Uint8Array): Promise<void>;
+  /** Written beside, one piece after the other, then renamed into place. */
+  write(name: string, ...pieces: readonly Uint8Array[]): Promise<void>;
   /** Sorted. */
   names(): Promise<string[]>;
 };
@@ -61,11 +61,11 @@ export function openStageFolder(path: string): StageFolder {
       await rm(at(name), { force: true });
       throw new CacheDamage(path, name, false);
     },
-    write: async (name, bytes) => {
+    write: async (name, ...pieces) => {
       const place = at(name);
       const part = join(path, `.${name}.${process.pid}.${parts++}.part`);
       try {
-        await writeWhole(part, bytes);
+        await writeWhole(part, pieces);
         await rename(part, place);
       } catch (error) {
         await rm(part, { force: true }).catch(() => undefined);
@@ -85,14 +85,14 @@ export async function removeDeadParts(path: string, isAlive: (pid: number) => bo
   }
 }
 
-async function writeWhole(path: string, payload: Uint8Array): Promise<void> {
+async function writeWhole(path: string, pieces: readonly Uint8Array[]): Promise<void> {
   const header = new DataView(new ArrayBuffer(HEADER_BYTES));
   header.setUint32(0, MAGIC, true);
-  header.setUint32(4, crc32(payload), true);
-  header.setBigUint64(8, BigInt(payload.length), true);
+  header.setUint32(4, pieces.reduce((sum, piece) => crc32(piece, sum), 0), true);
+  header.setBigUint64(8, BigInt(pieces.reduce((sum, { length }) => sum + length, 0)), true);
   const file = await open(path, 'w');
   try {
-    let left = [new Uint8Array(header.buffer), payload].filter((bytes) => bytes.length > 0);
+    let left = [new Uint8Array(header.buffer), ...pieces].filter((bytes) => bytes.length > 0);
     while (left.length > 0) {
       let { bytesWritten } = await file.writev(left);
       left = left.flatMap((bytes) => {

@@ -32,14 +32,9 @@ export async function storeMap(
   await device.run('mapPack', map.pointer, width, height, scale, scratch.pointer);
   await device.shelf.put(folder, name, scratch.pointer, width * height * 4, scale);
   const packed = device.readPacked(scratch, width * height * 4);
-  return { written: packed.then((planes) => writeMap(planes, scale, folder, name)) };
-}
-
-async function writeMap(packed: Uint8Array, scale: number, folder: StageFolder, name: string): Promise<void> {
-  const bytes = new Uint8Array(HEADER_BYTES + packed.length);
-  new DataView(bytes.buffer).setFloat32(0, scale, true);
-  bytes.set(packed, HEADER_BYTES);
-  await folder.write(name, bytes);
+  const header = new DataView(new ArrayBuffer(HEADER_BYTES));
+  header.setFloat32(0, scale, true);
+  return { written: packed.then((planes) => folder.write(name, new Uint8Array(header.buffer), planes)) };
 }
 
 /** Reads what `storeMap` wrote into `map`. `scratch`: width*height*4 bytes. */

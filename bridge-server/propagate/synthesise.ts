@@ -53,7 +53,7 @@ export async function synthesiseSpan(
       }
       painter ??= await Painter.open(device, span, source, keys, matches, signal);
       const { packed } = await painter.paint(n, signal);
-      const written = packed.then((bytes) => results.write(resultName(n), bytes));
+      const written = packed.then((pieces) => results.write(resultName(n), ...pieces));
       await writes.add(written.then(() => report(++done, total)));
     }
     await writes.done();
@@ -220,7 +220,7 @@ class Painter {
   }
 
   /** Has frame `n` made; its entry comes when the device is done with it. */
-  async paint(n: number, signal: AbortSignal): Promise<{ packed: Promise<Uint8Array> }> {
+  async paint(n: number, signal: AbortSignal): Promise<{ packed: Promise<readonly Uint8Array[]> }> {
     const { device, sides, source, share, residual, spare, staging } = this.#mixture;
     const { width, height } = source;
     const channels = this.#channels;

@@ -36,7 +36,7 @@ describe('stored frames', () => {
         await engine.write(pixels, data);
         await engine.run('frameDifferences', pixels.pointer, data.length, channels, out.pointer);
         const differences = await engine.readPacked(out, data.byteLength);
-        expect(await readFrame(packedFrame(frame, differences))).toEqual(frame);
+        expect(await readFrame(Buffer.concat(packedFrame(frame, differences)))).toEqual(frame);
       }),
     );
     await engine.close();
