@@ -98,7 +98,11 @@ export class Engine implements Device {
   }
 
   async readPacked(block: Block, bytes: number): Promise<Uint8Array> {
-    return pack(new Uint8Array(await this.read(block, bytes)));
+    const copy = await this.read(block, bytes);
+    const packed = await pack(new Uint8Array(copy));
+    // Given back now; V8 would wait until there is much of it.
+    copy.transfer(0);
+    return packed;
   }
 
   #inTurn<T>(act: () => T | Promise<T>): Promise<T> {
