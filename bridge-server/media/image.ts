@@ -29,9 +29,9 @@ export function readImage(path: string): Promise<Frame> {
       .toBuffer({ resolveWithObject: true });
     const { width, height } = info;
     const channels = channelsOf(info.channels);
-    const samples = new Uint16Array(width * height * channels);
-    if (deep) new Uint8Array(samples.buffer).set(data);
-    else for (let i = 0; i < samples.length; i++) samples[i] = data[i]! * 257;
+    if (deep) return { width, height, channels, data: new Uint16Array(data.buffer, data.byteOffset, data.length >> 1) };
+    const samples = new Uint16Array(data.length);
+    for (let i = 0; i < samples.length; i++) samples[i] = data[i]! * 257;
     return { width, height, channels, data: samples };
   });
 }
