@@ -24,6 +24,8 @@ const V: usize = 8;
 const PLANES: usize = 9;
 /** Eight pixels of each of them, before they are divided into colours. */
 const PAIR_BYTES: usize = PLANES * 32;
+/** From one worker's to the next one's: no two in one line of the cache. */
+const PAIR_STRIDE: usize = PAIR_BYTES + 128;
 
 /** Floats in a row of a plane of the level's flow: room for what vectors and patches write past the end. A multiple of 8. */
 export function planeStride(width: i32): i32 {
@@ -51,7 +53,7 @@ export function refineBytes(width: i32, height: i32): usize {
     3 * planeBytes(width, height) +
     2 * pictureBytes(width, height) +
     2 * PLANES * colourBytes(width, height) +
-    <usize>workers * PAIR_BYTES
+    <usize>workers * PAIR_STRIDE
   );
 }
 
@@ -100,7 +102,7 @@ export function refine(
   const colours = change + pictureBytes(width, height) - 2 * pictureRow - 16;
   red = colours + 16 + floats / 2;
   black = red + PLANES * colourPlane;
-  pair = colours + 2 * PLANES * colourPlane + <usize>worker * PAIR_BYTES;
+  pair = colours + 2 * PLANES * colourPlane + <usize>worker * PAIR_STRIDE;
 
   const top = bandFrom(height);
   const bottom = bandTo(height);
