@@ -11,74 +11,13 @@ import type { Progress } from '../progress.ts';
 import type { JobRecord, JobState, RenderJob, Task, TrainJob } from './job.ts';
 import type { FramePlace } from './run.ts';
 import type { SettingName } from './settings.ts';
+import { prepare } from './schema.ts';
 import { outputPath } from './version.ts';
+import { CLOCK, type Clock, Vigil } from './vigil.ts';
 
 /** Its name in the data folder. */
 export const STORE_FILE = 'pentimento.sqlite';
 
-const SCHEMA_VERSION = 4;
-const SCHEMA = `
-  CREATE TABLE owners (id TEXT PRIMARY KEY, pid INTEGER NOT NULL, beat INTEGER NOT NULL) STRICT;
-  CREATE TABLE jobs (
-    id INTEGER PRIMARY KEY AUTOINCREMENT,
-    key TEXT UNIQUE,
-    created INTEGER NOT NULL,
-    kind TEXT NOT NULL,
-    request TEXT NOT NULL,
-    request_hash TEXT NOT NULL,
-    source TEXT NOT NULL,
-    output TEXT NOT NULL,
-    version INTEGER NOT NULL,
-    state TEXT NOT NULL,
-    owner TEXT,
-    key_place TEXT,
-    frame_places TEXT,
-    asked TEXT,
-    position INTEGER NOT NULL,
-    revision INTEGER NOT NULL,
-    UNIQUE (source, output, version)
-  ) STRICT;
-  CREATE INDEX jobs_by_revision ON jobs (revision);
-  CREATE INDEX jobs_by_request ON jobs (request_hash);
-  CREATE INDEX jobs_by_owner ON jobs (owner);
-  CREATE INDEX jobs_by_position ON jobs (position);
-  CREATE TABLE holds (folder TEXT NOT NULL, job INTEGER NOT NULL, PRIMARY KEY (folder, job)) STRICT, WITHOUT ROWID;
-  CREATE INDEX holds_by_job ON holds (job);
-  CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
-`;
-
-/** The steps from each version to the next. */
-const MIGRATIONS: Readonly<Record<number, string>> = {
-  // Where keys lie is told more exactly since; it is only needed for showing them.
-  1: 'ALTER TABLE jobs RENAME look_folder TO key_place; UPDATE jobs SET key_place = NULL',
-  2: `
-    ALTER TABLE jobs ADD COLUMN asked TEXT;
-    UPDATE jobs SET asked = 'cancelled' WHERE cancel;
-    ALTER TABLE jobs DROP COLUMN cancel;
-    ALTER TABLE jobs ADD COLUMN position INTEGER NOT NULL DEFAULT 0;
-    UPDATE jobs SET position = id;
-    ALTER TABLE jobs ADD COLUMN frame_places TEXT;
-    CREATE INDEX jobs_by_owner ON jobs (owner);
-    CREATE INDEX jobs_by_position ON jobs (position);
-    UPDATE jobs SET state = json_set(state, '$.result.advice', json('null'), '$.result.stability', json('[]'),
-      '$.result.range', json_object('from', request->>'$.source.from',
-        'to', (request->>'$.source.from') + (state->>'$.result.frames')))
-      WHERE state->>'state' = 'done';
-  `,
-  3: "ALTER TABLE jobs ADD COLUMN kind TEXT NOT NULL DEFAULT 'render'",
-};
-
-/** An owner that has not shown a sign of life for this long has lost its jobs, even if a process with its number runs. */
-const SILENCE_MS = 5000;
-/** And not while we gave so many: a machine that slept, or was too busy, kept us all silent. */
-const SIGNS = 3;
-
-/** Milliseconds: `wall` since 1970, which may be set; `steady` since whenever, which never runs backwards. */
-type Clock = { readonly wall: () => number; readonly steady: () => number };
-const CLOCK: Clock = { wall: () => Date.now(), steady: () => performance.now() };
-
-/** An owner's last sign of life as we saw it: since when, and how many of our own since. */
-type Watched = { readonly beat: number; readonly since: number; readonly signs: number };
 /** The result code of SQLite that says its disk has no room (https://www.sqlite.org/rescode.html#full). */
 const SQLITE_FULL = 13;
 
@@ -106,29 +45,24 @@ export class Store {
   readonly #path: string;
   readonly #db: DatabaseSync;
   readonly #clock: Clock;
-  readonly #watched = new Map<string, Watched>();
+  readonly #vigil: Vigil;
 
   /** Makes the file and its folder when missing. Throws Failure 'store-unusable' or 'store-newer'. */
   constructor(path: string, clock = CLOCK) {
     this.#path = path;
     this.#clock = clock;
+    this.#vigil = new Vigil(clock);
     try {
       mkdirSync(dirname(path), { recursive: true });
       this.#db = new DatabaseSync(path, { timeout: 10_000 });
       this.#db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL');
-      this.transaction(() => this.#prepare());
+      this.transaction(() => {
+        prepare(this.#db, path);
+        this.#run('INSERT INTO owners VALUES (?, ?, ?)', this.owner, process.pid, clock.wall());
+      });
     } catch (error) {
       throw this.#worded(error);
     }
-  }
-
-  #prepare(): void {
-    const version = Number(this.#one('PRAGMA user_version')?.['user_version'] ?? 0);
-    if (version > SCHEMA_VERSION) throw new Failure('store-newer', { path: this.#path });
-    if (version === 0) this.#db.exec(SCHEMA);
-    for (let from = version; from > 0 && from < SCHEMA_VERSION; from++) this.#db.exec(MIGRATIONS[from]!);
-    this.#db.exec(`PRAGMA user_version = ${SCHEMA_VERSION}`);
-    this.#run('INSERT INTO owners VALUES (?, ?, ?)', this.owner, process.pid, this.#clock.wall());
   }
 
   /** Runs `work` alone among all processes, whole or not at all. */
@@ -165,21 +99,11 @@ export class Store {
         now,
       );
       for (const { id, pid, beat } of this.#all('SELECT * FROM owners WHERE id <> ?', this.owner)) {
-        if (!this.#isSilent(String(id), Number(beat), now) && isAlive(Number(pid))) continue;
-        this.#watched.delete(String(id));
+        if (!this.#vigil.isSilent(String(id), Number(beat), now) && isAlive(Number(pid))) continue;
+        this.#vigil.forget(String(id));
         this.#disown(String(id));
       }
     });
-  }
-
-  /** At first sight only the clock on the wall can tell. It may be set, so from then on the owner is watched. */
-  #isSilent(owner: string, beat: number, now: number): boolean {
-    const steady = this.#clock.steady();
-    const known = this.#watched.get(owner);
-    const same = known?.beat === beat;
-    const seen = same ? { ...known, signs: known.signs + 1 } : { beat, since: steady, signs: 0 };
-    this.#watched.set(owner, seen);
-    return known ? seen.signs >= SIGNS && steady - seen.since >= SILENCE_MS : now - beat >= SILENCE_MS;
   }
 
   #disown(owner: string): void {
