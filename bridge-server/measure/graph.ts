@@ -92,8 +92,8 @@ function drawPanel(
   ticks: readonly number[],
 ): string {
   const values = lines.flatMap(({ measure }) => frames.flatMap((frame) => frame[measure] ?? []));
-  const high = Math.max(...values, 1e-6);
-  const low = fromZero ? 0 : Math.min(...values);
+  const high = values.reduce((a, b) => Math.max(a, b), 1e-6);
+  const low = fromZero ? 0 : values.reduce((a, b) => Math.min(a, b));
   const marks = roundNumbers(low, high * 1.04, 4, 0.01);
   const ceiling = Math.max(high * 1.04, marks.at(-1));
   const floor = Math.min(low, marks[0]!);

@@ -214,7 +214,7 @@ async function confineLinks(folder: string, concerns: (name: string) => boolean,
 }
 
 /** Of a real path. */
-export const within = ({ roots, closed }: Bounds, real: string): boolean =>
+export const within = ({ roots, closed }: Pick<Bounds, 'roots' | 'closed'>, real: string): boolean =>
   roots.some((root) => contains(root, real)) && !closed.some((folder) => contains(folder, real));
 
 /** Both real paths. A folder contains itself. */
