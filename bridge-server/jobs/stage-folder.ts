@@ -88,7 +88,11 @@ export async function removeDeadParts(path: string, isAlive: (pid: number) => bo
 async function writeWhole(path: string, pieces: readonly Uint8Array[]): Promise<void> {
   const header = new DataView(new ArrayBuffer(HEADER_BYTES));
   header.setUint32(0, MAGIC, true);
-  header.setUint32(4, pieces.reduce((sum, piece) => crc32(piece, sum), 0), true);
+  header.setUint32(
+    4,
+    pieces.reduce((sum, piece) => crc32(piece, sum), 0),
+    true,
+  );
   header.setBigUint64(8, BigInt(pieces.reduce((sum, { length }) => sum + length, 0)), true);
   const file = await open(path, 'w');
   try {

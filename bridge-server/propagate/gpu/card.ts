@@ -12,6 +12,8 @@ const TOGETHER = 256;
 /** Buffers to read from that are kept: as many as are read from at once. */
 const LANDINGS = 6;
 
+const ENTRY = /@compute\b[^{]*?\bfn (\w+)\(/g;
+
 /** Why an adapter is not used. */
 export class NoCard extends Error {
   override readonly name = 'NoCard';
@@ -22,7 +24,9 @@ export class GraphicsCard {
   readonly card: Card;
   readonly #device: GPUDevice;
   readonly #layout: GPUBindGroupLayout;
-  readonly #modules: ReadonlyMap<Module, GPUShaderModule>;
+  readonly #sources: ReadonlyMap<Module, string>;
+  /** By entry point; empty until the first kernel is run. */
+  readonly #coming = new Map<string, Promise<GPUComputePipeline>>();
   readonly #pipelines = new Map<string, GPUComputePipeline>();
   readonly #arguments: GPUBuffer;
   readonly #argumentWords = new Uint32Array((TOGETHER * ARGUMENTS_APART) / 4);
@@ -37,9 +41,7 @@ export class GraphicsCard {
   private constructor(card: Card, device: GPUDevice, sources: ReadonlyMap<Module, string>) {
     this.card = card;
     this.#device = device;
-    this.#modules = new Map(
-      [...sources].map(([name, code]) => [name, device.createShaderModule({ label: name, code })]),
-    );
+    this.#sources = sources;
     this.#layout = device.createBindGroupLayout({
       entries: [
         { binding: 0, visibility: GPUShaderStage.COMPUTE, buffer: { type: 'storage' } },
@@ -58,11 +60,13 @@ export class GraphicsCard {
     const gpu = create([]);
     Object.assign(globalThis, { keptForever: gpu });
     const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' });
-    if (!adapter) throw new NoCard('there is no graphics card that can be computed on');
+    if (!adapter) throw new NoCard('no driver offers a graphics card that can be computed on');
     const { vendor, architecture, device: model, description, isFallbackAdapter } = adapter.info;
     const name = [vendor, model].filter((part) => part !== '').join(' ');
     if (isFallbackAdapter && !software) throw new NoCard(`${name} only pretends to be a graphics card`);
-    const limit = Math.min(adapter.limits.maxBufferSize, adapter.limits.maxStorageBufferBindingSize, 0xfffffffc);
+    const { maxBufferSize, maxStorageBufferBindingSize } = adapter.limits;
+    // Drivers name limits such as 2**31 - 1; a memory is of whole words.
+    const limit = Math.floor(Math.min(maxBufferSize, maxStorageBufferBindingSize, 0xfffffffc) / 4) * 4;
     const device = await adapter.requestDevice({
       requiredLimits: { maxBufferSize: limit, maxStorageBufferBindingSize: limit },
     });
@@ -85,8 +89,11 @@ export class GraphicsCard {
     old.destroy();
   }
 
-  run(kernel: string, args: readonly number[]): void {
-    for (const pass of passesOf(kernel, args)) this.#record(pass);
+  async run(kernel: string, args: readonly number[]): Promise<void> {
+    if (this.#coming.size === 0) this.#compile();
+    for (const pass of passesOf(kernel, args)) {
+      this.#record(pass, this.#pipelines.get(pass.entry) ?? (await this.#coming.get(pass.entry)!));
+    }
   }
 
   /** `data` must begin at a multiple of 4; what its last word lacks is made up. */
@@ -133,26 +140,29 @@ export class GraphicsCard {
     this.#recorded = 0;
   }
 
-  #record({ module, entry, groups, args }: Pass): void {
+  #record({ groups, args }: Pass, pipeline: GPUComputePipeline): void {
     this.#encoder ??= this.#device.createCommandEncoder();
     this.#pass ??= this.#encoder.beginComputePass();
     const offset = this.#recorded++ * ARGUMENTS_APART;
     this.#argumentWords.set(args, offset / 4);
-    this.#pass.setPipeline(this.#pipeline(module, entry));
+    this.#pass.setPipeline(pipeline);
     this.#pass.setBindGroup(0, this.#bindings, [offset]);
     this.#pass.dispatchWorkgroups(...groups);
     if (this.#recorded === TOGETHER) this.flush();
   }
 
-  #pipeline(module: Module, entry: string): GPUComputePipeline {
-    const known = this.#pipelines.get(entry);
-    if (known) return known;
-    const pipeline = this.#device.createComputePipeline({
-      layout: this.#device.createPipelineLayout({ bindGroupLayouts: [this.#layout] }),
-      compute: { module: this.#modules.get(module)!, entryPoint: entry },
-    });
-    this.#pipelines.set(entry, pipeline);
-    return pipeline;
+  /** Has the driver compile all kernels, at once: one after the other, as they are wanted, the first frame would take seconds. */
+  #compile(): void {
+    const layout = this.#device.createPipelineLayout({ bindGroupLayouts: [this.#layout] });
+    for (const [label, code] of this.#sources) {
+      const module = this.#device.createShaderModule({ label, code });
+      for (const [, entryPoint] of code.matchAll(ENTRY)) {
+        const compute = { module, entryPoint: entryPoint! };
+        const pipeline = this.#device.createComputePipelineAsync({ layout, compute });
+        this.#coming.set(entryPoint!, pipeline);
+        pipeline.then((made) => this.#pipelines.set(entryPoint!, made)).catch(() => undefined);
+      }
+    }
   }
 
   #newMemory(size: number): GPUBuffer {

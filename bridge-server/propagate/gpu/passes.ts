@@ -401,10 +401,15 @@ const PASSES = {
   ],
   mapPack: (map: number, width: number, height: number, scale: number, out: number) => [
     along('maps', 'mapPack', width * height, 256, [map, width, height, float(scale), out]),
-    overPixels('maps', 'mapRound', [width, height], [map, width, height, float(scale)]),
+    overPixels('maps', 'mapRound', [width, height], [map, width, height, float(scale), float(1 / scale)]),
   ],
   mapUnpack: (packed: number, width: number, height: number, scale: number, map: number) => [
-    { module: 'maps', entry: 'mapUnpack', groups: [height, 1, 1], args: [packed, width, height, float(scale), map] },
+    {
+      module: 'maps',
+      entry: 'mapUnpack',
+      groups: [height, 1, 1],
+      args: [packed, width, height, float(1 / scale), map],
+    },
   ],
   mix,
   miss: (frame: number, key: number, map: number, width: number, height: number, residual: number) => [

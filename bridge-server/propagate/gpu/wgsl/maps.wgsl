@@ -415,15 +415,15 @@ fn mapPack(
   storeU(arg(4u) + 4u * i, word);
 }
 
-/** The map itself as it was stored. */
-// map, width, height, scale (f32)
+/** The map itself as it was stored. Nothing is divided: cards do that nearly, and this must be what mapUnpack gives. */
+// map, width, height, scale (f32), its inverse (f32)
 @compute @workgroup_size(16, 8)
 fn mapRound(@builtin(global_invocation_id) id: vec3<u32>) {
   if (id.x >= arg(1u) || id.y >= arg(2u)) {
     return;
   }
   let p = id.y * arg(1u) + id.x;
-  storeVector(arg(0u) + (p << 3u), vec2<f32>(steps(arg(0u), p, argF(3u))) / argF(3u));
+  storeVector(arg(0u) + (p << 3u), vec2<f32>(steps(arg(0u), p, argF(3u))) * argF(4u));
 }
 
 var<workgroup> sums_: array<vec2<i32>, 256>;
@@ -437,7 +437,7 @@ fn codeAt(p: u32, count: u32) -> vec2<i32> {
 }
 
 /** The inverse of mapPack. A workgroup has a row, a thread a piece of it. */
-// packed, width, height, scale (f32), map
+// packed, width, height, inverse of the scale (f32), map
 @compute @workgroup_size(256)
 fn mapUnpack(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
   let width = arg(1u);
@@ -459,6 +459,6 @@ fn mapUnpack(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_
   for (var x = begin; x < end; x++) {
     sum += codeAt(row + x, count);
     let wrapped = (sum << vec2<u32>(16u)) >> vec2<u32>(16u);
-    storeVector(arg(4u) + ((row + x) << 3u), vec2<f32>(wrapped) / argF(3u));
+    storeVector(arg(4u) + ((row + x) << 3u), vec2<f32>(wrapped) * argF(3u));
   }
 }
