@@ -56,10 +56,10 @@ export class Cache {
     const folder = openStageFolder(path);
     return {
       ...folder,
-      write: async (entry, bytes) => {
-        await this.#withRoom(() => folder.write(entry, bytes));
+      write: async (entry, ...pieces) => {
+        await this.#withRoom(() => folder.write(entry, ...pieces));
         this.#writes++;
-        this.#unlooked += bytes.length;
+        this.#unlooked += pieces.reduce((sum, { length }) => sum + length, 0);
       },
     };
   }
