@@ -17,7 +17,11 @@ export type MapAnswer =
   | { readonly id: number; readonly jpeg: Uint8Array }
   | { readonly id: number; readonly failure: { readonly code: ErrorCode; readonly facts: unknown } };
 
-type Waiting = { readonly resolve: (jpeg: Uint8Array) => void; readonly reject: (error: unknown) => void };
+type Waiting = {
+  readonly thread: Worker;
+  readonly resolve: (jpeg: Uint8Array) => void;
+  readonly reject: (error: unknown) => void;
+};
 
 /** Control maps for clients to look at, drawn in a thread of their own, which lives as long as somebody asks. */
 export class ControlView {
@@ -36,7 +40,7 @@ export class ControlView {
     signal.addEventListener('abort', stop, { once: true });
     try {
       return await new Promise<Uint8Array>((resolve, reject) => {
-        this.#waiting.set(id, { resolve, reject });
+        this.#waiting.set(id, { thread, resolve, reject });
         thread.postMessage({ kind: 'draw', id, asked } satisfies MapAsk);
       });
     } finally {
@@ -62,7 +66,8 @@ export class ControlView {
     const thread = new Worker(new URL('./map-thread.ts', import.meta.url));
     const gone = (error: unknown): void => {
       if (this.#thread === thread) this.#thread = null;
-      for (const { reject } of this.#waiting.values()) reject(error);
+      // Another may have begun meanwhile, and answers those that asked it.
+      for (const waiting of this.#waiting.values()) if (waiting.thread === thread) waiting.reject(error);
     };
     thread.on('message', (answer: MapAnswer) => {
       const waiting = this.#waiting.get(answer.id);
