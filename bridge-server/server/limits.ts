@@ -8,6 +8,7 @@ export type Limits = {
   readonly headersMs: number;
   /** From a request's first byte to its last. */
   readonly requestMs: number;
+  /** What a message may be: a training is asked about before it is submitted. */
   readonly bodyBytes: number;
   /** All connections, and sockets among them that have not said hello: beyond that the oldest of those goes. */
   readonly connections: number;
@@ -36,7 +37,7 @@ export const LIMITS: Limits = {
   headerBytes: 8 * 1024,
   headersMs: 5_000,
   requestMs: 10_000,
-  bodyBytes: 64 * 1024,
+  bodyBytes: 256 * 1024,
   connections: 128,
   strangers: 16,
   helloMs: 5_000,

@@ -236,6 +236,11 @@ test('what a training takes is estimated before there is one', async () => {
   );
   expect(seconds / secondsPerStep).toBeCloseTo(request.settings.steps);
   expect(neededBytes).toBeGreaterThan(0);
+  // Also one that says much of every picture.
+  const caption = 'blorp in the rain, '.repeat(20);
+  const frames = Array.from({ length: 400 }, (_, frame) => ({ clip: 0, frame, caption }));
+  const told = await ask('/v1/train/estimate', { request: { ...request, examples: { kind: 'chosen', frames } } });
+  expect(told.status).toBe(200);
   const large = await ask('/v1/train/estimate', { request: { ...request, area: 2048 * 2048 } });
   expect(await large.json()).toMatchObject({ code: 'train-memory' });
   const outside = { ...request, model: install.outside };
