@@ -6,7 +6,7 @@ import { exampleSchema, sizeSchema, trainRequestSchema } from './train-request.t
 /** A job as clients see it: the request, and how far it is. */
 const count = z.int().nonnegative();
 
-export const progressSchema = z.object({
+const progressSchema = z.object({
   stage: z.enum(STAGES),
   done: count,
   total: count,
@@ -22,10 +22,10 @@ const worstSchema = z.object({ from: count, to: count, peak: count, error: z.num
 const proposalSchema = z.object({ frame: count, error: z.number() });
 
 /** Where the result is weak, and what would help. */
-export const adviceSchema = z.object({ worst: z.array(worstSchema), proposals: z.array(proposalSchema) });
+const adviceSchema = z.object({ worst: z.array(worstSchema), proposals: z.array(proposalSchema) });
 
 /** How far a training is: `loss` is the last step's, null before the first. */
-export const trainProgressSchema = progressSchema.extend({ loss: z.number().nullable() });
+const trainProgressSchema = progressSchema.extend({ loss: z.number().nullable() });
 
 /** The states of a job of either kind. */
 const stateOf = <Progress extends z.ZodType, Result extends z.ZodType>(progress: Progress, result: Result) =>

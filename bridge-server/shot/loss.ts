@@ -4,7 +4,7 @@ import type { FrameScore } from './analyse.ts';
  * What a step from one frame to the next costs a picture that is carried along it, in keys: at a sum of 1 between two keys,
  * the frame half-way is as far from both as is tolerable. Each part is linear in what is measured.
  */
-export const LOSS = {
+const LOSS = {
   /** Even a still step: grain, small changes of light, rounding. 1/120: a key in 120 frames of stillness. */
   distance: 1 / 120,
   /** Per motion of 1 % of the picture's diagonal. */

@@ -21,7 +21,7 @@ const FORBIDDEN_STYLE: Readonly<Record<string, RegExp>> = {
 };
 
 /** An editor reads a panel's code at every start. */
-export const MOST_BYTES = 600_000;
+const MOST_BYTES = 600_000;
 
 /** What an editor would not take of a bundle; nothing when it is fine. */
 export function brokenBy(code: string, css: string): string[] {

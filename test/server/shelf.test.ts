@@ -2,7 +2,13 @@ import { randomUUID } from 'node:crypto';
 import { cp, mkdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { modelsSchema, type InstalledModel } from '../../bridge-server/protocol/http.ts';
+import {
+  addingModelSchema,
+  modelsSchema,
+  removedModelSchema,
+  type InstalledModel,
+} from '../../bridge-server/protocol/http.ts';
+import { failureSchema } from '../../bridge-server/protocol/job.ts';
 import type { AddingView } from '../../bridge-server/protocol/messages.ts';
 import { sceneFolder } from '../cli/footage.ts';
 import { tinyFolder } from '../diffusion/model.ts';
@@ -42,9 +48,10 @@ const models = async (): Promise<InstalledModel[]> => modelsSchema.parse(await (
 /** Adds it and tells how that ended. */
 async function added(from: string): Promise<Pick<AddingView, 'from' | 'state'> & { code: string | null }> {
   const response = await ask({ from });
-  const answer = (await response.json()) as { id?: string; code?: string };
-  if (!answer.id) throw new Error(answer.code);
-  const ended = (message: AddingView): boolean => message.id === answer.id && message.state !== 'running';
+  const answer: unknown = await response.json();
+  if (!response.ok) throw new Error(failureSchema.parse(answer).code);
+  const { id } = addingModelSchema.parse(answer);
+  const ended = (message: AddingView): boolean => message.id === id && message.state !== 'running';
   const told = client.received.find((message) => message.type === 'adding' && ended(message));
   const news = told?.type === 'adding' ? told : await client.next('adding', ended);
   return { from: news.from, state: news.state, code: news.error?.code ?? null };
@@ -97,7 +104,7 @@ test('a model is not removed from under a job that may go on', async () => {
   expect((await models()).map(({ path }) => path)).toContain(lora);
   await client.job({ type: 'cancel', job: id });
   await client.until(id, 'cancelled');
-  expect(await remove()).toEqual({ path: lora, deleted: false });
+  expect(removedModelSchema.parse(await remove())).toEqual({ path: lora, deleted: false });
 });
 
 test('what cannot be added says why', async () => {
