@@ -4,7 +4,7 @@
 //
 // The inner loops are integer, 5 bits below a grey level, so the result is the same on every machine. Patches do not see
 // each other's current vectors, only those of the pass before: the order in which workers take them cannot matter.
-import { bandFrom, bandTo, worker } from './team';
+import { bandFrom, bandTo, worker, workers } from './team';
 import { PAD } from './pyramid';
 import { planeStride } from './refine';
 
@@ -226,8 +226,8 @@ export function searchFromFlow(
 ): void {
   const columns = patchesAlong(width, step);
   const rows = patchesAlong(height, step);
-  const down = bandTo(rows);
-  for (let row = bandFrom(rows); row < down; row++) {
+  // Some patches take more steps than others: rows are dealt out in turn.
+  for (let row = worker; row < rows; row += workers) {
     const y = row * step;
     for (let column = 0; column < columns; column++) {
       const x = column * step;
@@ -260,8 +260,8 @@ export function searchFromNeighbours(from: usize, iterations: i32, patches: usiz
   const columns = patchesAlong(width, step);
   const rows = patchesAlong(height, step);
   const line = <usize>columns * PATCH_BYTES;
-  const down = bandTo(rows);
-  for (let row = bandFrom(rows); row < down; row++) {
+  // Some patches take more steps than others: rows are dealt out in turn.
+  for (let row = worker; row < rows; row += workers) {
     const y = row * step;
     for (let column = 0; column < columns; column++) {
       const x = column * step;
