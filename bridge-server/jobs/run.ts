@@ -54,7 +54,7 @@ export type Tools = Studio & {
 };
 
 /** What frames of the source may take that are kept decoded, for whoever asks for one at random. */
-const WINDOW_BYTES = 64 * 2 ** 20;
+const WINDOW_BYTES = 48 * 2 ** 20;
 
 /**
  * The story of a request: the clip is opened, its motion analysed, its keys chosen and painted, every frame between them made from

@@ -19,7 +19,7 @@ async function movie(path: string, frames: number): Promise<void> {
 
 it('peak memory is that of a window of frames, however long the clip', async () => {
   const install = await newInstall();
-  // Decoded, the short one is 86 MB and the long one 311 MB; the window holds 64.
+  // Decoded, the short one is 86 MB and the long one 311 MB; the window holds 50.
   const [short, long] = [250, 900];
   await movie(join(install.desk, 'clip.mp4'), long);
   const peak = async (frames: number): Promise<number> => {
