@@ -31,3 +31,11 @@ test('a cache that cannot be tidied ends no job, and is looked through again aft
   await cache.tidy();
   expect(looks).toBe(1);
 });
+
+test('an entry of several pieces is kept whole', async () => {
+  const keeper = { hold: () => undefined, release: () => undefined, evictable: () => Promise.resolve(0) };
+  const cache = new Cache(await newFolder(), { ...keeper, makeRoom: () => Promise.resolve() });
+  const folder = await cache.open('stage', ['key']);
+  await folder.write('entry', Uint8Array.of(1, 2), new Uint8Array(0), Uint8Array.of(3));
+  expect([...(await folder.read('entry'))]).toEqual([1, 2, 3]);
+});
