@@ -7,7 +7,7 @@ import { MODULES, passesOf, type Module, type Pass } from './passes.ts';
 const ARGUMENTS_APART = 256;
 const ARGUMENTS_BYTES = 128;
 /** Passes that are handed to the card together: few hand-overs, and none that a display's watchdog would take for a hang. */
-const TOGETHER = 256;
+const TOGETHER = 64;
 
 /** Buffers to read from that are kept: as many as are read from at once. */
 const LANDINGS = 6;

@@ -1,6 +1,6 @@
 /**
- * What the process of the graphics card is told and asked; done in order, answered by `id`. What is written and read goes through the pipe
- * beside the messages, in the same order.
+ * What the process of the graphics card is told and asked; done in order, answered by `id`. What is written goes through the pipe
+ * beside the messages, in the same order; what is read in the order of the answers, which is that in which it is ready.
  */
 export type Ask =
   | {
