@@ -63,6 +63,15 @@ export async function synthesiseSpan(
   }
 }
 
+type Detail = {
+  readonly apart: number;
+  readonly sources: number;
+  readonly painted: number;
+  readonly source: number;
+  readonly expected: number;
+  readonly made: number;
+};
+
 /** What stays in memory while a span's frames are made. */
 class Painter {
   readonly #mixture: Mixture;
@@ -76,9 +85,11 @@ class Painter {
   readonly #filled: Block;
   readonly #votes: Block;
   readonly #plane: Block;
+  /** Energies of detail (kernels/assembly/contrast.ts): of the keys' sources and pictures, then of the frame's source, of what is expected and what is there. */
+  readonly #detail: Detail;
   #channels: 3 | 4 = 3;
 
-  private constructor(mixture: Mixture, matches: StageFolder, coarseBytes: number) {
+  private constructor(mixture: Mixture, matches: StageFolder, coarseBytes: number, detailBytes: number) {
     const { width, height } = mixture.source;
     this.#mixture = mixture;
     this.#matches = matches;
@@ -89,6 +100,15 @@ class Painter {
     this.#filled = mixture.alloc(4 * width * height);
     this.#votes = mixture.alloc(8 * width * height);
     this.#plane = mixture.alloc(4 * width * height);
+    const energies = mixture.alloc(7 * detailBytes).pointer;
+    this.#detail = {
+      apart: detailBytes,
+      sources: energies,
+      painted: energies + 2 * detailBytes,
+      source: energies + 4 * detailBytes,
+      expected: energies + 5 * detailBytes,
+      made: energies + 6 * detailBytes,
+    };
   }
 
   static async open(
@@ -101,7 +121,9 @@ class Painter {
   ): Promise<Painter> {
     const mixture = await Mixture.open(device, span, source, matches, signal);
     try {
-      const painter = new Painter(mixture, matches, await device.run('coarseBytes', source.width, source.height));
+      const { width, height } = source;
+      const coarseBytes = await device.run('coarseBytes', width, height);
+      const painter = new Painter(mixture, matches, coarseBytes, await device.run('detailBytes', width, height));
       for (const i of mixture.sides.keys()) await painter.#loadKey(i, keys, signal);
       await painter.#relate();
       return painter;
@@ -131,6 +153,9 @@ class Painter {
     }
     if (painted.channels === 4) this.#channels = 4;
     await loadPicture(device, painted, staging, this.#picture(side));
+    const { sources, painted: drawn, apart } = this.#detail;
+    await device.run('detail', sides[side]!.guide, 1, width, height, staging.pointer, sources + side * apart);
+    await device.run('detail', this.#picture(side), 2, width, height, staging.pointer, drawn + side * apart);
   }
 
   /**
@@ -221,28 +246,33 @@ class Painter {
 
   /** Has frame `n` made; its entry comes when the device is done with it. */
   async paint(n: number, signal: AbortSignal): Promise<{ packed: Promise<readonly Uint8Array[]> }> {
-    const { device, sides, source, share, residual, spare, staging } = this.#mixture;
+    const { device, sides, source, guide, share, residual, spare, planes, staging } = this.#mixture;
     const { width, height } = source;
     const channels = this.#channels;
     await this.#mixture.load(n, signal);
     await this.#mixture.mixBeside(this.#beside);
     const filled = await this.#fill(n);
-    await this.#bands();
     const [a, b] = sides;
+    const { sources, painted, apart, source: own, expected, made } = this.#detail;
+    const [, , field] = planes;
+    await device.run('detail', guide.pointer, 1, width, height, staging.pointer, own);
+    await device.run(
+      'detailExpected',
+      ...[own, sources, painted, apart, a!.map.pointer, b?.map.pointer ?? 0, width, height],
+      ...[share.pointer, filled ? this.#filled.pointer : 0, field.pointer, expected],
+    );
+    await this.#bands();
+    const [soft, picture] = spare;
     await device.run(
       'compose',
-      ...[
-        this.#picture(0),
-        a!.map.pointer,
-        b ? this.#picture(1) : 0,
-        b?.map.pointer ?? 0,
-        width,
-        height,
-        share.pointer,
-        this.#beside.pointer,
-      ],
-      ...[residual.pointer, spare[0].pointer, this.#coarse.pointer, this.#relation.pointer],
-      ...[filled ? this.#filled.pointer : 0, this.#votes.pointer, channels, staging.pointer],
+      ...[this.#picture(0), a!.map.pointer, b ? this.#picture(1) : 0, b?.map.pointer ?? 0, width, height],
+      ...[share.pointer, this.#beside.pointer, residual.pointer, soft.pointer, this.#coarse.pointer],
+      ...[this.#relation.pointer, filled ? this.#filled.pointer : 0, this.#votes.pointer, picture.pointer],
+    );
+    await device.run('detail', picture.pointer, 2, width, height, soft.pointer, made);
+    await device.run(
+      'restore',
+      ...[picture.pointer, width, height, soft.pointer, made, expected, channels, staging.pointer],
     );
     const samples = width * height * channels;
     await device.run('frameDifferences', staging.pointer, samples, channels, spare[0].pointer);

@@ -326,8 +326,7 @@ function feature(fine: v128, mild: v128, wide: v128, index: i32): f64 {
 }
 
 /**
- * The finished frame, u16 straight RGB (channels 3) or RGBA: both repainted keys (premultiplied, four u16) moved along their maps
- * and mixed by `share` and by what the motions `beside` take of that (beside.ts), plus the residual times `relation` (nine rows of four f32: what one 8-bit level of each feature adds in
+ * The frame as a picture (premultiplied, four u16), `out`: both repainted keys moved along their maps and mixed by `share` and by what the motions `beside` take of that (beside.ts), plus the residual times `relation` (nine rows of four f32: what one 8-bit level of each feature adds in
  * 16-bit levels of red, green, blue, nothing). Where there is one key only, keyB is 0 and `share` unused. `filled`, `votes`: what
  * patches fill in (vote.ts), or 0; what they leave is taken times the second relation, which lies behind the first.
  */
@@ -346,7 +345,6 @@ export function compose(
   relation: usize,
   filled: usize,
   votes: usize,
-  channels: i32,
   out: usize,
 ): void {
   const cellsX = (width + CELL - 1) / CELL;
@@ -386,12 +384,7 @@ export function compose(
       }
       value = f32x4.add(value, f32x4.mul(more, f32x4.splat(alpha * <f32>(1.0 / 65535.0 / RESIDUAL))));
       value = f32x4.max(f32x4.splat(0), f32x4.min(f32x4.splat(alpha), value));
-      if (channels == 3) {
-        put(out + p * 6, value);
-      } else {
-        put(out + (p << 3), alpha > 0 ? f32x4.mul(value, f32x4.splat(65535 / alpha)) : value);
-        store<u16>(out + (p << 3), <u16>(alpha + 0.5), 6);
-      }
+      put(out + (p << 3), f32x4.replace_lane(value, 3, alpha));
     }
   }
   barrier();
@@ -417,7 +410,5 @@ function carried(fine: v128, mild: v128, wide: v128, relation: usize): v128 {
 @inline
 function put(at: usize, value: v128): void {
   const levels = i32x4.trunc_sat_f32x4_s(f32x4.add(value, f32x4.splat(0.5)));
-  store<u16>(at, <u16>i32x4.extract_lane(levels, 0));
-  store<u16>(at, <u16>i32x4.extract_lane(levels, 1), 2);
-  store<u16>(at, <u16>i32x4.extract_lane(levels, 2), 4);
+  v128.store64_lane(at, i16x8.narrow_i32x4_u(levels, levels), 0);
 }

@@ -17,6 +17,7 @@ export { mapBetter, mapBorrow } from './map-mend';
 export { mapExtent, mapPack, mapUnpack } from './map-pack';
 export { mapRefine, refineMapBytes } from './map-refine';
 export { mixBeside } from './beside';
+export { detail, detailBytes, detailExpected, restore } from './contrast';
 export { bands, coarseBytes, compose, miss, mix, relate } from './blend';
 export { guideHalf, nnfBytes, nnfCount, nnfRefine, nnfSearch, patchSums } from './nnf';
 export { blockSums, doubt, vote } from './vote';

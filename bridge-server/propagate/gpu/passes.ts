@@ -21,6 +21,7 @@ export const MODULES = [
   'maps',
   'smooth',
   'mix',
+  'contrast',
   'vote',
   'nnf',
   'count',
@@ -319,6 +320,28 @@ function bands(residual: number, width: number, height: number, soft: number, be
   ];
 }
 
+const detailBytes = (width: number, height: number): number => {
+  const [x, y] = bandCells([width, height]);
+  return (x * y) << 3;
+};
+
+function detail(
+  picture: number,
+  bytes: number,
+  width: number,
+  height: number,
+  plane: number,
+  energies: number,
+): Pass[] {
+  const cells = bandCells([width, height]);
+  const raw = energies + 4 * cells[0] * cells[1];
+  return [
+    overPixels('contrast', 'detailLuma', [width, height], [picture, bytes, width, height, plane]),
+    overCells('contrast', 'detailCells', cells, [plane, width, height, raw]),
+    overCells('contrast', 'detailBlur', cells, [raw, ...cells, energies]),
+  ];
+}
+
 function vote(
   frame: number,
   atlas: number,
@@ -438,11 +461,29 @@ const PASSES = {
       args: [residual, soft, coarse, painted, other, map, width, height, rows],
     },
   ],
-  compose: (...args: readonly number[]) => {
-    const [width, height, channels] = [args[4]!, args[5]!, args[14]!];
-    return channels === 3
-      ? [along('mix', 'composeRgb', (width * height) / 2, 256, args)]
-      : [along('mix', 'composeRgba', width * height, 256, args)];
+  compose: (...args: readonly number[]) => [overPixels('mix', 'compose', [args[4]!, args[5]!], args)],
+  detail,
+  detailExpected: (...args: readonly number[]) => [
+    overCells('contrast', 'detailExpected', bandCells([args[6]!, args[7]!]), args),
+  ],
+  restore: (
+    picture: number,
+    width: number,
+    height: number,
+    plane: number,
+    energies: number,
+    expected: number,
+    channels: number,
+    out: number,
+  ) => {
+    const cells = bandCells([width, height]);
+    const args = [picture, width, height, plane, expected, out];
+    return [
+      overCells('contrast', 'restoreGains', cells, [energies, expected, ...cells]),
+      channels === 3
+        ? along('contrast', 'restoreRgb', (width * height) / 2, 256, args)
+        : along('contrast', 'restoreRgba', width * height, 256, args),
+    ];
   },
   doubt: (residual: number, width: number, height: number, plane: number, between: number) => [
     overPixels('vote', 'doubt', [width, height], [residual, width, height, plane]),
@@ -482,10 +523,14 @@ const PASSES = {
 } satisfies Record<string, (...args: never) => readonly Pass[]>;
 
 /** Kernels that only answer with a number: bytes of scratch, as these passes need it. */
-const ANSWERS = { pyramidBytes, flowBytes, refineMapBytes, coarseBytes, nnfBytes: () => 0 } satisfies Record<
-  string,
-  (...args: never) => number
->;
+const ANSWERS = {
+  pyramidBytes,
+  flowBytes,
+  refineMapBytes,
+  coarseBytes,
+  detailBytes,
+  nnfBytes: () => 0,
+} satisfies Record<string, (...args: never) => number>;
 
 type Named<R> = Readonly<Record<string, (...args: readonly number[]) => R>>;
 

@@ -429,45 +429,40 @@ describe.skipIf(reason !== null)(`the graphics card's kernels${reason ? ` (skipp
   });
 
   test.each([
-    [3, false, true],
-    [4, true, true],
-    [4, false, false],
-  ] as const)(
-    'frames of %i channels, filled: %s, of two keys: %s, are the same within a level',
-    async (channels, filled, two) => {
-      await expectClose(
-        {
-          given: {
-            ...{ a: picture(0, 4), mapA: map, b: picture(2, 4), mapB: noise(2 * PIXELS, 4, 1) },
-            share: noise(PIXELS, 2, 1).map((value) => Math.max(0, Math.min(1, value + 0.5))),
-            beside: inner(noise(PIXELS, 13, 1), (value) => Math.max(0, Math.round(255 * value) - 200)),
-            residual: Int16Array.from(noise(4 * PIXELS, 6, 90)),
-            soft: Int16Array.from(noise(4 * PIXELS, 7, 90)),
-            coarse: noise(4 * 26 * 17, 8, 60),
-            relation: noise(72, 9, 40),
-            filled: noise(PIXELS, 10, 1).map((value) => Math.max(0, value)),
-            votes: picture(1, 4),
-          },
-          room: { out: 8 * PIXELS },
-          kernels: (at) => {
-            const { a, mapA, b, mapB, share, beside, residual, soft, coarse, relation, votes, out } = at;
-            const other = two ? [b!, mapB!] : [0, 0];
-            const patches = filled ? at['filled']! : 0;
-            return [
-              [
-                ...(['compose', a!, mapA!, ...other, ...SIZE, share!, beside!, residual!, soft!, coarse!] as const),
-                ...[relation!, patches, votes!, channels, out!],
-              ],
-            ];
-          },
-          made: { out: u16 },
+    [true, true],
+    [false, false],
+  ] as const)('frames, filled: %s, of two keys: %s, are the same within a level', async (filled, two) => {
+    await expectClose(
+      {
+        given: {
+          ...{ a: picture(0, 4), mapA: map, b: picture(2, 4), mapB: noise(2 * PIXELS, 4, 1) },
+          share: noise(PIXELS, 2, 1).map((value) => Math.max(0, Math.min(1, value + 0.5))),
+          beside: inner(noise(PIXELS, 13, 1), (value) => Math.max(0, Math.round(255 * value) - 200)),
+          residual: Int16Array.from(noise(4 * PIXELS, 6, 90)),
+          soft: Int16Array.from(noise(4 * PIXELS, 7, 90)),
+          coarse: noise(4 * 26 * 17, 8, 60),
+          relation: noise(72, 9, 40),
+          filled: noise(PIXELS, 10, 1).map((value) => Math.max(0, value)),
+          votes: picture(1, 4),
         },
-        // Levels of 65535; straight colours under little alpha are far multiples of it.
-        1e-4,
-        channels === 4 ? 0.005 : 0,
-      );
-    },
-  );
+        room: { out: 8 * PIXELS },
+        kernels: (at) => {
+          const { a, mapA, b, mapB, share, beside, residual, soft, coarse, relation, votes, out } = at;
+          const other = two ? [b!, mapB!] : [0, 0];
+          const patches = filled ? at['filled']! : 0;
+          return [
+            [
+              ...(['compose', a!, mapA!, ...other, ...SIZE, share!, beside!, residual!, soft!, coarse!] as const),
+              ...[relation!, patches, votes!, out!],
+            ],
+          ];
+        },
+        made: { out: u16 },
+      },
+      // Levels of 65535.
+      1e-4,
+    );
+  });
 
   /** A field for every other row of the left half: the place itself, moved. */
   const field = (): Int32Array =>
@@ -476,6 +471,51 @@ describe.skipIf(reason !== null)(`the graphics card's kernels${reason ? ` (skipp
         ? p + 2 + (p % 7 === 0 ? PIXELS : 0)
         : -1,
     );
+
+  test.each([
+    [3, true, true],
+    [4, true, true],
+    [4, false, false],
+  ] as const)(
+    'detail given back in %i channels, filled: %s, of two keys: %s, is the same within a level',
+    async (channels, filled, two) => {
+      const [energies, cells] = [8 * 26 * 17, 4 * 26 * 17];
+      await expectClose(
+        {
+          given: {
+            ...{ guideA: guideA!, guideB: guideB!, a: picture(0, 4), b: picture(2, 4), made: picture(1, 4) },
+            ...{ mapA: map, mapB: noise(2 * PIXELS, 4, 1), field: field() },
+            share: noise(PIXELS, 2, 1).map((value) => Math.max(0, Math.min(1, value + 0.5))),
+            filled: noise(PIXELS, 10, 1).map((value) => Math.max(0, value)),
+          },
+          room: {
+            ...{ plane: 4 * PIXELS, source: energies, sources: 2 * energies, painted: 2 * energies },
+            ...{ there: energies, expected: energies, wanted: cells, out: 8 * PIXELS },
+          },
+          kernels: (at) => {
+            const { guideA, guideB, a, b, made, mapA, mapB, share, plane, out } = at;
+            const { source, sources, painted, there, expected, wanted } = at;
+            const blur = (picture: number, bytes: number, into: number) =>
+              ['detail', picture, bytes, ...SIZE, plane!, into] as const;
+            return [
+              ...[blur(guideA!, 1, sources!), blur(guideB!, 1, sources! + energies), blur(guideB!, 1, source!)],
+              ...[blur(a!, 2, painted!), blur(b!, 2, painted! + energies), blur(made!, 2, there!)],
+              [
+                ...(['detailExpected', source!, sources!, painted!, energies, mapA!, two ? mapB! : 0] as const),
+                ...[...SIZE, share!, filled ? at['filled']! : 0, at['field']!, expected!],
+              ],
+              ['copyWords', expected!, wanted!, cells / 4],
+              ['restore', made!, ...SIZE, plane!, there!, expected!, channels, out!],
+            ];
+          },
+          made: { source: f32, painted: f32, wanted: f32, out: u16 },
+        },
+        // Levels of 65535; straight colours under little alpha are far multiples of it.
+        1e-4,
+        channels === 4 ? 0.005 : 0,
+      );
+    },
+  );
 
   test('votes are close', async () => {
     const atlas = new Uint8Array([...guideA!, ...guideB!]);

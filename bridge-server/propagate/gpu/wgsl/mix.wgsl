@@ -448,13 +448,18 @@ fn carried(fine: vec4<f32>, mild: vec4<f32>, wide: vec4<f32>, relation: u32) -> 
   return (ofBand(fine, relation) + ofBand(mild, relation + 48u)) + ofBand(wide, relation + 96u);
 }
 
-/** A finished pixel: premultiplied colours with alpha, 16-bit levels. */
-// key A, map A, key B, map B, width, height, share, beside, residual, soft, coarse, relation, filled, votes, channels, out
-fn composed(p: u32) -> vec4<f32> {
+/** A frame as a premultiplied picture. */
+// key A, map A, key B, map B, width, height, share, beside, residual, soft, coarse, relation, filled, votes, out
+@compute @workgroup_size(16, 8)
+fn compose(@builtin(global_invocation_id) id: vec3<u32>) {
   let width = argI(4u);
   let height = argI(5u);
-  let x = p % arg(4u);
-  let y = p / arg(4u);
+  let x = id.x;
+  let y = id.y;
+  if (i32(x) >= width || i32(y) >= height) {
+    return;
+  }
+  let p = y * arg(4u) + x;
   var weight = 1.0;
   if (arg(2u) != 0u) {
     weight = loadF(arg(6u) + (p << 2u));
@@ -487,48 +492,5 @@ fn composed(p: u32) -> vec4<f32> {
     more = more * (1.0 - patched) + carried(fine, mild, wide, arg(11u) + 144u) * patched;
   }
   value += more * (alpha * (1.0 / 65535.0 / RESIDUAL));
-  return vec4<f32>(clamp(value, vec4<f32>(0.0), vec4<f32>(alpha)).xyz, alpha);
-}
-
-/** Two pixels a thread of straight RGB, u16. */
-@compute @workgroup_size(256)
-fn composeRgb(
-  @builtin(workgroup_id) group: vec3<u32>,
-  @builtin(num_workgroups) groups: vec3<u32>,
-  @builtin(local_invocation_index) local: u32,
-) {
-  let i = linear(group, groups, local);
-  let count = arg(4u) * arg(5u);
-  if (2u * i >= count) {
-    return;
-  }
-  let one = vec3<u32>(composed(2u * i).xyz + 0.5);
-  let to = arg(15u) + 12u * i;
-  storeU(to, one.x | (one.y << 16u));
-  if (2u * i + 1u < count) {
-    let two = vec3<u32>(composed(2u * i + 1u).xyz + 0.5);
-    storeU(to + 4u, one.z | (two.x << 16u));
-    storeU(to + 8u, two.y | (two.z << 16u));
-  } else {
-    storeU(to + 4u, one.z);
-  }
-}
-
-/** A pixel a thread of straight RGBA, u16. */
-@compute @workgroup_size(256)
-fn composeRgba(
-  @builtin(workgroup_id) group: vec3<u32>,
-  @builtin(num_workgroups) groups: vec3<u32>,
-  @builtin(local_invocation_index) local: u32,
-) {
-  let p = linear(group, groups, local);
-  if (p >= arg(4u) * arg(5u)) {
-    return;
-  }
-  let value = composed(p);
-  var colours = value.xyz;
-  if (value.w > 0.0) {
-    colours *= 65535.0 / value.w;
-  }
-  storeWords(arg(15u) + (p << 3u), vec4<f32>(colours, value.w));
+  storeWords(arg(14u) + (p << 3u), vec4<f32>(clamp(value, vec4<f32>(0.0), vec4<f32>(alpha)).xyz, alpha));
 }
